@@ -39,6 +39,10 @@ class Step:
     #: A refresh alone: what it found. UPDATE where state and service differed, DELETE where the
     #: resource is gone, SAME where nothing differed.
     found: Op | None = None
+    #: The parent's urn; empty for a resource that has none.
+    parent: str = ""
+    #: False for a component.
+    custom: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Diagnostic:
     message: str
     urn: str = ""
     ephemeral: bool = False
+    stream: int = 0
 
 
 @dataclass(frozen=True)
