@@ -43,6 +43,8 @@ class Step:
     parent: str = ""
     #: False for a component.
     custom: bool = True
+    #: The provider's reference, urn::id; empty for the default provider of a dynamic resource.
+    provider: str = ""
 
 
 @dataclass(frozen=True)
