@@ -1,0 +1,242 @@
+"""The Chime SDK Meetings client: the operations that meetings need, and their errors in our words.
+
+Each method is one call, or one for each page. Retries are botocore's own: what the service
+throttles, fails or leaves unanswered is tried again, within bounds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from meeting_provider.errors import (
+    AccessDenied,
+    LimitExceeded,
+    MeetingEnded,
+    ServiceError,
+    Throttled,
+    Unreachable,
+)
+from meeting_provider.models import (
+    MAX_RESULTS,
+    AttendeeAnswer,
+    AttendeeInput,
+    AttendeesAnswer,
+    CreateAnswer,
+    MeetingInput,
+    tag_list,
+)
+
+CONNECT_TIMEOUT: Final = 3
+READ_TIMEOUT: Final = 10
+ATTEMPTS: Final = 8
+
+#: As many calls at once as a host process has threads, and some to spare.
+_CONNECTIONS: Final = 16
+
+#: An answer of theirs, logged whole at DEBUG, would put join tokens into a log.
+_TALKATIVE: Final = ("boto3", "botocore", "urllib3")
+
+
+def control_region_of(profile: str | None) -> str | None:
+    """The region that the environment or the profile of AWS's own configuration names."""
+    region: str | None = boto3.Session(profile_name=profile).region_name
+    return region
+
+
+class Chime:
+    """The meetings of one account in one control region. One instance serves all threads.
+
+    Every method raises a ServiceError that names the meeting by `meeting`, a text for people.
+
+    Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
+    """
+
+    def __init__(self, region: str, profile: str | None = None) -> None:
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.INFO)
+        self._client = boto3.Session(profile_name=profile).client(
+            "chime-sdk-meetings",
+            region_name=region,
+            config=Config(
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+                retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+                max_pool_connections=_CONNECTIONS,
+            ),
+        )
+
+    def create_meeting_with_attendees(
+        self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
+    ) -> CreateAnswer:
+        """Make the meeting with its first attendees, or get back the one that the token made."""
+        answer = self._call(
+            "CreateMeetingWithAttendees",
+            declared.external_meeting_id,
+            ClientRequestToken=token,
+            Attendees=[a.wire() for a in attendees],
+            **declared.create_request(),
+        )
+        return CreateAnswer.model_validate(answer)
+
+    def delete_meeting(self, meeting: str, meeting_id: str) -> None:
+        """End the meeting. One that is gone already raises MeetingEnded."""
+        self._call("DeleteMeeting", meeting, MeetingId=meeting_id)
+
+    def get_meeting(self, meeting: str, meeting_id: str) -> None:
+        """Raise MeetingEnded where there is no such meeting."""
+        self._call("GetMeeting", meeting, MeetingId=meeting_id)
+
+    def batch_create_attendee(
+        self, meeting: str, meeting_id: str, attendees: Sequence[AttendeeInput]
+    ) -> AttendeesAnswer:
+        """Make attendees; those that are there already come back as they are."""
+        answer = self._call(
+            "BatchCreateAttendee",
+            meeting,
+            MeetingId=meeting_id,
+            Attendees=[a.wire() for a in attendees],
+        )
+        return AttendeesAnswer.model_validate(answer)
+
+    def delete_attendee(self, meeting: str, meeting_id: str, attendee_id: str) -> None:
+        """Remove an attendee. MeetingEnded where the attendee or the meeting is gone already."""
+        self._call("DeleteAttendee", meeting, MeetingId=meeting_id, AttendeeId=attendee_id)
+
+    def list_attendees(self, meeting: str, meeting_id: str) -> list[AttendeeAnswer]:
+        """All attendees that the meeting has."""
+        arguments: dict[str, Any] = {"MeetingId": meeting_id, "MaxResults": MAX_RESULTS}
+        found: list[AttendeeAnswer] = []
+        while True:
+            answer = self._call("ListAttendees", meeting, **arguments)
+            found += [AttendeeAnswer.model_validate(a) for a in answer.get("Attendees", [])]
+            if not answer.get("NextToken"):
+                return found
+            arguments["NextToken"] = answer["NextToken"]
+
+    def update_attendee_capabilities(
+        self, meeting: str, meeting_id: str, attendee_id: str, capabilities: Mapping[str, str]
+    ) -> None:
+        """Change what one attendee may do."""
+        self._call(
+            "UpdateAttendeeCapabilities",
+            meeting,
+            MeetingId=meeting_id,
+            AttendeeId=attendee_id,
+            Capabilities=_capabilities(capabilities),
+        )
+
+    def batch_update_attendee_capabilities_except(
+        self,
+        meeting: str,
+        meeting_id: str,
+        excluded_attendee_ids: Sequence[str],
+        capabilities: Mapping[str, str],
+    ) -> None:
+        """Change what all attendees may do, but those excluded."""
+        self._call(
+            "BatchUpdateAttendeeCapabilitiesExcept",
+            meeting,
+            MeetingId=meeting_id,
+            ExcludedAttendeeIds=[{"AttendeeId": i} for i in excluded_attendee_ids],
+            Capabilities=_capabilities(capabilities),
+        )
+
+    def list_tags(self, meeting: str, meeting_arn: str) -> dict[str, str]:
+        """The meeting's tags, less those that AWS itself sets."""
+        answer = self._call("ListTagsForResource", meeting, ResourceARN=meeting_arn)
+        tags = {t["Key"]: t["Value"] for t in answer.get("Tags", [])}
+        return {k: v for k, v in tags.items() if not k.lower().startswith("aws:")}
+
+    def tag(self, meeting: str, meeting_arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        self._call("TagResource", meeting, ResourceARN=meeting_arn, Tags=tag_list(tags))
+
+    def untag(self, meeting: str, meeting_arn: str, keys: Sequence[str]) -> None:
+        """Remove tags."""
+        self._call("UntagResource", meeting, ResourceARN=meeting_arn, TagKeys=list(keys))
+
+    def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**arguments)
+        except ClientError as error:
+            raise _from_answer(operation, meeting, error) from error
+        except BotoCoreError as error:
+            raise _from_silence(operation, meeting, error) from error
+        return answer
+
+
+def _capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
+    return {kind.capitalize(): value for kind, value in capabilities.items()}
+
+
+def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceError:
+    """The error that the service's answer means, with what to do about it."""
+    said = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = str(said.get("Code", "")).removesuffix("Exception")
+    cause = f"{code or status} ({said.get('Message') or 'no message'})"
+    if code in ("NotFound", "ResourceNotFound"):
+        return MeetingEnded(
+            operation,
+            f"the meeting has ended ({cause})",
+            "run `pulumi up --refresh`, which makes its successor",
+            meeting,
+        )
+    if code in ("LimitExceeded", "ResourceLimitExceeded"):
+        return LimitExceeded(
+            operation,
+            cause,
+            "the quotas are 250 attendees a meeting and, unless raised, 250 meetings at once in an"
+            " account and region: end meetings, or ask for more in Service Quotas",
+            meeting,
+        )
+    if code == "TooManyTags":
+        return LimitExceeded(operation, cause, "a meeting has at most 50 tags", meeting)
+    if status == 429 or code in ("Throttling", "TooManyRequests"):
+        return Throttled(
+            operation,
+            f"{cause}, {ATTEMPTS} times",
+            "the service takes 10 requests a second for each operation: run `pulumi up` again, "
+            "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
+            meeting,
+        )
+    if status in (401, 403):
+        return AccessDenied(
+            operation,
+            cause,
+            f"allow the action chime:{operation} in the caller's policy, or use other credentials",
+            meeting,
+        )
+    if status >= 500:
+        return Unreachable(
+            operation,
+            f"{cause}, {ATTEMPTS} times",
+            "the service is in trouble: run `pulumi up` again later",
+            meeting,
+        )
+    return ServiceError(operation, cause, "mend what the service names", meeting)
+
+
+def _from_silence(operation: str, meeting: str, error: BotoCoreError) -> ServiceError:
+    """The error that the lack of an answer means, with what to do about it."""
+    cause = " ".join(str(error).split())
+    if isinstance(error, (NoCredentialsError, NoRegionError)):
+        return ServiceError(
+            operation,
+            cause,
+            "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`",
+            meeting,
+        )
+    return Unreachable(
+        operation,
+        f"{cause}, {ATTEMPTS} times",
+        "check the network and the endpoint, and run `pulumi up` again",
+        meeting,
+    )

@@ -1,0 +1,93 @@
+"""What can go wrong, in the words of whoever has to mend it.
+
+MeetingProviderError
+├── InvalidMeeting            what was declared can't be; says every fault at once
+└── ServiceError              a call failed: names meeting, operation, cause and remedy
+    ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
+    ├── AccessDenied          the caller may not do that; names the IAM action
+    ├── LimitExceeded         a quota of the account or of the meeting; names it and its default
+    ├── Throttled             the service's rate stayed exceeded through all retries
+    ├── Unreachable           no answer, through all retries
+    ├── TokenInUse            the ClientRequestToken belongs to another meeting
+    └── AttendeesRefused      some attendees were not taken; lists each with its code and message
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class MeetingProviderError(Exception):
+    """The root of all errors that this package raises on purpose."""
+
+
+class InvalidMeeting(MeetingProviderError):
+    """What was declared can't be. `faults` has them all, each with its path."""
+
+    def __init__(self, meeting: str, faults: Sequence[object]) -> None:
+        self.faults = tuple(faults)
+        lines = [f"meeting '{meeting}' can't be declared so:", *map(str, faults)]
+        super().__init__("\n  ".join(lines))
+
+
+class ServiceError(MeetingProviderError):
+    """A call of the Chime SDK Meetings API failed for good.
+
+    The text is one line: what was being done, to which meeting, what the service said, and what
+    to do about it. It never holds a join token.
+    """
+
+    def __init__(self, operation: str, cause: str, remedy: str, meeting: str = "") -> None:
+        self.operation = operation
+        self.cause = cause
+        self.remedy = remedy
+        self.meeting = meeting
+        super().__init__(operation, cause, remedy, meeting)
+
+    def __str__(self) -> str:
+        subject = f"meeting '{self.meeting}': " if self.meeting else ""
+        return f"{subject}{self.operation} failed: {self.cause}; {self.remedy}"
+
+
+class MeetingEnded(ServiceError):
+    """The meeting is gone: five idle minutes, 24 hours, or somebody deleted it."""
+
+
+class AccessDenied(ServiceError):
+    """The caller's policy does not allow the operation."""
+
+
+class LimitExceeded(ServiceError):
+    """A quota of the account or of the meeting is used up."""
+
+
+class Throttled(ServiceError):
+    """The service's request rate stayed exceeded through all retries."""
+
+
+class Unreachable(ServiceError):
+    """The service gave no answer, or only failures, through all retries."""
+
+
+class TokenInUse(ServiceError):
+    """The ClientRequestToken that was set brings back another meeting, or an ended one."""
+
+
+class AttendeesRefused(ServiceError):
+    """The service did not make all of the attendees.
+
+    `refused` has one entry for each: external_user_id, error code and error message.
+    """
+
+    def __init__(
+        self, operation: str, refused: Sequence[tuple[str, str, str]], meeting: str = ""
+    ) -> None:
+        self.refused = tuple(refused)
+        each = ", ".join(f"'{who}' {code} ({message})" for who, code, message in refused)
+        count = "1 attendee was" if len(refused) == 1 else f"{len(refused)} attendees were"
+        super().__init__(
+            operation,
+            f"{count} refused: {each}",
+            "mend or remove what is refused, and run `pulumi up` again",
+            meeting,
+        )

@@ -1,0 +1,256 @@
+"""What is wrong with a declared meeting, all at once, in the words of whoever declared it.
+
+The models find what one property shows; the contradictions between several are found here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from meeting_provider.models import (
+    MAX_ATTENDEES_IN_HIGH_RESOLUTION,
+    AttendeeFeatures,
+    AttendeeInput,
+    AudioFeatures,
+    Capabilities,
+    ContentFeatures,
+    ContentResolution,
+    MediaCapability,
+    MeetingFeatures,
+    MeetingInput,
+    NotificationsConfiguration,
+    Shape,
+    VideoFeatures,
+    VideoResolution,
+)
+
+
+class Unknown:
+    """A value that is not known yet. It is taken for right until it is known."""
+
+    def __repr__(self) -> str:
+        return "[unknown]"
+
+
+UNKNOWN: Final = Unknown()
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one property, and where."""
+
+    path: Path
+    message: str
+
+    @property
+    def property(self) -> str:
+        """The path as Pulumi writes it: `attendees[3].external_user_id`."""
+        head, *rest = self.path or ("",)
+        return str(head) + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in rest)
+
+    def __str__(self) -> str:
+        return f"{self.property}: {self.message}"
+
+
+def faults_of(declared: Mapping[str, Any], model: type[BaseModel] = MeetingInput) -> list[Fault]:
+    """Everything that is wrong with a declared meeting, at once, in the order of its properties.
+
+    `declared` is untrusted: any JSON value may stand anywhere, and UNKNOWN for what an update
+    will know. Nothing is said of what is UNKNOWN.
+    """
+    faults: list[Fault] = []
+    try:
+        model.model_validate(declared, by_alias=False, by_name=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        faults = [_fault(e) for e in found if not _is_unknown(_at(declared, e["loc"]))]
+    faults += _contradictions(declared)
+    order = {name: place for place, name in enumerate(model.model_fields)}
+    return sorted(set(faults), key=lambda f: (order.get(str(f.path[0]), len(order)), _sortable(f)))
+
+
+def _sortable(fault: Fault) -> tuple[tuple[bool, str | int], ...]:
+    return tuple((isinstance(p, str), p) for p in fault.path[1:])
+
+
+def _is_unknown(value: object) -> bool:
+    return isinstance(value, Unknown)
+
+
+def _at(value: Any, loc: Sequence[str | int]) -> Any:
+    for part in loc:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            break
+    return value
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    loc = tuple(p for p in error["loc"] if p != "[key]")
+    value = error["input"]
+    context = error.get("ctx", {})
+    return Fault(loc, _message(error["type"], value, context, str(error["msg"]), loc))
+
+
+def _shown(value: object) -> str:
+    text = f"'{value}'" if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else f"{text[:76]}...'"
+
+
+def _message(kind: str, value: Any, context: Mapping[str, Any], text: str, loc: Path) -> str:
+    match kind:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return f"is no property that is known here{_nearest(str(loc[-1]), loc[:-1])}"
+        case "string_too_short":
+            return f"{_shown(value)} {_length(value)}; at least {context['min_length']}"
+        case "string_too_long":
+            return f"{_shown(value)} {_length(value)}; at most {context['max_length']}"
+        case "too_short":
+            least, has = context["min_length"], context["actual_length"]
+            return f"has {has} {_entries(has)}; at least {least}"
+        case "too_long":
+            has = len(value) if isinstance(value, (list, dict)) else context["actual_length"]
+            return f"has {has} {_entries(has)}; at most {context['max_length']}"
+        case "string_pattern_mismatch":
+            return f"{_shown(value)} {_pattern_fault(value, context['pattern'])}"
+        case "enum":
+            return f"{_shown(value)} is not one of {_plain(context['expected'])}"
+        case "greater_than_equal":
+            return f"{_shown(value)} is too small; at least {context['ge']}"
+        case "less_than_equal":
+            return f"{_shown(value)} is too large; at most {context['le']}"
+        case "reserved":
+            return f"{_shown(value)} {text}"
+        case "string_type":
+            return f"{_shown(value)} is not a string"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"{_shown(value)} is not a whole number"
+        case "bool_type" | "bool_parsing":
+            return f"{_shown(value)} is not true or false"
+        case "list_type":
+            return f"{_shown(value)} is not a list"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"{_shown(value)} is not an object"
+    return f"{_shown(value)}: {text}"
+
+
+def _length(value: str) -> str:
+    return "has 1 character" if len(value) == 1 else f"has {len(value)} characters"
+
+
+def _entries(count: int) -> str:
+    return "entry" if count == 1 else "entries"
+
+
+def _plain(expected: str) -> str:
+    return expected.replace("'", "").replace(" or ", ", ")
+
+
+def _pattern_fault(value: str, pattern: str) -> str:
+    allowed = pattern.removeprefix("^").removesuffix(r"\Z")
+    if "(?!" in pattern and re.search(r"(.)\1{3}", value):
+        return "repeats a character more than three times in a row"
+    wrong = sorted({c for c in value if not re.search(pattern, c)})
+    return f"has {', '.join(map(repr, wrong))}, which {allowed} does not allow"
+
+
+def _nearest(name: str, parent: Path) -> str:
+    near = get_close_matches(name, _names_at(parent), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _names_at(parent: Path) -> list[str]:
+    names = [p for p in parent if isinstance(p, str)]
+    shapes: dict[tuple[str, ...], type[Shape]] = {
+        (): MeetingInput,
+        ("attendees",): AttendeeInput,
+        ("attendees", "capabilities"): Capabilities,
+        ("notifications_configuration",): NotificationsConfiguration,
+        ("meeting_features",): MeetingFeatures,
+        ("meeting_features", "audio"): AudioFeatures,
+        ("meeting_features", "video"): VideoFeatures,
+        ("meeting_features", "content"): ContentFeatures,
+        ("meeting_features", "attendee"): AttendeeFeatures,
+    }
+    shape = shapes.get(tuple(names))
+    return list(shape.model_fields) if shape else []
+
+
+def _contradictions(declared: Mapping[str, Any]) -> Iterator[Fault]:
+    """What no single property shows: said even where other properties are at fault."""
+    attendees = declared.get("attendees")
+    attendees = attendees if isinstance(attendees, list) else []
+    yield from _duplicates(attendees)
+    features = declared.get("meeting_features")
+    yield from _resolution_faults(features)
+    for place, attendee in enumerate(attendees):
+        capabilities = _at(attendee, ["capabilities"]) if isinstance(attendee, Mapping) else None
+        if isinstance(capabilities, Mapping):
+            yield from _capability_faults(
+                ("attendees", place, "capabilities"), capabilities, features
+            )
+
+
+def _duplicates(attendees: Sequence[Any]) -> Iterator[Fault]:
+    ids = [a.get("external_user_id") if isinstance(a, Mapping) else None for a in attendees]
+    counts = Counter(i for i in ids if isinstance(i, str))
+    for place, name in enumerate(ids):
+        first = ids.index(name)
+        if isinstance(name, str) and counts[name] > 1 and place != first:
+            path = ("attendees", place, "external_user_id")
+            yield Fault(
+                path, f"{_shown(name)} is declared twice; attendees[{first}] has it already"
+            )
+
+
+def _feature(features: object, kind: str, name: str) -> Any:
+    inner = features.get(kind) if isinstance(features, Mapping) else None
+    return inner.get(name) if isinstance(inner, Mapping) else None
+
+
+def _resolution_faults(features: object) -> Iterator[Fault]:
+    count = _feature(features, "attendee", "max_count")
+    if isinstance(count, Unknown):
+        return
+    fits = isinstance(count, int) and count <= MAX_ATTENDEES_IN_HIGH_RESOLUTION
+    for kind, high in (("video", VideoResolution.FHD), ("content", ContentResolution.UHD)):
+        if _feature(features, kind, "max_resolution") == high and not fits:
+            yield Fault(
+                ("meeting_features", kind, "max_resolution"),
+                f"'{high}' needs attendee.max_count to be set to at most "
+                f"{MAX_ATTENDEES_IN_HIGH_RESOLUTION}",
+            )
+
+
+def _capability_faults(
+    path: Path, capabilities: Mapping[str, Any], features: object
+) -> Iterator[Fault]:
+    receiving = {MediaCapability.SEND_RECEIVE.value, MediaCapability.RECEIVE.value}
+    every = set(MediaCapability)
+    video, content = capabilities.get("video"), capabilities.get("content")
+    if content in receiving and video in every - receiving:
+        yield Fault(
+            (*path, "content"),
+            f"'{content}' needs video to be SendReceive or Receive, and it is '{video}'",
+        )
+    for kind, value in (("video", video), ("content", content)):
+        if _feature(features, kind, "max_resolution") == "None" and value in every - {"None"}:
+            yield Fault(
+                (*path, kind),
+                f"'{value}' contradicts meeting_features.{kind}.max_resolution, which is 'None'",
+            )

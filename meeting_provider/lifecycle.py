@@ -1,0 +1,303 @@
+"""Create, read, update and delete one meeting, so that its declaration comes true again and again.
+
+Nothing here remembers anything between calls: what a crash leaves behind is found again by the
+token that its create derived, and what others did to the meeting by reading it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import tenacity
+
+from meeting_provider import changes, tokens
+from meeting_provider.chime import Chime
+from meeting_provider.errors import (
+    AttendeesRefused,
+    MeetingEnded,
+    ServiceError,
+    TokenInUse,
+)
+from meeting_provider.models import (
+    MAX_ATTENDEES_AT_CREATE,
+    AttendeeAnswer,
+    AttendeeError,
+    AttendeeInput,
+    CreateAnswer,
+    MeetingAnswer,
+    MeetingInput,
+)
+from meeting_provider.state import Attendee, State
+
+#: Codes in the `Errors` of an answer that another try may mend.
+TRANSIENT: Final = frozenset({"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling"})
+
+#: How many ended meetings in a row a create moves on from, in one window of its token.
+MOST_ENDED: Final = 100
+
+
+class Lifecycle:
+    """The life of meetings, over the clients of their control regions.
+
+    :param client: gives the client of a control region.
+    :param clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, client: Callable[[str], Chime], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._made: set[str] = set()
+
+    def create(self, declared: MeetingInput) -> State:
+        """Make the meeting, or complete the one that an earlier try made. All of it, or nothing.
+
+        :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
+        :raises AttendeesRefused: the service refused some of the attendees for good.
+        :raises ServiceError: any other failure; what had been made is taken away again.
+        """
+        client = self._client(declared.control_region)
+        for token in self._tokens(declared):
+            first = changes.at_create(declared.attendees)
+            answer = client.create_meeting_with_attendees(declared, first, token)
+            _refuse_another(declared, answer.meeting)
+            work = _Work(client, declared, answer.meeting)
+            try:
+                work.complete(first, answer)
+            except MeetingEnded as error:
+                work.undo()
+                ended = error
+                continue
+            except BaseException:
+                work.undo()
+                raise
+            self._made.add(answer.meeting.meeting_id)
+            return work.state()
+        raise _dead_token(declared, ended)
+
+    def _tokens(self, declared: MeetingInput) -> Iterator[str]:
+        if declared.client_request_token:
+            yield declared.client_request_token
+        elif declared.identity:
+            now = self._clock()
+            for attempt in range(MOST_ENDED):
+                yield tokens.derive(declared.identity, declared.create_request(), now, attempt)
+        else:
+            yield secrets.token_hex(32)
+
+    def read(self, state: State) -> State | None:
+        """The meeting as it is now, and declared as it is; None where it has ended.
+
+        :raises ServiceError: the service could not say.
+        """
+        client = self._client(state.control_region)
+        meeting, name = state.meeting, _name(state.meeting)
+        try:
+            listed = client.list_attendees(name, meeting.meeting_id)
+            tags = client.list_tags(name, meeting.meeting_arn or "")
+        except MeetingEnded:
+            return None
+        return _as_found(state, listed, tags)
+
+    def update(self, state: State, declared: MeetingInput) -> State:
+        """Change the meeting in place, with the fewest calls. Whom it keeps keeps id and token.
+
+        :raises MeetingEnded: the meeting ended in the meantime.
+        :raises AttendeesRefused: the service refused some of the attendees for good.
+        :raises ServiceError: any other failure; the next read shows what was done and what not.
+        """
+        work = _Work(self._client(state.control_region), declared, state.meeting)
+        work.known = dict(state.attendees)
+        work.converge(state.tags)
+        return work.state()
+
+    def delete(self, state: State) -> None:
+        """End the meeting; one that has ended is as good.
+
+        :raises ServiceError: the meeting may still be there.
+        """
+        # A forced replacement of a meeting younger than its token's window gets that meeting back
+        # as its own successor. The engine then deletes the predecessor, which is the same.
+        if state.meeting.meeting_id in self._made:
+            return
+        with suppress(MeetingEnded):
+            self._client(state.control_region).delete_meeting(
+                _name(state.meeting), state.meeting.meeting_id
+            )
+
+
+class _Work:
+    """One meeting while it is being made what is declared."""
+
+    def __init__(self, client: Chime, declared: MeetingInput, meeting: MeetingAnswer) -> None:
+        self._client = client
+        self._declared = declared
+        self._meeting = meeting
+        self._id = meeting.meeting_id
+        self._name = _name(meeting)
+        self.known: dict[str, Attendee] = {}
+
+    def state(self) -> State:
+        declared = self._declared.properties()
+        order = [a.external_user_id for a in self._declared.attendees]
+        return State(declared, self._meeting, {i: self.known[i] for i in order if i in self.known})
+
+    def complete(self, asked: Sequence[AttendeeInput], answer: CreateAnswer) -> None:
+        """Bring a meeting that a create answered to all that is declared.
+
+        The answer does not tell a new meeting from one that an earlier try made, nor a living one
+        from one that has ended. Adding attendees does; where there are none to add, listing them.
+        """
+        self._learn(answer.attendees)
+        refused = {e.external_user_id for e in answer.errors}
+        same = set(self.known) | refused == {a.external_user_id for a in asked}
+        if not same or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
+            self.known = {}
+            self._learn(self._client.list_attendees(self._name, self._id), answer.attendees)
+        _raise_refused("CreateMeetingWithAttendees", answer.errors, self._name)
+        self.converge(self._declared.tags or {})
+
+    def converge(self, tags: Mapping[str, str]) -> None:
+        """Make the meeting what is declared, given its attendees as known and its tags."""
+        can = {i: a.capabilities for i, a in self.known.items()}
+        plan = changes.plan(can, tags, self._declared)
+        for external_user_id in plan.remove:
+            self._remove(external_user_id)
+        for batch in plan.add:
+            self._add(batch)
+        self._recast(plan)
+        arn = self._meeting.meeting_arn or ""
+        if plan.untag:
+            self._client.untag(self._name, arn, plan.untag)
+        if plan.tag:
+            self._client.tag(self._name, arn, plan.tag)
+
+    def undo(self) -> None:
+        """Take the meeting away. A failure to do so must not hide the failure that led here."""
+        with suppress(ServiceError):
+            self._client.delete_meeting(self._name, self._id)
+
+    def _learn(
+        self, answers: Sequence[AttendeeAnswer], before: Sequence[AttendeeAnswer] = ()
+    ) -> None:
+        tokens_before = {a.attendee_id: a.join_token for a in before}
+        for answer in answers:
+            self.known[answer.external_user_id] = Attendee(
+                answer.attendee_id,
+                answer.join_token or tokens_before.get(answer.attendee_id) or "",
+                answer.capabilities.properties() if answer.capabilities else None,
+            )
+
+    def _remove(self, external_user_id: str) -> None:
+        attendee = self.known.pop(external_user_id)
+        try:
+            self._client.delete_attendee(self._name, self._id, attendee.attendee_id)
+        except MeetingEnded:
+            # The same answer means that the attendee alone is gone, which is as good.
+            self._client.get_meeting(self._name, self._id)
+
+    def _add(self, batch: Sequence[AttendeeInput]) -> None:
+        """Make attendees, and those again whom only a passing failure kept away."""
+        left = list(batch)
+
+        @tenacity.retry(
+            retry=tenacity.retry_if_result(bool),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+            stop=tenacity.stop_after_attempt(6),
+            retry_error_callback=lambda attempt: attempt.outcome and attempt.outcome.result(),
+        )
+        def attempt() -> list[AttendeeError]:
+            answer = self._client.batch_create_attendee(self._name, self._id, left)
+            self._learn(answer.attendees)
+            _raise_refused("BatchCreateAttendee", answer.errors, self._name)
+            left[:] = [a for a in left if a.external_user_id not in self.known]
+            return answer.errors
+
+        _raise_refused("BatchCreateAttendee", attempt() or (), self._name, frozenset())
+
+    def _recast(self, plan: changes.Plan) -> None:
+        ids = {i: a.attendee_id for i, a in self.known.items()}
+        if batch := plan.update_except:
+            excluded = [ids[i] for i in batch.excluded]
+            self._client.batch_update_attendee_capabilities_except(
+                self._name, self._id, excluded, batch.capabilities
+            )
+        for i, capabilities in plan.update_each.items():
+            self._client.update_attendee_capabilities(self._name, self._id, ids[i], capabilities)
+        for i, capabilities in plan.recast.items():
+            known = self.known[i]
+            self.known[i] = Attendee(known.attendee_id, known.join_token, capabilities)
+
+
+def _name(meeting: MeetingAnswer) -> str:
+    return f"{meeting.external_meeting_id or ''} ({meeting.meeting_id})".strip()
+
+
+def _refuse_another(declared: MeetingInput, found: MeetingAnswer) -> None:
+    """Leave alone what a token brings back that other settings made."""
+    asked = {
+        n: getattr(declared, n)
+        for n in ("external_meeting_id", "media_region", "meeting_host_id", "primary_meeting_id")
+    }
+    other = [n for n, v in asked.items() if v is not None and getattr(found, n) not in (None, v)]
+    if other:
+        raise TokenInUse(
+            "CreateMeetingWithAttendees",
+            f"client_request_token brings back a meeting with another {', '.join(other)}",
+            "set another client_request_token, or none",
+            _name(found),
+        )
+
+
+def _dead_token(declared: MeetingInput, ended: MeetingEnded) -> ServiceError:
+    if declared.client_request_token:
+        return TokenInUse(
+            "CreateMeetingWithAttendees",
+            "client_request_token brings back a meeting that has ended",
+            "set another client_request_token, or none",
+            declared.external_meeting_id,
+        )
+    return ended
+
+
+def _raise_refused(
+    operation: str,
+    errors: Sequence[AttendeeError],
+    meeting: str,
+    transient: frozenset[str] = TRANSIENT,
+) -> None:
+    refused = [e for e in errors if (e.error_code or "") not in transient]
+    if refused:
+        each = [(e.external_user_id, e.error_code or "?", e.error_message or "?") for e in refused]
+        raise AttendeesRefused(operation, each, meeting)
+
+
+def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str, str]) -> State:
+    """The state with what the service says now, its declaration too: so a repair shows itself."""
+    found = {a.external_user_id: a for a in listed}
+    declared = {a["external_user_id"]: a for a in state.declared["attendees"]}
+    others = [] if state.declared.get("ignore_undeclared_attendees") else found
+    attendees: dict[str, Attendee] = {}
+    redeclared: list[dict[str, Any]] = []
+    for i in dict.fromkeys([*(d for d in declared if d in found), *others]):
+        was, now = state.attendees.get(i), found[i]
+        same = was is not None and was.attendee_id == now.attendee_id
+        token = now.join_token or (was.join_token if was and same else "")
+        before = was.capabilities if was else None
+        can = now.capabilities.properties() if now.capabilities else before
+        attendees[i] = Attendee(now.attendee_id, token, can)
+        if not token:
+            continue
+        entry = dict(declared.get(i, {"external_user_id": i}))
+        if can and can != before:
+            entry["capabilities"] = dict(can)
+        redeclared.append(entry)
+    new = {**state.declared, "attendees": redeclared}
+    if tags != state.tags:
+        new["tags"] = dict(tags)
+    return State(new, state.meeting, attendees)

@@ -1,0 +1,202 @@
+"""Pulumi's calls -> the lifecycle. Unknowns, secrets, `__provider` and configuration stay here.
+
+The class is pickled by reference into every state: its module and its name are a stored format.
+Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown as PulumiUnknown
+from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
+
+from meeting_provider import changes, state
+from meeting_provider.errors import InvalidMeeting, MeetingProviderError
+from meeting_provider.faults import UNKNOWN, Fault, faults_of
+from meeting_provider.models import CONTROL_REGIONS, MeetingInput, default_media_region
+
+if TYPE_CHECKING:
+    from meeting_provider.chime import Chime
+    from meeting_provider.lifecycle import Lifecycle
+
+PROVIDER_KEY: Final = "__provider"
+
+
+class MeetingProvider(ResourceProvider):
+    """What the dynamic host runs for each Meeting. Instances hold no state before `configure`."""
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take region and profile from the stack's `aws:` settings, else from AWS's own."""
+        self._region = req.config.get("aws:region")
+        self._profile = req.config.get("aws:profile")
+        self._lifecycle = _lifecycle(self._profile)
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Say every fault at once, and fill in what depends on the control region."""
+        declared = _plain(news)
+        region = self._control_region()
+        if region:
+            declared["control_region"] = region
+            declared.setdefault("media_region", default_media_region(region))
+        faults = [*_region_faults(region), *faults_of(declared), *_stale_token(olds, declared)]
+        failures = [CheckFailure(f.property, f.message) for f in faults]
+        return CheckResult(_pulumi(declared), failures)
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Tell what changes in place from what needs another meeting, made before the old goes."""
+        old, new = state.declared_in(_plain(olds)), _plain(news)
+        differing = changes.differing(old, new)
+        return DiffResult(
+            changes=bool(differing),
+            replaces=changes.replacing(differing),
+            delete_before_replace=False,
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make the meeting, or find the one that an earlier try made."""
+        with _short_errors():
+            made = self._lifecycle.create(_valid(props))
+            return CreateResult(made.meeting.meeting_id, made.outputs())
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Say how the meeting is; where it has ended, that it is gone."""
+        with _short_errors():
+            found = self._lifecycle.read(state.from_outputs(_plain(props)))
+        if found is None:
+            return ReadResult("", {})
+        return ReadResult(id_, found.outputs(), dict(found.declared))
+
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Change attendees, their capabilities and the tags in place."""
+        with _short_errors():
+            old = state.from_outputs(_plain(olds))
+            return UpdateResult(self._lifecycle.update(old, _valid(news)).outputs())
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        """End the meeting; one that has ended already is as good."""
+        with _short_errors():
+            self._lifecycle.delete(state.from_outputs(_plain(props)))
+
+    def _control_region(self) -> str | None:
+        for region in (
+            self._region,
+            os.environ.get("AWS_REGION"),
+            os.environ.get("AWS_DEFAULT_REGION"),
+        ):
+            if region:
+                return region
+        return _region_of_profile(self._profile)
+
+
+@cache
+def _lifecycle(profile: str | None) -> Lifecycle:
+    from meeting_provider.lifecycle import Lifecycle
+
+    return Lifecycle(_clients(profile))
+
+
+def _clients(profile: str | None) -> Callable[[str], Chime]:
+    @cache
+    def client(region: str) -> Chime:
+        # An update in which no meeting changes makes no call: it should not wait for boto3 either.
+        from meeting_provider.chime import Chime
+
+        return Chime(region, profile)
+
+    return client
+
+
+@cache
+def _region_of_profile(profile: str | None) -> str | None:
+    from meeting_provider.chime import control_region_of
+
+    return control_region_of(profile)
+
+
+def _region_faults(region: str | None) -> Iterator[Fault]:
+    regions = ", ".join(CONTROL_REGIONS)
+    if not region:
+        yield Fault(
+            ("control_region",),
+            f"no region is set: `pulumi config set aws:region us-east-1`, or any of {regions}",
+        )
+    elif region not in CONTROL_REGIONS:
+        yield Fault(
+            ("control_region",),
+            f"'{region}', as in aws:region, has no endpoint for meetings; one of {regions} has",
+        )
+
+
+def _stale_token(olds: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Fault]:
+    """A token that was set makes one meeting: it can't make the one that is to replace it."""
+    token = declared.get("client_request_token")
+    if not isinstance(token, str) or olds.get("client_request_token") != token:
+        return
+    replacing = changes.replacing(changes.differing(_plain(olds), declared))
+    if replacing:
+        yield Fault(
+            ("client_request_token",),
+            f"has to change together with {', '.join(replacing)}, or be left out: "
+            "the service answers the same token with the same meeting",
+        )
+
+
+def _valid(props: Mapping[str, Any]) -> MeetingInput:
+    declared = _plain(props)
+    if faults := faults_of(declared):
+        raise InvalidMeeting(str(declared.get("external_meeting_id", "")), faults)
+    return MeetingInput.model_validate(declared)
+
+
+@contextmanager
+def _short_errors() -> Iterator[None]:
+    """The host prints whole tracebacks: leave of ours the one line that says what to do."""
+    try:
+        yield
+    except MeetingProviderError as error:
+        raise error.with_traceback(None) from None
+
+
+def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Pulumi's properties as plain values: unknowns as ours, no nulls, no `__provider`."""
+    return {
+        k: _plain_value(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None
+    }
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, PulumiUnknown) or value == UNKNOWN_TEXT:
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(value, list):
+        return [_plain_value(v) for v in value]
+    return value
+
+
+def _pulumi(value: Any) -> Any:
+    """The way back: our unknowns as Pulumi's."""
+    if value is UNKNOWN:
+        return UNKNOWN_TEXT
+    if isinstance(value, Mapping):
+        return {k: _pulumi(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_pulumi(v) for v in value]
+    return value

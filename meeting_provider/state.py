@@ -1,0 +1,159 @@
+"""What a stack's state holds of a meeting: a stored format, with a version, that older states keep.
+
+The declared properties stand as they were declared, each attendee with its id and with what it may
+do; beside them stands what the service answered. The join tokens are in two properties that are
+secrets, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from meeting_provider.models import (
+    AttendeeAnswer,
+    MediaPlacement,
+    MeetingAnswer,
+    MeetingInput,
+    default_capabilities,
+)
+
+VERSION: Final = 1
+
+#: The properties that hold join tokens.
+SECRETS: Final = ("join_tokens", "join_info")
+
+#: The properties that only the service can say.
+COMPUTED: Final = ("meeting_id", "meeting_arn", "media_placement", *SECRETS, "state_version")
+
+
+@dataclass(frozen=True)
+class Attendee:
+    """An attendee that the meeting has. The token is empty where nobody could say it."""
+
+    attendee_id: str
+    join_token: str = field(repr=False)
+    capabilities: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """A meeting that was made: how it is declared, and what the service knows of it.
+
+    :param declared: the declared properties, unread: an old state may hold values that could not
+        be declared today, and so may what others did to the meeting.
+    :param meeting: the meeting as the service answered it.
+    :param attendees: those that the meeting has, by external_user_id.
+    """
+
+    declared: Mapping[str, Any]
+    meeting: MeetingAnswer
+    attendees: Mapping[str, Attendee]
+
+    @property
+    def control_region(self) -> str:
+        """The region whose endpoint knows the meeting."""
+        return str(self.declared["control_region"])
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The meeting's tags."""
+        return dict(self.declared.get("tags") or {})
+
+    def outputs(self) -> dict[str, Any]:
+        """The state as Pulumi's output properties.
+
+        An attendee whose token nobody could say is left out, as if it weren't there: to make it
+        again brings back the same attendee with its token.
+        """
+        meeting = self.meeting.wire()
+        declared = {a["external_user_id"]: a for a in self.declared["attendees"]}
+        known = {i: a for i, a in self.attendees.items() if a.join_token}
+        return {
+            **self.declared,
+            "meeting_id": self.meeting.meeting_id,
+            "meeting_arn": self.meeting.meeting_arn,
+            "media_placement": self.meeting.media_placement.model_dump(
+                include=set(MediaPlacement.model_fields), exclude_none=True
+            ),
+            "attendees": [_attendee_output(i, a, declared.get(i, {})) for i, a in known.items()],
+            "join_tokens": {i: a.join_token for i, a in known.items()},
+            "join_info": {i: _join_info(meeting, i, a) for i, a in known.items()},
+            "state_version": VERSION,
+        }
+
+
+def from_outputs(outputs: Mapping[str, Any]) -> State:
+    """The state that the output properties of any version hold."""
+    tokens = outputs.get("join_tokens") or {}
+    answers = [AttendeeAnswer.model_validate(a) for a in outputs.get("attendees") or []]
+    return State(
+        declared=declared_in(outputs),
+        meeting=_meeting_in(outputs),
+        attendees={
+            a.external_user_id: Attendee(
+                attendee_id=a.attendee_id,
+                join_token=tokens.get(a.external_user_id, ""),
+                capabilities=a.capabilities.properties() if a.capabilities else None,
+            )
+            for a in answers
+        },
+    )
+
+
+def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties as they were declared, out of the output properties."""
+    declared = {n: outputs[n] for n in MeetingInput.model_fields if outputs.get(n) is not None}
+    if region := _region_in(outputs.get("meeting_arn")):
+        declared["control_region"] = region
+    default = default_capabilities(declared.get("meeting_features"))
+    return declared | {
+        "attendees": [_declared_attendee(a, default) for a in outputs.get("attendees") or []]
+    }
+
+
+def _region_in(meeting_arn: object) -> str:
+    """The region that an ARN names: it knows the meeting, whatever the stack's settings say now."""
+    parts = meeting_arn.split(":") if isinstance(meeting_arn, str) else []
+    return parts[3] if len(parts) > 3 else ""
+
+
+def _declared_attendee(attendee: Mapping[str, Any], default: Mapping[str, str]) -> dict[str, Any]:
+    declared = {n: v for n, v in attendee.items() if n != "attendee_id" and v is not None}
+    if declared.get("capabilities") == default:
+        declared.pop("capabilities", None)
+    return declared
+
+
+def _meeting_in(outputs: Mapping[str, Any]) -> MeetingAnswer:
+    """The meeting as the service answered it, which any attendee's join information has whole."""
+    for info in (outputs.get("join_info") or {}).values():
+        return MeetingAnswer.model_validate(info["Meeting"])
+    names = ("meeting_id", "meeting_arn", "external_meeting_id", "media_region", "media_placement")
+    return MeetingAnswer.model_validate({n: outputs[n] for n in names if outputs.get(n)})
+
+
+def _attendee_output(
+    external_user_id: str, attendee: Attendee, declared: Mapping[str, Any]
+) -> dict[str, Any]:
+    output: dict[str, Any] = {
+        "external_user_id": external_user_id,
+        "attendee_id": attendee.attendee_id,
+    }
+    if attendee.capabilities:
+        output["capabilities"] = dict(attendee.capabilities)
+    if declared.get("tags"):
+        output["tags"] = declared["tags"]
+    return output
+
+
+def _join_info(
+    meeting: Mapping[str, Any], external_user_id: str, attendee: Attendee
+) -> dict[str, Any]:
+    answer = AttendeeAnswer(
+        external_user_id=external_user_id,
+        attendee_id=attendee.attendee_id,
+        join_token=attendee.join_token,
+    )
+    return {"Meeting": dict(meeting), "Attendee": answer.wire()}

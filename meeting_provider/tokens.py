@@ -1,0 +1,28 @@
+"""The ClientRequestToken by which a create finds the meeting that an earlier try of it made.
+
+It is derived from who declares the meeting, from what only a new meeting can have, and from the
+five-minute window of the clock: in the window a repeated create gets its own meeting back, and
+after it the service has ended what nobody joined.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+#: How long the service keeps a meeting with nobody connected, in seconds.
+WINDOW: Final = 300
+
+
+def derive(identity: str, request: Mapping[str, Any], now: float, attempt: int) -> str:
+    """A token of 64 characters, the same for the same arguments in the same window.
+
+    :param identity: who declares the meeting; see identity.py.
+    :param request: what CreateMeetingWithAttendees takes beside attendees, tags and token.
+    :param now: seconds since the epoch.
+    :param attempt: how many tokens of this window have brought back an ended meeting.
+    """
+    parts = [identity, request, int(now // WINDOW), attempt]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
