@@ -1,0 +1,208 @@
+"""The admin route: everything under ``/_sandbox/`` that tests and people turn and read.
+
+Bodies and answers are JSON. A wrong body is answered with 400, an unknown meeting with 404; join
+tokens are never shown.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from . import exceptions
+from .faults import AttendeeFault, Fault
+from .models import Meeting
+from .quotas import ANY, Quota
+from .service import ChimeService
+
+PREFIX = "/_sandbox/"
+LONGEST_WAIT = 60.0
+
+Body = dict[str, Any]
+View = Callable[..., Any]
+
+
+class Admin:
+    """Answers the admin route for one service. ``reset_others`` clears what else there is."""
+
+    def __init__(self, service: ChimeService, reset_others: Callable[[], None]) -> None:
+        self._service = service
+        self._reset_others = reset_others
+        self._routes = Map(
+            [
+                _rule("GET", "journal", self._journal),
+                _rule("DELETE", "journal", self._clear_journal),
+                _rule("GET", "clock", self._clock),
+                _rule("POST", "clock", self._advance),
+                _rule("GET", "faults", self._faults),
+                _rule("POST", "faults", self._add_fault),
+                _rule("POST", "faults/attendees", self._add_attendee_fault),
+                _rule("DELETE", "faults", self._clear_faults),
+                _rule("GET", "holds", self._wait_held),
+                _rule("DELETE", "holds", self._release),
+                _rule("GET", "quotas", self._quotas),
+                _rule("POST", "quotas", self._set_quota),
+                _rule("GET", "knobs", self._knobs),
+                _rule("POST", "knobs", self._turn_knobs),
+                _rule("GET", "meetings", self._meetings),
+                _rule("POST", "meetings/<meeting>/end", self._end),
+                _rule("POST", "meetings/<meeting>/attendees/<attendee>/join", self._join),
+                _rule("POST", "meetings/<meeting>/attendees/<attendee>/leave", self._leave),
+                _rule("POST", "meetings/<meeting>/attendees/<attendee>/drop", self._drop),
+                _rule("POST", "reset", self._reset),
+            ]
+        )
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        try:
+            view, arguments = self._routes.bind_to_environ(request.environ).match()
+            body = request.get_json() if request.data else request.args.to_dict()
+            return _json(view(body, **arguments))
+        except (TypeError, ValueError, KeyError) as error:
+            return _failure(BadRequest(str(error)))
+        except exceptions.NotFound as error:
+            return _failure(NotFound(error.message))
+        except HTTPException as error:
+            return _failure(error)
+
+    # What happened
+
+    def _journal(self, body: Body) -> Any:
+        return self._service.journal.entries(int(body.get("after", 0)))
+
+    def _clear_journal(self, body: Body) -> Any:
+        self._service.journal.clear()
+
+    # Time
+
+    def _clock(self, body: Body) -> Any:
+        return {"now": self._service.clock.now(), "offset": self._service.clock.offset}
+
+    def _advance(self, body: Body) -> Any:
+        self._service.clock.advance(float(body["seconds"]))
+        self._service.save_settings()
+        self._service.tick()
+        return self._clock(body)
+
+    # Faults
+
+    def _faults(self, body: Body) -> Any:
+        return self._service.faults.as_dict()
+
+    def _add_fault(self, body: Body) -> Any:
+        self._service.faults.add(Fault(**body))
+
+    def _add_attendee_fault(self, body: Body) -> Any:
+        self._service.faults.add_for_attendees(AttendeeFault(**body))
+
+    def _clear_faults(self, body: Body) -> Any:
+        self._service.faults.clear()
+        self._service.holds.release()
+
+    def _wait_held(self, body: Body) -> Any:
+        held = self._service.holds.wait(min(float(body.get("timeout", 0)), LONGEST_WAIT))
+        return held and asdict(held)
+
+    def _release(self, body: Body) -> Any:
+        number = body.get("number")
+        return {"released": self._service.holds.release(None if number is None else int(number))}
+
+    # Settings
+
+    def _quotas(self, body: Body) -> Any:
+        return self._service.quotas.as_dict()
+
+    def _set_quota(self, body: Body) -> Any:
+        operation, rate, burst = body.get("operation", ANY), body.get("rate"), body.get("burst")
+        quota = (
+            None if rate is None else Quota(float(rate), float(rate if burst is None else burst))
+        )
+        self._service.quotas.set(operation, quota)
+        self._service.save_settings()
+        return self._quotas(body)
+
+    def _knobs(self, body: Body) -> Any:
+        return self._service.knobs.as_dict()
+
+    def _turn_knobs(self, body: Body) -> Any:
+        self._service.knobs.update(**body)
+        self._service.save_settings()
+        return self._knobs(body)
+
+    # Meetings
+
+    def _meetings(self, body: Body) -> Any:
+        with self._changing():
+            return [_shown(meeting) for meeting in self._service.meetings]
+
+    def _end(self, body: Body, meeting: str) -> Any:
+        with self._changing():
+            self._service.meetings.end(self._living(meeting), "ended by hand")
+
+    def _join(self, body: Body, meeting: str, attendee: str) -> Any:
+        with self._changing():
+            self._service.meetings.join(self._living(meeting), attendee)
+
+    def _leave(self, body: Body, meeting: str, attendee: str) -> Any:
+        with self._changing():
+            self._service.meetings.leave(self._living(meeting), attendee)
+
+    def _drop(self, body: Body, meeting: str, attendee: str) -> Any:
+        with self._changing():
+            self._service.meetings.leave(self._living(meeting), attendee, dropped=True)
+
+    def _reset(self, body: Body) -> Any:
+        with self._changing():
+            self._service.meetings.clear()
+        self._clear_faults(body)
+        self._service.quotas.clear()
+        self._service.knobs.reset()
+        self._service.save_settings()
+        self._service.journal.clear()
+        self._reset_others()
+
+    # What they share
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._service.lock:
+            self._service.meetings.end_the_overdue()
+            yield
+            self._service.save()
+
+    def _living(self, meeting_id: str) -> Meeting:
+        meeting = self._service.meetings.any(meeting_id)
+        if meeting is None or meeting.ended_at is not None:
+            raise exceptions.NotFound(f"no living meeting {meeting_id}")
+        return meeting
+
+
+def _rule(method: str, path: str, view: View) -> Rule:
+    return Rule(PREFIX + path, methods=[method], endpoint=view)
+
+
+def _json(value: Any) -> Response:
+    return Response(json.dumps(value), mimetype="application/json")
+
+
+def _failure(error: HTTPException) -> Response:
+    response = _json({"message": error.description})
+    response.status_code = error.code or 500
+    return response
+
+
+def _shown(meeting: Meeting) -> Body:
+    shown = {
+        name: value for name, value in vars(meeting).items() if name not in ("attendees", "request")
+    }
+    attendees = [
+        {name: value for name, value in vars(attendee).items() if name != "join_token"}
+        for attendee in meeting.attendees.values()
+    ]
+    return shown | {"request": meeting.request, "attendees": attendees}

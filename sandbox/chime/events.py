@@ -1,0 +1,55 @@
+"""What happens in a meeting, announced to whoever subscribes.
+
+Nobody has to listen. Delivery to a meeting's queue and topic can subscribe here without the
+meetings knowing of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .models import Attendee, Meeting
+
+
+class EventType(StrEnum):
+    """The ``detail.eventType`` of the service's notifications."""
+
+    MEETING_STARTED = "chime:MeetingStarted"
+    MEETING_ENDED = "chime:MeetingEnded"
+    ATTENDEE_ADDED = "chime:AttendeeAdded"
+    ATTENDEE_DELETED = "chime:AttendeeDeleted"
+    ATTENDEE_JOINED = "chime:AttendeeJoined"
+    ATTENDEE_LEFT = "chime:AttendeeLeft"
+    ATTENDEE_DROPPED = "chime:AttendeeDropped"
+    ATTENDEE_CAPABILITIES_UPDATED = "chime:AttendeeCapabilitiesUpdated"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened; ``time`` is in seconds since the epoch on the emulator's clock."""
+
+    type: EventType
+    time: float
+    meeting: "Meeting"
+    attendee: "Attendee | None" = None
+
+
+Subscriber = Callable[[Event], None]
+
+
+class Announcer:
+    """Passes events on, in the order in which they happen, within the call that causes them."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call ``subscriber`` with every event from now on."""
+        self._subscribers.append(subscriber)
+
+    def announce(self, event: Event) -> None:
+        """Pass ``event`` to every subscriber."""
+        for subscriber in self._subscribers:
+            subscriber(event)

@@ -1,0 +1,129 @@
+"""The errors of the Chime SDK Meetings API, as the service model names them.
+
+Each is serialized by the service model's own shape: its status, its ``x-amzn-ErrorType``
+header and its members. ``ValidationException`` and ``UnknownOperationException`` belong to the
+API's front end and are in no model.
+
+    ServiceException (moto's)
+    └── ChimeError
+        ├── BadRequest, Forbidden, NotFound, ResourceNotFound, Conflict, LimitExceeded
+        ├── TooManyTags, Throttling, ServiceFailure, ServiceUnavailable, Unauthorized
+        └── ValidationFailed, UnknownOperation
+"""
+
+import uuid
+from typing import ClassVar
+
+from moto.core.exceptions import ServiceException
+
+
+class ChimeError(ServiceException):
+    """An error answer. ``code`` is the exception's name in the service model."""
+
+    code: ClassVar[str] = "ServiceFailureException"
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.Code = self.code.removesuffix("Exception")
+        self.Message = message
+        self.RequestId = str(uuid.uuid4())
+
+
+class BadRequest(ChimeError):
+    """400: the parameters break one of the service's rules."""
+
+    code = "BadRequestException"
+
+
+class Unauthorized(ChimeError):
+    """401: the caller isn't known."""
+
+    code = "UnauthorizedException"
+
+
+class Forbidden(ChimeError):
+    """403: the caller may not."""
+
+    code = "ForbiddenException"
+
+
+class NotFound(ChimeError):
+    """404: no such meeting or attendee, or the meeting has ended."""
+
+    code = "NotFoundException"
+
+
+class ResourceNotFound(ChimeError):
+    """404, of the tag operations."""
+
+    code = "ResourceNotFoundException"
+
+    def __init__(self, message: str, resource_name: str = "") -> None:
+        super().__init__(message)
+        self.ResourceName = resource_name
+
+
+class Conflict(ChimeError):
+    """409: the same request, made otherwise before."""
+
+    code = "ConflictException"
+
+
+class UnprocessableEntity(ChimeError):
+    """422: well-formed, but it can't be done."""
+
+    code = "UnprocessableEntityException"
+
+
+class LimitExceeded(ChimeError):
+    """400: a quota is used up."""
+
+    code = "LimitExceededException"
+
+
+class TooManyTags(ChimeError):
+    """400: more than 50 tags on one resource."""
+
+    code = "TooManyTagsException"
+
+    def __init__(self, message: str, resource_name: str = "") -> None:
+        super().__init__(message)
+        self.ResourceName = resource_name
+
+
+class Throttling(ChimeError):
+    """429: too many requests a second."""
+
+    code = "ThrottlingException"
+
+
+class ServiceFailure(ChimeError):
+    """500: the service failed."""
+
+    code = "ServiceFailureException"
+
+
+class ServiceUnavailable(ChimeError):
+    """503: come back after ``retry_after`` seconds."""
+
+    code = "ServiceUnavailableException"
+
+    def __init__(self, message: str, retry_after: float = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ValidationFailed(ChimeError):
+    """400: what the API's front end refuses before the service sees it.
+
+    Source of its form: aws/aws-sdk-js#4344 and aws/aws-sdk-java-v2#4072.
+    """
+
+    code = "ValidationException"
+
+
+class UnknownOperation(ChimeError):
+    """404: no operation has that method and path."""
+
+    code = "UnknownOperationException"

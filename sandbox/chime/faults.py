@@ -1,0 +1,197 @@
+"""What can be made to go wrong with the next calls, and where in a call it does.
+
+Faults wait in line: each call takes the first one that fits it. Refusals of single attendees are
+apart from the line, since one call can meet several.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from itertools import count
+from threading import Condition, Lock
+from typing import Any
+
+from . import exceptions
+from .exceptions import ChimeError
+from .quotas import ANY
+
+
+class Kind(StrEnum):
+    """What a fault does."""
+
+    THROTTLE = "throttle"
+    FAILURE = "failure"
+    UNAVAILABLE = "unavailable"
+    LIMIT = "limit"
+    FORBIDDEN = "forbidden"
+    DROP = "drop"
+    DELAY = "delay"
+    END = "end"
+    HOLD = "hold"
+
+
+class When(StrEnum):
+    """Whether it does so before the service acts, or after that and before the answer."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass
+class Fault:
+    """One fault, for the next ``count`` calls of ``operation`` after the first ``skip``.
+
+    ``seconds`` is the length of a delay, or the Retry-After of an ``unavailable``.
+    """
+
+    kind: Kind
+    operation: str = ANY
+    when: When = When.BEFORE
+    count: int = 1
+    skip: int = 0
+    seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.kind, self.when = Kind(self.kind), When(self.when)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.when}"
+
+    def error(self) -> ChimeError | None:
+        """The error answer that this fault gives, if it is of that kind."""
+        make = ERRORS.get(self.kind)
+        return make(self) if make else None
+
+
+ERRORS: dict[Kind, Callable[[Fault], ChimeError]] = {
+    Kind.THROTTLE: lambda fault: exceptions.Throttling("Rate exceeded"),
+    Kind.FAILURE: lambda fault: exceptions.ServiceFailure("The service failed"),
+    Kind.UNAVAILABLE: lambda fault: exceptions.ServiceUnavailable(
+        "The service is currently unavailable", fault.seconds
+    ),
+    Kind.LIMIT: lambda fault: exceptions.LimitExceeded("The request exceeds the resource limit"),
+    Kind.FORBIDDEN: lambda fault: exceptions.Forbidden(
+        f"User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: "
+        f"chime:{fault.operation}"
+    ),
+}
+
+
+@dataclass
+class AttendeeFault:
+    """Refuses single attendees in batches, in the answer's ``Errors``.
+
+    The next ``count`` of them, or of those in ``external_user_ids`` where it is given.
+    """
+
+    code: str
+    count: int = 1
+    external_user_ids: list[str] | None = None
+    message: str = "The attendee couldn't be created"
+
+
+class Faults:
+    """The faults that wait for their calls."""
+
+    def __init__(self) -> None:
+        self._line: list[Fault] = []
+        self._attendees: list[AttendeeFault] = []
+        self._lock = Lock()
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault at the end of the line."""
+        with self._lock:
+            self._line.append(fault)
+
+    def add_for_attendees(self, fault: AttendeeFault) -> None:
+        """Refuse attendees in the next batches."""
+        with self._lock:
+            self._attendees.append(fault)
+
+    def take(self, operation: str) -> Fault | None:
+        """The fault that a call of this operation meets now."""
+        if not self._line:
+            return None
+        with self._lock:
+            for fault in self._line:
+                if fault.operation in (operation, ANY):
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
+                    fault.count -= 1
+                    if fault.count <= 0:
+                        self._line.remove(fault)
+                    return fault
+        return None
+
+    def refusal_of(self, external_user_id: str) -> AttendeeFault | None:
+        """The fault that an attendee in a batch meets now."""
+        if not self._attendees:
+            return None
+        with self._lock:
+            for fault in self._attendees:
+                wanted = fault.external_user_ids
+                if wanted is None or external_user_id in wanted:
+                    fault.count -= 1
+                    if fault.count <= 0:
+                        self._attendees.remove(fault)
+                    return fault
+        return None
+
+    def clear(self) -> None:
+        """Take every fault away."""
+        with self._lock:
+            self._line.clear()
+            self._attendees.clear()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What waits, in order."""
+        with self._lock:
+            return {
+                "calls": [asdict(fault) for fault in self._line],
+                "attendees": [asdict(fault) for fault in self._attendees],
+            }
+
+
+@dataclass
+class Held:
+    """A call that is stopped until somebody releases it."""
+
+    number: int
+    operation: str
+    when: str
+    meeting_id: str | None
+    released: bool = field(default=False, repr=False)
+
+
+class Holds:
+    """The calls that are held now."""
+
+    def __init__(self) -> None:
+        self._held: list[Held] = []
+        self._numbers = count(1)
+        self._condition = Condition()
+
+    def block(self, operation: str, when: When, meeting_id: str | None) -> None:
+        """Hold the calling thread until it is released."""
+        with self._condition:
+            held = Held(next(self._numbers), operation, str(when), meeting_id)
+            self._held.append(held)
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: held.released)
+
+    def wait(self, timeout: float) -> Held | None:
+        """The first call that is held, waiting up to ``timeout`` seconds for one."""
+        with self._condition:
+            self._condition.wait_for(lambda: bool(self._held), timeout)
+            return self._held[0] if self._held else None
+
+    def release(self, number: int | None = None) -> int:
+        """Let one call go on, or all of them; the answer is how many did."""
+        with self._condition:
+            going = [held for held in self._held if number in (None, held.number)]
+            for held in going:
+                held.released = True
+                self._held.remove(held)
+            self._condition.notify_all()
+        return len(going)

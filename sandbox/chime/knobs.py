@@ -1,0 +1,73 @@
+"""What nobody has verified against the live service, with both settings; and its quotas."""
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+
+class EndedToken(StrEnum):
+    """What a create with the ClientRequestToken of a meeting that has ended brings."""
+
+    DEAD = "dead"
+    NEW = "new"
+
+
+class RepeatedAttendees(StrEnum):
+    """Which attendees a repeated CreateMeetingWithAttendees answers with."""
+
+    ORIGINAL = "original"
+    NONE = "none"
+
+
+class ChangedParameters(StrEnum):
+    """What a create with a known ClientRequestToken but other parameters brings."""
+
+    ORIGINAL = "original"
+    CONFLICT = "conflict"
+
+
+class Overflow(StrEnum):
+    """How a batch that would pass a meeting's limit of attendees is refused."""
+
+    CALL = "call"
+    ITEM = "item"
+
+
+@dataclass
+class Knobs:
+    """The settings that ``/_sandbox/knobs`` shows and changes."""
+
+    ended_token: EndedToken = EndedToken.DEAD
+    repeated_attendees: RepeatedAttendees = RepeatedAttendees.ORIGINAL
+    changed_parameters: ChangedParameters = ChangedParameters.ORIGINAL
+    attendee_overflow: Overflow = Overflow.CALL
+    read_join_tokens: bool = True
+    meetings_per_account: int = 250
+    latency: float = 0.0
+
+    def update(self, **changes: Any) -> None:
+        """Set some knobs. Raises ValueError for an unknown knob or setting."""
+        kinds = get_type_hints(Knobs)
+        unknown = set(changes) - {field.name for field in fields(self)}
+        if unknown:
+            raise ValueError(f"no such knob: {', '.join(sorted(unknown))}")
+        settings = {name: _setting(kinds[name], value) for name, value in changes.items()}
+        for name, setting in settings.items():
+            setattr(self, name, setting)
+
+    def reset(self) -> None:
+        """Set every knob to its default."""
+        vars(self).update(vars(Knobs()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every knob and its setting."""
+        return asdict(self)
+
+
+def _setting(kind: Any, value: Any) -> Any:
+    if kind is bool and not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    setting = kind(value)
+    if not isinstance(setting, str) and setting < 0:
+        raise ValueError(f"{value!r} is negative")
+    return setting

@@ -1,0 +1,83 @@
+"""The API's wire form, by moto's parser and serializer over botocore's service model."""
+
+import uuid
+from functools import cache
+from typing import Any, cast
+
+from moto.core.model import OperationModel, ServiceModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from moto.core.serialize import RestJSONSerializer
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound as NoRoute
+from werkzeug.wrappers import Response
+
+from .exceptions import ChimeError, ServiceUnavailable, UnknownOperation, ValidationFailed
+
+SERVICE = "chime-sdk-meetings"
+CREATED = 201
+
+
+@cache
+def service_model() -> ServiceModel:
+    """Botocore's model of the Chime SDK Meetings API, in moto's classes."""
+    return get_service_model(SERVICE)
+
+
+def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
+    """The operation that a request names and the parameters in its path.
+
+    Raises UnknownOperation.
+    """
+    try:
+        return get_service_router(SERVICE).match(request)
+    except NoRoute:
+        raise UnknownOperation(f"no operation is {request.method} {request.path}") from None
+
+
+def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> Any:
+    """The request's parameters, named as in the model; their types are as they came.
+
+    Raises ValidationFailed where the body has another structure than the model.
+    """
+    parser = PROTOCOL_PARSERS["rest-json"](operation)
+    parts = {
+        "method": request.method,
+        "values": request.args,
+        "headers": request.headers,
+        "body": request.data,
+        "url_path": request.path,
+        "url_params": path,
+    }
+    try:
+        return parser.parse(parts)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValidationFailed(f"The request can't be read: {error}") from None
+
+
+def answer(operation: OperationModel, result: dict[str, Any], status: int | None) -> Response:
+    """A successful answer; ``status`` overrides the model's."""
+    response = _response(RestJSONSerializer(operation).serialize(result), status)
+    response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+    return response
+
+
+def refuse(operation: OperationModel | None, error: ChimeError) -> Response:
+    """An error answer, in the form of the error's shape."""
+    if isinstance(error, UnknownOperation):
+        return Response(status=404, headers={"x-amzn-ErrorType": error.code})
+    serializer = RestJSONSerializer(operation or OperationModel({}, service_model()))
+    response = _response(serializer.serialize(error), None)
+    if isinstance(error, ServiceUnavailable):
+        response.headers["Retry-After"] = f"{error.retry_after:g}"
+    response.headers["x-amzn-RequestId"] = error.RequestId
+    return response
+
+
+def _response(serialized: Any, status: int | None) -> Response:
+    return Response(
+        cast(str, serialized["body"]),
+        status or serialized["status_code"],
+        serialized["headers"],
+    )

@@ -1,0 +1,207 @@
+"""One loopback endpoint for all of AWS that the sandbox needs.
+
+``AWS_ENDPOINT_URL`` is all the set-up: a call's signature names its service and region. Amazon
+Chime SDK Meetings is answered by ``sandbox.chime``, SNS, SQS, STS and SSM by moto.
+
+    python -m sandbox.cloud --port 0 --state-file .sandbox/cloud
+
+Signatures are read, never verified, and every caller is account 123456789012.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.request import Request
+from werkzeug.wrappers import Response
+
+from .chime.admin import PREFIX, Admin
+from .chime.journal import Entry
+from .chime.service import ChimeService
+from .httpd import LoopbackServer
+from .neighbours import SERVICES, Neighbours
+from .store import StateFileError, Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+CHIME = "chime"
+TICK_SECONDS = 1.0
+LISTENING = "listening on "
+STOP_SECONDS = 10
+
+
+class Scope(NamedTuple):
+    """What a signature says: for which region and which service it was made."""
+
+    region: str
+    service: str
+
+
+class Cloud:
+    """The WSGI application, and the thread that lets its time pass."""
+
+    def __init__(self, state_file: Path | None) -> None:
+        self._store = Store(state_file)
+        self._chime = ChimeService(self._store)
+        self._neighbours = Neighbours(self._store)
+        self._admin = Admin(self._chime, self._neighbours.reset)
+        self._stopping = Event()
+        self._ticking = Thread(target=self._tick, name="tick", daemon=True)
+        self._ticking.start()
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        return self._answer(Request(environ))(environ, start_response)
+
+    def close(self) -> None:
+        """Let held calls go, and write what isn't written yet."""
+        self._stopping.set()
+        self._ticking.join()
+        self._chime.holds.release()
+        self._neighbours.save()
+        self._store.close()
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(PREFIX):
+            return self._admin.handle(request)
+        scope = _scope(request)
+        if scope is None:
+            return _refusal(403, "MissingAuthenticationTokenException", "The request isn't signed")
+        if scope.service == CHIME:
+            return self._chime.handle(request, DEFAULT_ACCOUNT_ID, scope.region)
+        if scope.service in SERVICES:
+            return self._ask_neighbour(request, scope)
+        served = ", ".join((CHIME, *SERVICES))
+        return _refusal(
+            400, "UnknownServiceException", f"The sandbox serves {served}, not {scope.service}"
+        )
+
+    def _ask_neighbour(self, request: Request, scope: Scope) -> Response:
+        operation, response = self._neighbours.handle(request)
+        outcome = "OK" if response.status_code < 400 else str(response.status_code)
+        self._chime.journal.record(
+            Entry(
+                time=self._chime.clock.now(),
+                service=scope.service,
+                region=scope.region,
+                operation=operation,
+                outcome=outcome,
+                status=response.status_code,
+            )
+        )
+        return response
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(TICK_SECONDS):
+            self._chime.tick()
+            self._neighbours.save()
+
+
+def _scope(request: Request) -> Scope | None:
+    """The credential scope of a signed or presigned request."""
+    authorization = request.headers.get("Authorization", "")
+    _, _, credential = authorization.partition("Credential=")
+    scope = credential.partition(",")[0] or request.args.get("X-Amz-Credential", "")
+    parts = scope.strip().split("/")
+    return Scope(parts[2], parts[3].lower()) if len(parts) == 5 else None
+
+
+def _refusal(status: int, code: str, message: str) -> Response:
+    body = json.dumps({"__type": code, "message": message})
+    headers = {"x-amzn-ErrorType": code, "Content-Type": "application/json"}
+    return Response(body, status, headers)
+
+
+@click.command(help=__doc__)
+@click.option("--port", default=0, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--state-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What outlives the process.",
+)
+@click.option(
+    "--port-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the endpoint there."
+)
+@click.option(
+    "--pid-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the process id there.",
+)
+def main(port: int, state_file: Path | None, port_file: Path | None, pid_file: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    try:
+        cloud = Cloud(state_file)
+    except StateFileError as error:
+        raise click.ClickException(str(error)) from error
+    server = LoopbackServer(port, cloud)
+    notes = {port_file: server.endpoint, pid_file: str(os.getpid())}
+    written = [_write(path, text) for path, text in notes.items() if path is not None]
+
+    def stop(*_: Any) -> None:
+        Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    click.echo(f"{LISTENING}{server.endpoint}")
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()
+        cloud.close()
+        for path in written:
+            path.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n")
+    return path
+
+
+@contextmanager
+def running(state_file: Path | None = None, port: int = 0) -> Iterator[str]:
+    """Run the cloud as a child process, and give its endpoint.
+
+    Raises RuntimeError where it doesn't come up; its own words are on stderr.
+    """
+    command = [sys.executable, "-m", "sandbox.cloud", "--port", str(port)]
+    if state_file is not None:
+        command += ["--state-file", str(state_file)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=_child_environment()
+    )
+    try:
+        yield _endpoint(process)
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _endpoint(process: "subprocess.Popen[str]") -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line.startswith(LISTENING):
+        raise RuntimeError(f"the sandbox cloud didn't come up: it exited with {process.wait()}")
+    return line.removeprefix(LISTENING).strip()
+
+
+def _child_environment() -> dict[str, str]:
+    """This process's, with the package where the child finds it."""
+    root = str(Path(__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, inherited)))}
+
+
+if __name__ == "__main__":
+    main()
