@@ -2,6 +2,7 @@
 
 MeetingProviderError
 ├── InvalidMeeting            what was declared can't be; says every fault at once
+├── InvalidProgramme          the same of a programme file, with file and line
 └── ServiceError              a call failed: names meeting, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
     ├── AccessDenied          the caller may not do that; names the IAM action
@@ -28,6 +29,15 @@ class InvalidMeeting(MeetingProviderError):
         self.faults = tuple(faults)
         lines = [f"meeting '{meeting}' can't be declared so:", *map(str, faults)]
         super().__init__("\n  ".join(lines))
+
+
+class InvalidProgramme(MeetingProviderError):
+    """A programme file can't be used. `faults` has all that is wrong, each with file and line."""
+
+    def __init__(self, path: str, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n  ".join([f"the programme {path} has {count}:", *faults]))
 
 
 class ServiceError(MeetingProviderError):

@@ -1,0 +1,23 @@
+"""The event program: reads a programme of events, declares its meetings, exports the outputs."""
+
+from pathlib import Path
+
+import pulumi
+
+from meeting_provider import InvalidProgramme, Meeting, programme
+
+path = Path(pulumi.get_root_directory(), pulumi.Config().get("programme") or "programme.yaml")
+
+try:
+    events = programme.load(
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    )
+except InvalidProgramme as error:
+    raise pulumi.RunError(str(error)) from None
+
+meetings = {event.name: Meeting(event.name, **event.arguments) for event in events}
+
+pulumi.export("meeting_ids", {name: m.id for name, m in meetings.items()})
+pulumi.export("media_placements", {name: m.media_placement for name, m in meetings.items()})
+pulumi.export("join_tokens", {name: m.join_tokens for name, m in meetings.items()})
+pulumi.export("join_info", {name: m.join_info for name, m in meetings.items()})
