@@ -1,16 +1,19 @@
 """The display says what the CLI says: recorded screens, told again as events, come out the same."""
 
+import codecs
+import contextlib
 import io
 import json
 import os
 import pty
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.engine.display import listener
@@ -21,13 +24,29 @@ STEPS = Path(__file__).parent / "recordings" / "steps"
 CANARY = "canary-sings-in-the-mine"
 
 # Not among them: 42, where the CLI, told of a child before its stack, shows the stack twice.
-PLAIN = (
-    "04-preview-create 05-up-create 06-up-unchanged 13-up-update 15-up-ignored-change "
-    "17-up-update-aws 20-up-replace 22-up-delete-before-replace 23-refresh-drift 24-up-repair "
-    "25-preview-gone 26-up-gone 28-up-consumer 31-up-delete 32-up-check-failure "
-    "36-up-provider-error 38-preview-expect-no-changes 39-up-after-error 40-preview-no-changes "
-    "41-destroy-consumer 43-destroy-empty"
-).split()
+PLAIN = [
+    "04-preview-create",
+    "05-up-create",
+    "06-up-unchanged",
+    "13-up-update",
+    "15-up-ignored-change",
+    "17-up-update-aws",
+    "20-up-replace",
+    "22-up-delete-before-replace",
+    "23-refresh-drift",
+    "24-up-repair",
+    "25-preview-gone",
+    "26-up-gone",
+    "28-up-consumer",
+    "31-up-delete",
+    "32-up-check-failure",
+    "36-up-provider-error",
+    "38-preview-expect-no-changes",
+    "39-up-after-error",
+    "40-preview-no-changes",
+    "41-destroy-consumer",
+    "43-destroy-empty",
+]
 
 # What the program asked of room a where no state tells, since the step failed or was a preview.
 WANTED = {
@@ -213,7 +232,8 @@ class Retelling:
             if header := re.fullmatch(r"  (\S+) \((\S+)\):", line):
                 urn, fresh = self._urn(*header.groups()), False
             elif found := re.fullmatch(r"    (warning|error): (.*)", line):
-                message = Diagnostic(found[1], found[2], "" if urn == self.root else urn)
+                severity: Any = found[1]
+                message = Diagnostic(severity, found[2], "" if urn == self.root else urn)
                 messages.setdefault(urn, []).append(message)
             elif line in ("Outputs:", "Resources:"):
                 break
@@ -251,3 +271,330 @@ def test_a_pipe_gets_the_very_lines_that_the_cli_printed(name: str) -> None:
     Retelling(name).tell(listener(out=out))
     assert comparable(out.getvalue().split("\n")) == comparable(screen(name))
     assert CANARY not in out.getvalue()
+
+
+def told(name: str, *steps: Step, kind: Any = "preview", **options: Any) -> list[str]:
+    """What the diff display prints of these steps, each started and done, in a stack as it was."""
+    out = io.StringIO()
+    to = listener(diff=True, out=out)
+    to.started(Started(kind, "producer", "dev", is_preview=kind == "preview"))
+    retelling = Retelling(name)
+    for step in (*(retelling._step(Op.SAME, urn) for urn in (ROOT, CHANNEL)), *steps):
+        to.step_started(step)
+        to.step_done(step, 0.1)
+    to.finished(Finished(**options))
+    return out.getvalue().rstrip("\n").split("\n")
+
+
+PREFIX = "urn:pulumi:dev::producer::"
+ROOT = f"{PREFIX}pulumi:pulumi:Stack::producer-dev"
+CHANNEL = f"{PREFIX}demo:index:Channel::alerts"
+ROOM = f"{PREFIX}pulumi-python:dynamic/room:Room::"
+CHILD = f"{PREFIX}demo:index:Channel$pulumi-python:dynamic/room:Room::"
+
+
+def diff_screen(name: str) -> list[str]:
+    """A recorded diff without the warnings and the refresh before its steps."""
+    lines = [line for line in screen(name) if not line.startswith("warning: ")]
+    return [lines[0], *lines[lines.index("  pulumi:pulumi:Stack: (same)") :]]
+
+
+def planned(name: str, op: Op, urn: str, news: dict[str, Any]) -> Step:
+    """A previewed step on a recorded room; `news` are its changed inputs."""
+    room = Retelling(name).before[urn]
+    inputs = {**room["inputs"], **news}
+    return Step(
+        op,
+        urn,
+        room["id"],
+        old_inputs=room["inputs"],
+        new_inputs=inputs,
+        old_outputs=room["outputs"],
+        new_outputs=inputs if op is Op.REPLACE else None,
+        parent=room["parent"],
+    )
+
+
+def test_an_updates_diff_shows_what_changes_among_what_stays() -> None:
+    name = "12-preview-update"
+    steps = (
+        planned(name, Op.UPDATE, f"{ROOM}a", {"guests": ["ann", "eve"]}),
+        planned(name, Op.UPDATE, f"{CHILD}c", {"guests": ["dan", UNKNOWN]}),
+    )
+    assert told(name, *steps, counts={Op.UPDATE: 2, Op.SAME: 6}) == diff_screen(name)
+
+
+def test_a_replacements_diff_is_told_once_with_the_outputs_that_go() -> None:
+    name = "19-preview-replace"
+    a = planned(name, Op.REPLACE, f"{ROOM}a", {"region": "eu-central-1"})
+    steps = (
+        Step(Op.CREATE_REPLACEMENT, a.urn, a.id, a.old_inputs, a.new_inputs, parent=a.parent),
+        a,
+        planned(name, Op.UPDATE, f"{CHILD}c", {"guests": ["dan", UNKNOWN]}),
+        planned(name, Op.UPDATE, f"{ROOM}b", {"note": UNKNOWN}),
+        Step(Op.DELETE_REPLACED, a.urn, a.id, a.old_inputs, parent=a.parent),
+    )
+    counts = {Op.UPDATE: 2, Op.REPLACE: 1, Op.SAME: 5}
+    assert told(name, *steps, counts=counts) == diff_screen(name)
+
+
+def room_lines(old: dict[str, Any] | None, new: dict[str, Any] | None, op: Op) -> list[str]:
+    """The property lines of one step on one room, without their common margin."""
+    step = Step(op, f"{ROOM}a", old_inputs=old, new_inputs=new)
+    lines = told("06-up-unchanged", step, kind="update", counts={})
+    body = lines[lines.index(f"        [urn={ROOM}a]") + 1 : lines.index("Resources:")]
+    return [line[4:] for line in body if "outputs" not in line]
+
+
+def test_added_changed_and_removed_parts_are_marked_at_every_depth() -> None:
+    old = {"gone": "g", "guests": [{"id": "ann", "tags": {"role": "host"}}, "bob"], "n": 1.0}
+    new = {"fresh": True, "guests": [{"id": "ann", "tags": {"role": "guest"}}], "n": 1.0}
+    assert room_lines(old, new, Op.UPDATE) == [
+        "  + fresh : true",
+        '  - gone  : "g"',
+        "  ~ guests: [",
+        "      ~ [0]: {",
+        '                id  : "ann"',
+        "              ~ tags: {",
+        '                  ~ role: "host" => "guest"',
+        "                }",
+        "            }",
+        '      - [1]: "bob"',
+        "    ]",
+        "    n     : 1",
+    ]
+
+
+def test_a_string_of_json_is_shown_and_compared_as_what_it_holds() -> None:
+    policy = {"policy": '{"account": "1", "queue": "q"}'}
+    assert room_lines(None, policy, Op.CREATE) == [
+        "    policy: (json) {",
+        '        account: "1"',
+        '        queue  : "q"',
+        "    }",
+        "",
+    ]
+    changed = {"policy": '{"account": "1", "queue": "r"}'}
+    assert room_lines(policy, changed, Op.UPDATE) == [
+        "  ~ policy: (json) {",
+        '        account: "1"',
+        '      ~ queue  : "q" => "r"',
+        "    }",
+    ]
+
+
+def test_values_of_different_kinds_and_empty_ones_are_taken_away_and_added() -> None:
+    lines = room_lines({"a": ["x"], "b": ""}, {"a": "y", "b": "z"}, Op.UPDATE)
+    assert lines == ["  - a: [", '  -     [0]: "x"', "    ]", '  + a: "y"', '  + b: "z"']
+
+
+def test_long_texts_are_cut() -> None:
+    (line,) = room_lines(None, {"text": "1\n2\n" + "x" * 200 + "\n4"}, Op.CREATE)
+    assert line == '    text: "1\\n2\\n' + "x" * 150 + '...\\n..."'
+
+
+def test_a_refresh_alone_tells_in_full_what_it_found_and_what_is_gone() -> None:
+    drifted = Step(
+        Op.REFRESH,
+        f"{ROOM}a",
+        "id-a",
+        old_inputs={"guests": ["ann"]},
+        new_inputs={"guests": ["zed"]},
+        old_outputs={"guests": ["ann"], "keys": Secret(CANARY)},
+        new_outputs={"guests": ["zed"], "keys": Secret("other")},
+        found=Op.UPDATE,
+        parent=ROOT,
+    )
+    gone = Step(
+        Op.REFRESH, f"{ROOM}b", "id-b", {}, None, {"keys": Secret(CANARY)}, None, (), Op.DELETE
+    )
+    lines = told(
+        "06-up-unchanged", drifted, gone, kind="refresh", counts={Op.UPDATE: 1, Op.DELETE: 1}
+    )
+    assert lines[3:-6] == [
+        "    ~ pulumi-python:dynamic/room:Room: (update)",
+        "        [id=id-a]",
+        f"        [urn={ROOM}a]",
+        "      ~ guests: [",
+        '          ~ [0]: "ann" => "zed"',
+        "        ]",
+        "        keys  : [secret]",
+        "    - pulumi-python:dynamic/room:Room: (delete)",
+        "        [id=id-b]",
+        f"        [urn={ROOM}b]",
+        "        --outputs:--",
+        "      - keys: [secret]",
+    ]
+
+
+SCALARS = st.sampled_from([None, True, 1, 0.5, "", "text", "two\nlines", '{"a": [1]}', UNKNOWN])
+SECRETS = st.sampled_from([Secret(CANARY), Secret({"token": [CANARY]})])
+VALUES = st.recursive(
+    SCALARS | SECRETS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "__c"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+MAPS = st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES, max_size=3)
+
+
+@settings(deadline=None)
+@given(old=MAPS, new=MAPS, op=st.sampled_from(list(Op)), diff=st.booleans())
+def test_a_secret_is_never_shown_however_deep(
+    old: dict[str, Any], new: dict[str, Any], op: Op, diff: bool
+) -> None:
+    out = io.StringIO()
+    to = listener(diff=diff, out=out)
+    to.started(Started("update", "producer", "dev", is_preview=False))
+    for found in (None, Op.UPDATE, Op.DELETE):
+        step = Step(op, f"{ROOM}a", "id", old, new, old, new, found=found)
+        to.step_started(step)
+        to.step_done(step, 0.1)
+    to.finished(Finished({}, old, new))
+    assert CANARY not in out.getvalue()
+
+
+@pytest.mark.parametrize("diff", [False, True])
+def test_secret_outputs_are_shown_to_those_who_ask(diff: bool) -> None:
+    out = io.StringIO()
+    to = listener(diff=diff, show_secrets=True, out=out)
+    to.started(Started("update", "producer", "dev", is_preview=False))
+    to.finished(Finished({}, {}, {"tokens": {"ann": Secret("the-token")}}, seconds=3725))
+    assert '"the-token"' in out.getvalue()
+    assert "Duration: 1h2m5s" in out.getvalue()
+
+
+@pytest.mark.parametrize("diff", [False, True])
+def test_outputs_can_be_left_out(diff: bool) -> None:
+    out = io.StringIO()
+    to = listener(diff=diff, suppress_outputs=True, out=out)
+    to.started(Started("update", "producer", "dev", is_preview=False))
+    to.finished(Finished({}, {}, {"room": "r"}))
+    assert "room" not in out.getvalue()
+
+
+def test_steps_told_from_many_threads_at_once_come_out_as_whole_lines() -> None:
+    out = io.StringIO()
+    to = listener(out=out)
+    to.started(Started("update", "producer", "dev", is_preview=False))
+
+    def work(name: str) -> None:
+        for _ in range(20):
+            step = Step(Op.CREATE, ROOM + name, new_inputs={})
+            to.step_started(step)
+            to.step_done(step, 0.0)
+
+    threads = [threading.Thread(target=work, args=(f"room{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    to.finished(Finished({Op.CREATE: 8}))
+    rows = [line for line in out.getvalue().split("\n") if "Room" in line]
+    whole = re.compile(r" \+  pulumi-python:dynamic:Room room\d creat(ing|ed) \(\d[\d.]*s\) ")
+    assert len(rows) == 8 * 20 * 2
+    assert all(whole.fullmatch(row) for row in rows)
+
+
+class Terminal:
+    """A real pseudo-terminal: what is written to it can be awaited while it is written."""
+
+    def __init__(self) -> None:
+        self._ours, theirs = pty.openpty()
+        self.out = os.fdopen(theirs, "w")
+        self.written = ""
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        with contextlib.suppress(OSError):  # which says that the other end is closed
+            while chunk := os.read(self._ours, 65536):
+                with self._news:
+                    self.written += decoder.decode(chunk).replace("\r\n", "\n")
+                    self._news.notify_all()
+
+    def shows(self, text: str) -> bool:
+        """Waits until the text is there."""
+        with self._news:
+            return self._news.wait_for(lambda: text in self.written, timeout=20)
+
+    def close(self) -> list[str]:
+        """The last frame and what follows it, without colours."""
+        self.out.close()
+        self._reader.join()
+        os.close(self._ours)
+        frame = self.written.split("\x1b[1A\x1b[2K")[-1]
+        plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", frame)
+        return comparable([line.rstrip() for line in plain.split("\n")])
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("CI", raising=False)
+    terminal = Terminal()
+    yield terminal
+    if not terminal.out.closed:
+        terminal.close()
+
+
+def test_a_terminal_is_left_with_the_tree_of_what_changed_and_its_sections(
+    terminal: Terminal,
+) -> None:
+    Retelling("20-up-replace").tell(listener(out=terminal.out))
+    lines = terminal.close()
+    tree = lines[next(i for i, line in enumerate(lines) if line.startswith("     Type")) :]
+    assert [" ".join(line.split()) for line in tree[:9]] == [
+        "Type Name Status Info",
+        "pulumi:pulumi:Stack producer-dev 3 warnings",
+        "├─ demo:index:Channel alerts",
+        "~ │ ├─ pulumi-python:dynamic:Room c updated (0s) [diff: ~guests]",
+        "│ ├─ aws:sns:Topic alerts",
+        "│ ├─ aws:sqs:Queue alerts",
+        "│ └─ aws:sqs:QueuePolicy alerts",
+        "+- ├─ pulumi-python:dynamic:Room a replaced (0s) [diff: ~region]",
+        "~ └─ pulumi-python:dynamic:Room b updated (0s) [diff: ~note]",
+    ]
+    assert lines[-14:] == comparable(screen("20-up-replace"))[-14:]
+
+
+def test_a_terminal_shows_what_runs_and_draws_over_it_what_is_done(terminal: Terminal) -> None:
+    to = listener(out=terminal.out)
+    to.started(Started("update", "producer", "dev", is_preview=False))
+    quiet = Step(Op.SAME, f"{ROOM}quiet", new_inputs={}, parent=ROOT)
+    room = Step(Op.CREATE, f"{ROOM}a", new_inputs={"token": Secret(CANARY)}, parent=ROOT)
+    to.step_started(quiet)
+    to.step_done(quiet, 0.0)
+    to.step_started(room)
+    assert terminal.shows("creating (")
+    assert terminal.shows("1 unchanged")
+    to.diagnostic(Diagnostic("error", "it broke\nbadly", room.urn))
+    assert terminal.shows("error: it broke")
+    to.step_failed(room, 0.1)
+    to.finished(Finished({Op.SAME: 1}, failed=True))
+    lines = terminal.close()
+    assert not any("quiet" in line or "creating (" in line for line in lines)
+    assert any("Room  a" in line and "**creating failed**" in line for line in lines)
+    assert lines[-6:] == [
+        "  pulumi-python:dynamic:Room (a):\n    error: it broke\n    badly",
+        "Resources:",
+        "    1 unchanged",
+        "    1 errored",
+        "",
+        "Duration: 0s",
+    ]
+    assert CANARY not in terminal.written
+
+
+def test_what_a_stop_leaves_unfinished_is_said_to_be_interrupted() -> None:
+    out = io.StringIO()
+    to = listener(out=out)
+    to.started(Started("update", "producer", "dev", is_preview=False))
+    to.step_started(Step(Op.CREATE, f"{ROOM}a", new_inputs={}))
+    to.finished(Finished({}, failed=True))
+    assert " +  pulumi-python:dynamic:Room a creating (interrupted) \n" in out.getvalue()

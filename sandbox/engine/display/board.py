@@ -134,6 +134,7 @@ class Board:
         """A step starts."""
         row = self.row(step.urn)
         row.step, row.since, row.seconds = step, time.monotonic(), None
+        row.over.pop(step.op, None)
         row.shown |= step.op is not Op.SAME
         return row
 

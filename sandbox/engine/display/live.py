@@ -59,7 +59,7 @@ def _tree(board: Board) -> Table:
     for row, guide in _branches(board):
         mark, kind, name, status, info = board.columns(row)
         style = STYLES[board.op(row)] if board.is_over(row) else f"bold {STYLES[board.op(row)]}"
-        status += _pulse(board, row)
+        status += f"{_pulse(board, row):<3}"
         table.add_row(
             Text(f" {mark}", style),
             f"{guide}{kind}",
