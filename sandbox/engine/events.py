@@ -25,7 +25,8 @@ class Step:
     """One step on one resource. The same step is told when it starts and when it is over.
 
     The property maps hold plain values with `Secret` and `UNKNOWN` (see values.py) where those
-    stand; `diffs` names the top-level properties that differ, in the provider's order.
+    stand; `diffs` names the top-level properties that differ according to the provider, where it
+    names any: a display then shows only those.
     """
 
     op: Op

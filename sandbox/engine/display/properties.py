@@ -127,13 +127,15 @@ def output_lines(
         for line in _entries(new, indent, "", worth):
             yield Line(line, STYLES[Op.CREATE] if old is None else "")
         return
-    parts = {
-        key: part
-        for key, part in change.parts.items()
-        if key not in repeated
-        and (sames or not (part.op is Op.SAME or isinstance(part.new, Unknown)))
-    }
+    parts = {key: part for key, part in change.parts.items() if key not in repeated}
+    if not sames:
+        parts = {key: part for key, part in parts.items() if not _is_idle(part)}
     yield from _parts_lines(parts, indent, width=_width(change.parts))
+
+
+def _is_idle(change: Change) -> bool:
+    """Nothing that is known to change."""
+    return change.op is Op.SAME or (change.op is Op.UPDATE and isinstance(change.new, Unknown))
 
 
 def _parts_lines(
