@@ -21,6 +21,7 @@ from meeting_provider.errors import (
     MeetingEnded,
     ServiceError,
     Throttled,
+    TokenInUse,
     Unreachable,
 )
 from meeting_provider.models import (
@@ -205,6 +206,13 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
             f"{cause}, {ATTEMPTS} times",
             "the service takes 10 requests a second for each operation: run `pulumi up` again, "
             "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
+            meeting,
+        )
+    if status == 409:
+        return TokenInUse(
+            operation,
+            cause,
+            "set another client_request_token, or none",
             meeting,
         )
     if status in (401, 403):

@@ -57,28 +57,33 @@ class Lifecycle:
     def create(self, declared: MeetingInput) -> State:
         """Make the meeting, or complete the one that an earlier try made. All of it, or nothing.
 
+        A derived token that brings back an ended meeting, or another, is moved on from.
+
         :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
         :raises AttendeesRefused: the service refused some of the attendees for good.
         :raises ServiceError: any other failure; what had been made is taken away again.
         """
         client = self._client(declared.control_region)
+        failed: ServiceError | None = None
         for token in self._tokens(declared):
-            first = changes.at_create(declared.attendees)
-            answer = client.create_meeting_with_attendees(declared, first, token)
-            _refuse_another(declared, answer.meeting)
-            work = _Work(client, declared, answer.meeting)
             try:
-                work.complete(first, answer)
-            except MeetingEnded as error:
-                work.undo()
-                ended = error
-                continue
-            except BaseException:
-                work.undo()
-                raise
-            self._made.add(answer.meeting.meeting_id)
-            return work.state()
-        raise _dead_token(declared, ended)
+                return self._create(client, declared, token)
+            except (MeetingEnded, TokenInUse) as error:
+                failed = error
+        raise _for_good(declared, failed)
+
+    def _create(self, client: Chime, declared: MeetingInput, token: str) -> State:
+        first = changes.at_create(declared.attendees)
+        answer = client.create_meeting_with_attendees(declared, first, token)
+        _refuse_another(declared, answer.meeting)
+        work = _Work(client, declared, answer.meeting)
+        try:
+            work.complete(first, answer)
+        except BaseException:
+            work.undo()
+            raise
+        self._made.add(answer.meeting.meeting_id)
+        return work.state()
 
     def _tokens(self, declared: MeetingInput) -> Iterator[str]:
         if declared.client_request_token:
@@ -86,7 +91,7 @@ class Lifecycle:
         elif declared.identity:
             now = self._clock()
             for attempt in range(MOST_ENDED):
-                yield tokens.derive(declared.identity, declared.create_request(), now, attempt)
+                yield tokens.derive(declared.identity, declared.create_only(), now, attempt)
         else:
             yield secrets.token_hex(32)
 
@@ -155,12 +160,15 @@ class _Work:
         """
         self._learn(answer.attendees)
         refused = {e.external_user_id for e in answer.errors}
-        same = set(self.known) | refused == {a.external_user_id for a in asked}
-        if not same or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
+        tags = self._declared.tags or {}
+        found = set(self.known) | refused != {a.external_user_id for a in asked}
+        if found or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
             self.known = {}
             self._learn(self._client.list_attendees(self._name, self._id), answer.attendees)
+        if found:
+            tags = self._client.list_tags(self._name, self._meeting.meeting_arn or "")
         _raise_refused("CreateMeetingWithAttendees", answer.errors, self._name)
-        self.converge(self._declared.tags or {})
+        self.converge(tags)
 
     def converge(self, tags: Mapping[str, str]) -> None:
         """Make the meeting what is declared, given its attendees as known and its tags."""
@@ -254,15 +262,17 @@ def _refuse_another(declared: MeetingInput, found: MeetingAnswer) -> None:
         )
 
 
-def _dead_token(declared: MeetingInput, ended: MeetingEnded) -> ServiceError:
-    if declared.client_request_token:
+def _for_good(declared: MeetingInput, error: ServiceError | None) -> ServiceError:
+    """The error to end with when no token is left to try."""
+    if declared.client_request_token and isinstance(error, MeetingEnded):
         return TokenInUse(
-            "CreateMeetingWithAttendees",
+            error.operation,
             "client_request_token brings back a meeting that has ended",
             "set another client_request_token, or none",
             declared.external_meeting_id,
         )
-    return ended
+    assert error is not None
+    return error
 
 
 def _raise_refused(

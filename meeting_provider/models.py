@@ -255,12 +255,15 @@ class MeetingInput(Shape):
     #: A digest of who declares the meeting. The resource fills it in; see identity.py.
     identity: str | None = None
 
-    def create_request(self) -> dict[str, Any]:
-        """The wire form of all that CreateMeetingWithAttendees takes, but attendees and token."""
-        request = self.model_dump(
+    def create_only(self) -> dict[str, Any]:
+        """The wire form of what only a new meeting can have."""
+        return self.model_dump(
             mode="json", by_alias=True, exclude_none=True, include=set(CREATE_ONLY)
         )
-        return request | ({"Tags": tag_list(self.tags)} if self.tags else {})
+
+    def create_request(self) -> dict[str, Any]:
+        """The wire form of all that CreateMeetingWithAttendees takes, but attendees and token."""
+        return self.create_only() | ({"Tags": tag_list(self.tags)} if self.tags else {})
 
 
 #: What only a new meeting can have: no call changes it.

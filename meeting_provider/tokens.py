@@ -16,13 +16,13 @@ from typing import Any, Final
 WINDOW: Final = 300
 
 
-def derive(identity: str, request: Mapping[str, Any], now: float, attempt: int) -> str:
+def derive(identity: str, create_only: Mapping[str, Any], now: float, attempt: int) -> str:
     """A token of 64 characters, the same for the same arguments in the same window.
 
     :param identity: who declares the meeting; see identity.py.
-    :param request: what CreateMeetingWithAttendees takes beside attendees, tags and token.
+    :param create_only: what only a new meeting can have.
     :param now: seconds since the epoch.
     :param attempt: how many tokens of this window have brought back an ended meeting.
     """
-    parts = [identity, request, int(now // WINDOW), attempt]
+    parts = [identity, create_only, int(now // WINDOW), attempt]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
