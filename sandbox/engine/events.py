@@ -1,4 +1,4 @@
-"""What the engine says while it works. The engine tells, the display shows; neither imports the other."""
+"""What the engine says while it works: the engine tells, the display shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,7 +50,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A message for people. An empty urn belongs to no resource; `stream` numbers what belongs together."""
+    """A message for people.
+
+    An empty urn belongs to no resource. Messages of the same `stream`, but for 0, are one text.
+    """
 
     severity: Literal["debug", "info", "info#err", "warning", "error"]
     message: str
@@ -71,7 +74,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """An operation on a stack is over: what it counted, and the stack's outputs before and after."""
+    """An operation on a stack is over: what it counted, the stack's outputs before and after."""
 
     counts: Mapping[Op, int]
     old_outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -83,9 +86,20 @@ class Finished:
 class Listener(Protocol):
     """Who is told. Calls may come from several threads at once."""
 
-    def started(self, event: Started) -> None: ...
-    def step_started(self, step: Step) -> None: ...
-    def step_done(self, step: Step, seconds: float) -> None: ...
-    def step_failed(self, step: Step, seconds: float) -> None: ...
-    def diagnostic(self, event: Diagnostic) -> None: ...
-    def finished(self, event: Finished) -> None: ...
+    def started(self, event: Started) -> None:
+        """An operation begins."""
+
+    def step_started(self, step: Step) -> None:
+        """A step begins."""
+
+    def step_done(self, step: Step, seconds: float) -> None:
+        """A step is over, after so many seconds."""
+
+    def step_failed(self, step: Step, seconds: float) -> None:
+        """A step has failed, after so many seconds. A diagnostic says why."""
+
+    def diagnostic(self, event: Diagnostic) -> None:
+        """There is something to say."""
+
+    def finished(self, event: Finished) -> None:
+        """The operation is over."""
