@@ -1,0 +1,5 @@
+"""`python -m sandbox.engine <arguments>`: as `pulumi <arguments>`."""
+
+from sandbox.engine.cli import main
+
+main()

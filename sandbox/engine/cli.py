@@ -1,0 +1,593 @@
+"""The commands: names, flags, output and exit codes of Pulumi's CLI, for the part of it that is here."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from sandbox.engine import snapshot, values
+from sandbox.engine.backend import Backend, Reference, open_backend, select, selected
+from sandbox.engine.errors import (
+    BadInvocation,
+    Cancelled,
+    ChangesProposed,
+    EngineError,
+    Refused,
+    StackNotFound,
+)
+from sandbox.engine.project import Project, find_project, look_up
+
+if TYPE_CHECKING:
+    from sandbox.engine.deployment import Kind
+    from sandbox.engine.operations import Stack
+
+_SECRET: Final = "[secret]"
+
+
+def main() -> NoReturn:
+    """Runs a command, and exits as Pulumi's CLI would."""
+    try:
+        cli.main(prog_name="pulumi", standalone_mode=False)
+    except EngineError as error:
+        if str(error):
+            click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.NoSuchOption, click.UsageError) as error:
+        _explain(error)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _explain(error: click.UsageError) -> NoReturn:
+    unknown = isinstance(error, click.NoSuchOption) or "No such command" in error.message
+    message = error.message.rstrip(".")
+    refusal = Refused(f"this ({message[0].lower()}{message[1:]})") if unknown else error.message
+    click.echo(f"error: {refusal}", err=True)
+    sys.exit(1)
+
+
+# What the commands share
+
+
+def _stack_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("-s", "--stack", "name", help="The stack, if not the selected one.")(
+        command
+    )
+
+
+def _stack(name: str | None) -> "Stack":
+    from sandbox.engine.operations import Stack
+
+    project, backend = _project()
+    reference = _reference(project, backend, name)
+    if not backend.exists(reference):
+        raise StackNotFound(f"no stack named '{name or reference.stack}' found")
+    return Stack(project, backend, reference)
+
+
+def _reference(project: Project, backend: Backend, name: str | None) -> Reference:
+    name = name or os.environ.get("PULUMI_STACK")
+    if name:
+        return Reference.parse(name, project.name)
+    chosen = selected(project, backend)
+    if chosen is None:
+        raise StackNotFound("no stack selected; please use `pulumi stack select` to choose one")
+    return chosen
+
+
+def _project() -> tuple[Project, Backend]:
+    project = find_project(Path.cwd())
+    return project, open_backend(project)
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)
+    return [line.rstrip() for line in lines]
+
+
+@click.group()
+@click.option("-C", "--cwd", type=click.Path(exists=True, file_okay=False), help="Where to run.")
+@click.option("--non-interactive", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def cli(context: click.Context, cwd: str | None, non_interactive: bool) -> None:
+    """Runs Pulumi programs against this machine, where no Pulumi is installed."""
+    context.obj = non_interactive
+    if cwd:
+        os.chdir(cwd)
+
+
+@cli.command()
+def version() -> None:
+    """Prints the version whose behaviour this engine follows."""
+    click.echo(snapshot.VERSION)
+
+
+# Operations
+
+
+_COMMON: Final = [
+    click.option("-y", "--yes", is_flag=True, help="Don't ask."),
+    click.option("-f", "--skip-preview", is_flag=True, help="Don't preview first."),
+    click.option("-p", "--parallel", type=int, default=lambda: 4 * (os.cpu_count() or 1)),
+    click.option("-t", "--target", "targets", multiple=True, help="A urn, which may hold a *."),
+    click.option("--diff", is_flag=True, help="Show every change in full."),
+    click.option("--expect-no-changes", is_flag=True, help="Fail if anything changes."),
+    click.option("--show-secrets", is_flag=True, help="Show secrets in the outputs."),
+    click.option("-C", "--cwd", type=click.Path(exists=True, file_okay=False)),
+    click.option("--non-interactive", is_flag=True, help="Ask nothing."),
+]
+_REFRESH: Final = click.option(
+    "-r", "--refresh", is_flag=False, flag_value="true", help="Look first at what is there."
+)
+
+
+def _operation(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_COMMON):
+        command = option(command)
+    return _stack_option(command)
+
+
+@cli.command("up")
+@_operation
+@_REFRESH
+@click.pass_obj
+def up(obj: bool, **flags: Any) -> None:
+    """Brings the stack to what the program declares."""
+    _operate("update", obj, **flags)
+
+
+cli.add_command(up, "update")
+
+
+@cli.command()
+@_operation
+@_REFRESH
+@click.pass_obj
+def preview(obj: bool, **flags: Any) -> None:
+    """Shows what `up` would do."""
+    _operate("preview", obj, **flags)
+
+
+cli.add_command(preview, "pre")
+
+
+@cli.command()
+@_operation
+@click.option("--clear-pending-creates", is_flag=True, help="Forget creates left unfinished.")
+@click.pass_obj
+def refresh(obj: bool, **flags: Any) -> None:
+    """Brings the state to what is there."""
+    _operate("refresh", obj, **flags)
+
+
+@cli.command()
+@_operation
+@_REFRESH
+@click.pass_obj
+def destroy(obj: bool, **flags: Any) -> None:
+    """Deletes everything that the stack holds."""
+    _operate("destroy", obj, **flags)
+
+
+cli.add_command(destroy, "down")
+
+
+def _operate(
+    kind: "Kind",
+    silent: bool,
+    *,
+    name: str | None,
+    yes: bool,
+    skip_preview: bool,
+    parallel: int,
+    targets: tuple[str, ...],
+    diff: bool,
+    expect_no_changes: bool,
+    show_secrets: bool,
+    cwd: str | None,
+    non_interactive: bool,
+    refresh: str | None = None,
+    clear_pending_creates: bool = False,
+) -> None:
+    from sandbox.engine import operations
+    from sandbox.engine.deployment import Options
+    from sandbox.engine.display import listener
+
+    if cwd:
+        os.chdir(cwd)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (silent or non_interactive)
+    if kind != "preview" and not (yes or skip_preview or interactive):
+        raise BadInvocation(
+            "--yes or --skip-preview must be passed in to proceed when running in "
+            "non-interactive mode"
+        )
+    stack = _stack(name)
+    options = Options(
+        kind=kind,
+        project=stack.project.name,
+        stack=stack.reference.stack,
+        preview=kind == "preview",
+        parallel=parallel if parallel > 0 else 2**31 - 1,
+        refresh=stack.project.refresh_always if refresh is None else _flag("refresh", refresh),
+        targets=targets,
+    )
+
+    def run(as_preview: bool) -> bool:
+        shown = listener(diff=diff, show_secrets=show_secrets)
+        how = Options(**{**vars(options), "preview": as_preview})
+        return operations.run(stack, how, shown, clear_pending=clear_pending_creates)
+
+    if kind == "preview":
+        changes = run(True)
+    else:
+        with stack.backend.locked(stack.reference):
+            if not skip_preview:
+                run(True)
+                if not yes and not click.confirm(f"Do you want to perform this {kind}?"):
+                    raise Cancelled("confirmation declined, not proceeding")
+            changes = run(False)
+    if kind == "destroy" and not targets:
+        _say_what_is_left(stack)
+    if expect_no_changes and changes:
+        raise ChangesProposed(f"no changes were expected for {kind} but changes were proposed")
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() not in ("true", "false", "1", "0", "t", "f"):
+        raise BadInvocation(f'invalid argument "{value}" for "--{name}" flag')
+    return value.lower() in ("true", "1", "t")
+
+
+def _say_what_is_left(stack: "Stack") -> None:
+    click.echo(
+        "The resources in the stack have been deleted, but the history and configuration "
+        "associated with the stack are still maintained. \n"
+        f"If you want to remove the stack completely, run `pulumi stack rm "
+        f"{stack.reference.stack}`."
+    )
+
+
+@cli.command()
+@click.argument("argument", required=False)
+@_stack_option
+@click.option("-y", "--yes", is_flag=True)
+def cancel(argument: str | None, name: str | None, yes: bool) -> None:
+    """Frees a stack whose run has ended without doing so."""
+    stack = _stack(argument or name)
+    if not yes and not (sys.stdin.isatty() and click.confirm("Cancel the running update?")):
+        raise BadInvocation(
+            "--yes must be passed in to proceed when running in non-interactive mode"
+        )
+    stack.backend.unlock(stack.reference)
+    label = stack.reference.stack
+    click.echo(f"The currently running update for '{label}' has been canceled!", err=True)
+
+
+# Stacks
+
+
+@cli.group("stack")
+def stack_group() -> None:
+    """Stacks: make, choose, list and remove them, look at their outputs, move their states."""
+
+
+@stack_group.command("init")
+@click.argument("argument", required=False)
+@_stack_option
+@click.option("--no-select", is_flag=True)
+@click.option("--secrets-provider", default="passphrase")
+def stack_init(
+    argument: str | None, name: str | None, no_select: bool, secrets_provider: str
+) -> None:
+    """Makes a stack and selects it."""
+    if secrets_provider not in ("default", "passphrase"):
+        raise Refused(f"the secrets provider {secrets_provider}")
+    project, backend = _project()
+    if not (argument or name):
+        raise BadInvocation("missing stack name")
+    reference = Reference.parse(argument or name or "", project.name)
+    if backend.exists(reference):
+        raise EngineError(f"stack '{reference}' already exists")
+    crypter = project.settings(reference.stack).crypter()
+    backend.write(reference, snapshot.dump(snapshot.Snapshot(), crypter))
+    if not no_select:
+        select(project, backend, reference)
+    click.echo(f"Created stack '{reference.stack}'")
+
+
+@stack_group.command("select")
+@click.argument("argument", required=False)
+@_stack_option
+@click.option("-c", "--create", is_flag=True)
+def stack_select(argument: str | None, name: str | None, create: bool) -> None:
+    """Chooses the stack that commands are about."""
+    project, backend = _project()
+    chosen = argument or name
+    if not chosen:
+        raise BadInvocation("no stack name was given")
+    reference = Reference.parse(chosen, project.name)
+    if not backend.exists(reference):
+        if not create:
+            raise StackNotFound(f"no stack named '{chosen}' found")
+        crypter = project.settings(reference.stack).crypter()
+        backend.write(reference, snapshot.dump(snapshot.Snapshot(), crypter))
+        click.echo(f"Created stack '{reference.stack}'")
+    select(project, backend, reference)
+
+
+@stack_group.command("ls")
+@click.option("-j", "--json", "as_json", is_flag=True)
+def stack_ls(as_json: bool) -> None:
+    """Lists the project's stacks."""
+    project, backend = _project()
+    current = selected(project, backend)
+    listed = []
+    for reference in backend.stacks():
+        if reference.project == project.name:
+            stored = backend.read(reference)
+            updated = stored.get("manifest", {}).get("time", "")
+            listed.append((reference, updated, len(stored.get("resources") or [])))
+    if as_json:
+        entries = [
+            {
+                "name": reference.stack,
+                "current": reference == current,
+                "lastUpdate": f"{updated[:23]}Z",
+                "resourceCount": count,
+            }
+            for reference, updated, count in listed
+        ]
+        click.echo(json.dumps(entries, indent=2))
+        return
+    rows = [
+        (reference.stack + ("*" if reference == current else ""), _ago(updated), str(count))
+        for reference, updated, count in listed
+    ]
+    click.echo("\n".join(_table([("NAME", "LAST UPDATE", "RESOURCE COUNT"), *rows])))
+
+
+def _ago(moment: str) -> str:
+    if not moment:
+        return "n/a"
+    at = datetime.fromisoformat(f"{moment[:19]}+00:00")
+    seconds = max(0, int(time.time() - at.replace(tzinfo=UTC).timestamp()))
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= length and (unit != "second" or seconds > 4):
+            count = seconds // length
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "now"
+
+
+@stack_group.command("rm")
+@click.argument("argument", required=False)
+@_stack_option
+@click.option("-y", "--yes", is_flag=True)
+@click.option("-f", "--force", is_flag=True)
+@click.option("--preserve-config", is_flag=True)
+def stack_rm(
+    argument: str | None, name: str | None, yes: bool, force: bool, preserve_config: bool
+) -> None:
+    """Removes a stack and its settings file."""
+    stack = _stack(argument or name)
+    label = stack.reference.stack
+    if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove the stack '{label}'?")):
+        raise BadInvocation(
+            "--yes must be passed in to proceed when running in non-interactive mode"
+        )
+    with stack.backend.locked(stack.reference):
+        if stack.backend.read(stack.reference).get("resources") and not force:
+            raise EngineError(
+                f"'{label}' still has resources; removal rejected. Run `pulumi destroy` to delete "
+                "them first, or use --force"
+            )
+        stack.backend.remove(stack.reference)
+    if not preserve_config:
+        stack.project.settings(label).file.unlink(missing_ok=True)
+    if selected(stack.project, stack.backend) == stack.reference:
+        select(stack.project, stack.backend, None)
+    click.echo(f"Stack '{label}' has been removed!")
+
+
+@stack_group.command("output")
+@click.argument("output", required=False)
+@_stack_option
+@click.option("-j", "--json", "as_json", is_flag=True)
+@click.option("--show-secrets", is_flag=True)
+def stack_output(output: str | None, name: str | None, as_json: bool, show_secrets: bool) -> None:
+    """Shows the stack's outputs, or one of them."""
+    stack = _stack(name)
+    stored = stack.backend.read(stack.reference)
+    outputs = next(
+        (r.get("outputs") or {} for r in stored.get("resources") or [] if _is_stack(r)), {}
+    )
+    if show_secrets:
+        crypter = snapshot.crypter_of(stored)
+        decrypt = crypter.decrypt if crypter else str
+        outputs = values.reveal(values.from_stored(outputs, decrypt))
+    else:
+        outputs = _masked(outputs)
+    if output:
+        if output not in outputs:
+            raise EngineError(f"current stack does not have output property '{output}'")
+        _print_output(outputs[output], as_json)
+    elif as_json:
+        _print_output(outputs, as_json)
+    elif not outputs:
+        click.echo("Current stack outputs (0):\n    No output values currently in this stack")
+    else:
+        rows = [(key, _as_text(value)) for key, value in sorted(outputs.items())]
+        lines = [f"    {line}" for line in _table([("OUTPUT", "VALUE"), *rows])]
+        click.echo("\n".join([f"Current stack outputs ({len(outputs)}):", *lines]))
+
+
+def _is_stack(resource: dict[str, Any]) -> bool:
+    return resource["type"] == snapshot.STACK_TYPE
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get(values.SIGNATURE) == values.SECRET_SIGNATURE:
+            return _SECRET
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+
+
+def _print_output(value: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True))
+    else:
+        click.echo(_as_text(value))
+
+
+@stack_group.command("export")
+@_stack_option
+@click.option("--file", type=click.Path(dir_okay=False))
+@click.option("--show-secrets", is_flag=True)
+def stack_export(name: str | None, file: str | None, show_secrets: bool) -> None:
+    """Writes the stack's state."""
+    stack = _stack(name)
+    deployment = stack.backend.read(stack.reference)
+    if show_secrets:
+        crypter = snapshot.crypter_of(deployment)
+        decrypt = crypter.decrypt if crypter else str
+        deployment = {
+            **deployment,
+            "resources": values.to_plaintext(
+                values.from_stored(deployment.get("resources") or [], decrypt)
+            ),
+        }
+    text = json.dumps({"version": 3, "deployment": deployment}, indent=4, ensure_ascii=False)
+    if file:
+        Path(file).write_text(text + "\n")
+    else:
+        click.echo(text)
+
+
+@stack_group.command("import")
+@_stack_option
+@click.option("--file", type=click.Path(exists=True, dir_okay=False))
+@click.option("-f", "--force", is_flag=True)
+def stack_import(name: str | None, file: str | None, force: bool) -> None:
+    """Replaces the stack's state by an exported one."""
+    stack = _stack(name)
+    exported = json.loads(Path(file).read_text() if file else sys.stdin.read())
+    if exported.get("version") != 3:
+        raise Refused(f"deployments of version {exported.get('version')}")
+    deployment = exported["deployment"]
+    state = snapshot.load(deployment)
+    head = f"urn:pulumi:{stack.reference.stack}::{stack.reference.project}::"
+    foreign = [r.urn for r in state.resources if not r.urn.startswith(head)]
+    if foreign and not force:
+        raise EngineError(
+            f"resource '{foreign[0]}' is from a different stack; importing it may lead to "
+            "problems: use --force if that is what you want"
+        )
+    crypter = snapshot.crypter_of(deployment) or stack.crypter()
+    with stack.backend.locked(stack.reference):
+        stack.backend.write(stack.reference, snapshot.dump(state, crypter))
+    click.echo("Import complete.")
+
+
+# Configuration
+
+
+@cli.group("config", invoke_without_command=True)
+@_stack_option
+@click.option("-j", "--json", "as_json", is_flag=True)
+@click.option("--show-secrets", is_flag=True)
+@click.pass_context
+def config(context: click.Context, name: str | None, as_json: bool, show_secrets: bool) -> None:
+    """The stack's settings: all of them, or one at a time."""
+    context.obj = name
+    if context.invoked_subcommand is not None:
+        return
+    stack = _stack(name)
+    found = stack.project.settings(stack.reference.stack).values()
+    if as_json:
+        entries: dict[str, Any] = {}
+        for key, value in found.items():
+            entry: dict[str, Any] = {}
+            if show_secrets or not value.secret:
+                entry["value"] = value.text
+                if value.structured is not None:
+                    entry["objectValue"] = value.structured
+            entries[key] = {**entry, "secret": value.secret}
+        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        return
+    own = f"{stack.project.name}:"
+    rows = [
+        (key.removeprefix(own), value.text if show_secrets else value.shown)
+        for key, value in found.items()
+    ]
+    click.echo("\n".join(_table([("KEY", "VALUE"), *rows])))
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value", required=False)
+@_stack_option
+@click.option("--secret", is_flag=True)
+@click.option("--plaintext", is_flag=True)
+@click.option("--path", is_flag=True)
+@click.pass_obj
+def config_set(
+    obj: str | None,
+    key: str,
+    value: str | None,
+    name: str | None,
+    secret: bool,
+    plaintext: bool,
+    path: bool,
+) -> None:
+    """Sets a setting; its value may come on standard input."""
+    if secret and plaintext:
+        raise BadInvocation("cannot specify both --plaintext and --secret")
+    stack = _stack(name or obj)
+    settings = stack.project.settings(stack.reference.stack)
+    text = sys.stdin.read().rstrip("\n") if value is None else value
+    settings.set(key, settings.secure(text) if secret else text, path=path)
+    settings.save()
+
+
+@config.command("get")
+@click.argument("key")
+@_stack_option
+@click.option("--path", is_flag=True)
+@click.option("-j", "--json", "as_json", is_flag=True)
+@click.pass_obj
+def config_get(obj: str | None, key: str, name: str | None, path: bool, as_json: bool) -> None:
+    """Shows a setting, decrypted."""
+    stack = _stack(name or obj)
+    settings = stack.project.settings(stack.reference.stack)
+    text = look_up(settings.values(), settings.key(key), path=path)
+    if text is None:
+        label = stack.reference.stack
+        raise EngineError(f"configuration key '{key}' not found for stack '{label}'")
+    click.echo(json.dumps({"value": text}, indent=2) if as_json else text)
+
+
+@config.command("rm")
+@click.argument("key")
+@_stack_option
+@click.option("--path", is_flag=True)
+@click.pass_obj
+def config_rm(obj: str | None, key: str, name: str | None, path: bool) -> None:
+    """Removes a setting."""
+    stack = _stack(name or obj)
+    settings = stack.project.settings(stack.reference.stack)
+    settings.remove(key, path=path)
+    settings.save()

@@ -1,0 +1,53 @@
+"""What goes wrong, and the exit code that each has in common with Pulumi's CLI.
+
+EngineError            1  a resource, a check or the program failed
+├── Refused            1  what only the real Pulumi does
+├── BadInvocation      2  flags that don't go together
+├── StackNotFound      6  no such stack, or none selected
+├── ChangesProposed    7  --expect-no-changes, and there are some
+└── Cancelled          8  the person said no
+
+The codes are those of pkg/cmd/pulumi/cmd/exit_codes.go.
+"""
+
+from typing import ClassVar
+
+
+class EngineError(Exception):
+    """Ends a command with a message. An empty message has been shown already."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Refused(EngineError):
+    """Something that the sandbox engine doesn't do; the message names who does."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the sandbox engine does not support {what}; "
+            "install the Pulumi CLI (https://www.pulumi.com/docs/install/) for that"
+        )
+
+
+class BadInvocation(EngineError):
+    """A command that can't be carried out as it was given."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StackNotFound(EngineError):
+    """No stack of that name, or none selected."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class ChangesProposed(EngineError):
+    """Changes where none were expected."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class Cancelled(EngineError):
+    """The person at the terminal declined."""
+
+    exit_code: ClassVar[int] = 8

@@ -1,0 +1,79 @@
+"""Property paths: `a.b[0]["c"]`, the way to a value inside another (sdk/go/property/path.go)."""
+
+import copy
+import re
+from typing import Any, Final
+
+from sandbox.engine.errors import EngineError
+from sandbox.engine.values import Secret
+
+_PART: Final = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["([^"]*)"\]|\[(\*)\]')
+_MISSING: Final = object()
+
+Path = list[str | int]
+
+
+def parse_path(text: str) -> Path:
+    """Reads a path.
+
+    Raises:
+        EngineError: it isn't one.
+    """
+    parts: Path = []
+    position = 0
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None:
+            raise EngineError(f"invalid path {text!r}")
+        name, index, quoted, every = match.groups()
+        parts.append(int(index) if index is not None else name or every or quoted)
+        position = match.end()
+    return parts
+
+
+def reset(path: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any] | None:
+    """`new` with the value at a path as it was in `old`; None where there is no way to it."""
+    changed = copy.deepcopy(new)
+    return changed if _reset(parse_path(path), old, changed) else None
+
+
+def _reset(path: Path, old: Any, new: Any) -> bool:
+    head, *rest = path
+    old, new = _open(old), _open(new)
+    if head == "*":
+        keys = {*_keys(old), *_keys(new)}
+        return all([_reset([key, *rest], old, new) for key in keys])
+    was = _get(old, head)
+    if rest:
+        now = _get(new, head)
+        return (was is _MISSING and now is _MISSING) or (
+            was is not _MISSING and now is not _MISSING and _reset(rest, was, now)
+        )
+    if isinstance(new, list):
+        if was is _MISSING or _get(new, head) is _MISSING:
+            return False
+        new[int(head)] = was
+        return True
+    if not isinstance(new, dict):
+        return False
+    if was is _MISSING:
+        new.pop(head, None)
+    else:
+        new[head] = was
+    return True
+
+
+def _open(value: Any) -> Any:
+    return value.value if isinstance(value, Secret) else value
+
+
+def _keys(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, dict) else list(range(len(value or [])))
+
+
+def _get(value: Any, key: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(key, _MISSING)
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return value[key]
+    return _MISSING
