@@ -175,7 +175,7 @@ def _short_errors() -> Iterator[None]:
 
 
 def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Pulumi's properties as plain values: unknowns as ours, no nulls, no `__provider`."""
+    """Pulumi's properties as plain values: unknowns as ours, whole numbers as such, no nulls."""
     return {
         k: _plain_value(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None
     }
@@ -188,6 +188,8 @@ def _plain_value(value: Any) -> Any:
         return _plain(value)
     if isinstance(value, list):
         return [_plain_value(v) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
 
 

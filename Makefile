@@ -1,0 +1,60 @@
+# The commands of this project. `make` alone lists them.
+STACK ?= dev
+PYTHON := .venv/bin/python
+SANDBOX := $(PYTHON) -m sandbox
+# The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
+# that the environment is set up for.
+PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulumi))
+NODE_MODULES := $(if $(shell command -v npm),tests/js/node_modules/.installed)
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview down outputs journal test lint format
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .venv/.sandbox ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
+	@$(PULUMI_RUN) stack select --create $(STACK)
+	@$(PULUMI_RUN) up --yes --skip-preview --stack $(STACK)
+
+preview: .venv/.sandbox ## show what `make up` would do
+	@$(PULUMI_RUN) stack select --create $(STACK)
+	@$(PULUMI_RUN) preview --diff --stack $(STACK)
+
+outputs: .venv/.sandbox ## show the stack's outputs
+	@$(PULUMI_RUN) stack output --stack $(STACK)
+
+down: .venv/.sandbox ## end all meetings of the stack, and stop the sandbox
+	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
+	@$(SANDBOX) stop
+
+journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
+	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
+
+test: .venv/.dev $(NODE_MODULES) ## run every test
+	$(PYTHON) -m pytest
+
+lint: .venv/.dev ## ruff, strict mypy and the layers
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+
+format: .venv/.dev ## put the code into its form
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+.venv/.sandbox: pyproject.toml
+	@echo "setting up .venv, once"
+	@test -x $(PYTHON) || python3 -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	@touch $@
+
+.venv/.dev: .venv/.sandbox
+	@echo "adding what tests and lint need to .venv, once"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+tests/js/node_modules/.installed: tests/js/package.json
+	npm install --prefix tests/js --no-audit --no-fund --no-package-lock
+	@touch $@

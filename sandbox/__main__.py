@@ -1,0 +1,163 @@
+"""Run commands in the sandbox: an emulated AWS on loopback, local state, and Pulumi or its stand-in.
+
+    python -m sandbox pulumi up --stack dev     the CLI on PATH, or the sandbox engine
+    python -m sandbox run -- COMMAND            anything else, in the same environment
+    python -m sandbox stop                      stop the emulated AWS; its state is kept
+
+All that it keeps is in `.sandbox/`. What the environment sets already is left as it is: with
+AWS_ENDPOINT_URL nothing is started, and PULUMI names another CLI.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+HOME: Final = Path(".sandbox")
+ENGINE: Final = (sys.executable, "-m", "sandbox.engine")
+PLUGIN: Final = "pulumi-resource-aws"
+START_SECONDS: Final = 20
+
+_ENDPOINT_FILE: Final = HOME / "endpoint"
+_PID_FILE: Final = HOME / "cloud.pid"
+_LOG_FILE: Final = HOME / "cloud.log"
+_AS_IS: Final = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Run commands in the sandbox."""
+
+
+@main.command(context_settings=_AS_IS)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def pulumi(arguments: tuple[str, ...]) -> None:
+    """Run Pulumi, or its stand-in, with these arguments."""
+    engine, which = _engine()
+    click.echo(f"sandbox: with {which}", err=True)
+    _run([*engine, *arguments])
+
+
+@main.command(context_settings=_AS_IS)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(command: tuple[str, ...]) -> None:
+    """Run a command."""
+    _run(command)
+
+
+@main.command()
+def stop() -> None:
+    """Stop the emulated AWS."""
+    if pid := _running():
+        os.kill(pid, signal.SIGTERM)
+        _wait(lambda: _running() is None)
+        click.echo("sandbox: stopped", err=True)
+
+
+def _engine() -> tuple[Sequence[str], str]:
+    if chosen := os.environ.get("PULUMI"):
+        return shlex.split(chosen), f"{chosen}, as PULUMI says"
+    if found := shutil.which("pulumi"):
+        return (found,), f"{found}, found on PATH"
+    return ENGINE, "the sandbox engine, since there is no pulumi on PATH"
+
+
+def _run(command: Sequence[str]) -> None:
+    process = subprocess.Popen(command, env=_environment())
+    # Ctrl-C reaches the command by itself, which finishes its work and then ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(process.wait())
+
+
+def _environment() -> dict[str, str]:
+    """What a command needs to stay in the sandbox, under what is set already."""
+    state = HOME.resolve() / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    defaults = {
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    environment = {**defaults, **os.environ}
+    if "AWS_ENDPOINT_URL" not in environment:
+        environment["AWS_ENDPOINT_URL"] = _endpoint()
+    if not _has_real_plugin():
+        environment["PATH"] = os.pathsep.join([str(_plugin_folder()), environment.get("PATH", "")])
+    return environment
+
+
+def _has_real_plugin() -> bool:
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    return bool(shutil.which(PLUGIN)) or any(home.glob("plugins/resource-aws-v*"))
+
+
+def _plugin_folder() -> Path:
+    """A folder to put on PATH, which has the stand-in for pulumi-aws and nothing else."""
+    folder = HOME.resolve() / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / PLUGIN
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m sandbox.aws_plugin "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
+def _endpoint() -> str:
+    """The endpoint of the emulated AWS, started where it isn't running."""
+    if _running() is None:
+        _start()
+    return _ENDPOINT_FILE.read_text().strip()
+
+
+def _start() -> None:
+    HOME.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "sandbox.cloud", "--state-file", str(HOME / "cloud")]
+    command += ["--port-file", str(_ENDPOINT_FILE), "--pid-file", str(_PID_FILE)]
+    with _LOG_FILE.open("w") as log:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    if not _wait(lambda: _running() is not None):
+        said = _LOG_FILE.read_text().strip()
+        raise click.ClickException(f"the emulated AWS did not start: {said or 'it says nothing'}")
+    click.echo(f"sandbox: an emulated AWS at {_ENDPOINT_FILE.read_text().strip()}", err=True)
+
+
+def _running() -> int | None:
+    """The process id of the emulated AWS, where it is up."""
+    try:
+        pid = int(_PID_FILE.read_text())
+        _ENDPOINT_FILE.stat()
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    return pid
+
+
+def _wait(until: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while not until():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+if __name__ == "__main__":
+    main()
