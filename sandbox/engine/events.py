@@ -26,7 +26,7 @@ class Step:
 
     The property maps hold plain values with `Secret` and `UNKNOWN` (see values.py) where those
     stand; `diffs` names the top-level properties that differ according to the provider, where it
-    names any: a display then shows only those.
+    names any.
     """
 
     op: Op

@@ -140,4 +140,4 @@ def _details(step: Step, indent: int) -> Iterator[Line]:
     elif step.new_outputs:
         yield from diff_lines(step.old_outputs or {}, step.new_outputs, indent)
     else:
-        yield from diff_lines(step.old_inputs, step.new_inputs, indent, only=step.diffs)
+        yield from diff_lines(step.old_inputs, step.new_inputs, indent)

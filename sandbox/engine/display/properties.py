@@ -5,7 +5,7 @@ a changed line, keys padded to one width.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -96,16 +96,13 @@ def object_lines(props: Mapping[str, Any], indent: int, op: Op = Op.SAME) -> Ite
     yield from (Line(text, STYLES[op]) for text in _entries(props, indent, ""))
 
 
-def diff_lines(
-    old: Mapping[str, Any], new: Mapping[str, Any], indent: int, only: Sequence[str] = ()
-) -> Iterator[Line]:
-    """What differs between two objects, among what stayed; `only` the named properties, if any."""
+def diff_lines(old: Mapping[str, Any], new: Mapping[str, Any], indent: int) -> Iterator[Line]:
+    """What differs between two objects, among what stayed."""
     change = compare(old, new)
     if change.op is Op.SAME:
         yield from object_lines(new, indent)
-        return
-    parts = {key: part for key, part in change.parts.items() if not only or key in only}
-    yield from _parts_lines(parts, indent)
+    else:
+        yield from _parts_lines(change.parts, indent)
 
 
 def output_lines(
