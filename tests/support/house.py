@@ -1,0 +1,131 @@
+"""A checkout of the project in a folder of its own, with a sandbox of its own, to run commands in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.admin import Sandbox
+
+ROOT = Path(__file__).parents[2]
+
+#: What a checkout has, less what is linked because it is large or is the code under test.
+COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "pyproject.toml", "stacks")
+LINKED = ("meeting_provider", "sandbox")
+
+#: What would lead a run out of its own sandbox.
+FOREIGN = ("AWS_", "PULUMI_", "MAKE", "MFLAGS")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """All that it said."""
+        return self.out + self.err
+
+
+@dataclass
+class House:
+    """A checkout to run commands in, as a user would."""
+
+    root: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, root: Path) -> House:
+        """Lay out a checkout in `root`, which uses the environment that runs the tests."""
+        root.mkdir(parents=True, exist_ok=True)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, root / name)
+            else:
+                shutil.copy2(source, root / name)
+        for name in LINKED:
+            (root / name).symlink_to(ROOT / name)
+        _lay_out_venv(root / ".venv")
+        return cls(root)
+
+    def run(self, *command: str, env: Mapping[str, str] | None = None, timeout: float = 240) -> Run:
+        """Run a command to its end."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.env(env),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a user with nothing of Pulumi or AWS set up, but for the engine."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        return {**own, **self.environment, **(extra or {})}
+
+    def make(self, *targets: str, env: Mapping[str, str] | None = None) -> Run:
+        """Run make."""
+        return self.run("make", *targets, env=env)
+
+    def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+        """Run Pulumi, or its stand-in, in the house's sandbox."""
+        return self.run(sys.executable, "-m", "sandbox", "pulumi", *arguments, env=env)
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of the stack dev, secrets in plain."""
+        run = self.pulumi("stack", "output", "--json", "--show-secrets", "--stack", "dev")
+        assert run.code == 0, run.text
+        outputs: dict[str, Any] = json.loads(run.out)
+        return outputs
+
+    @property
+    def cloud(self) -> Sandbox:
+        """The admin client of the house's emulated AWS."""
+        return Sandbox((self.root / ".sandbox" / "endpoint").read_text().strip())
+
+    @property
+    def state_file(self) -> Path:
+        """Where the stack dev has its state."""
+        return self.root / ".sandbox/state/.pulumi/stacks/meetings/dev.json"
+
+    @property
+    def programme(self) -> str:
+        """The text of the programme."""
+        return (self.root / "programme.yaml").read_text()
+
+    @programme.setter
+    def programme(self, text: str) -> None:
+        (self.root / "programme.yaml").write_text(text)
+
+    def close(self) -> None:
+        """Stop what the house started."""
+        self.run(sys.executable, "-m", "sandbox", "stop")
+
+
+def _lay_out_venv(venv: Path) -> None:
+    """A `.venv` that is the environment of the tests, up to date in make's eyes."""
+    (venv / "bin").mkdir(parents=True)
+    prefix = Path(sys.prefix)
+    for name in ("lib", "pyvenv.cfg"):
+        if (prefix / name).exists():
+            (venv / name).symlink_to(prefix / name)
+    for tool in (prefix / "bin").iterdir():
+        (venv / "bin" / tool.name).symlink_to(tool)
+    for stamp in (".sandbox", ".dev"):
+        (venv / stamp).touch()

@@ -1,0 +1,223 @@
+"""The programme comes up, changes and goes, as somebody at a terminal sees it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import yaml
+from support.house import House, Run
+
+SMALL = """\
+events:
+  - name: keynote
+    media_region: us-east-1
+    tags: {room: main}
+    attendees:
+      - {external_user_id: speaker-1, tags: {role: speaker}}
+      - {external_user_id: host-1}
+      - {external_user_id: viewer-1, capabilities: {audio: Receive, video: Receive, content: Receive}}
+  - name: workshop
+    media_region: eu-central-1
+    attendees:
+      - {external_user_id: speaker-2}
+      - {external_user_id: viewer-1}
+  - name: panel
+    attendees:
+      - {external_user_id: speaker-1}
+      - {external_user_id: speaker-2}
+"""
+
+
+def up(house: House) -> Run:
+    run = house.make("up")
+    assert run.code == 0, run.text
+    return run
+
+
+def counts(run: Run) -> dict[str, int]:
+    """The numbers under `Resources:`."""
+    lines = run.out.split("Resources:")[-1].splitlines()
+    found = {}
+    for line in lines:
+        words = line.replace("+-", "+- ").split()
+        numbers = [w for w in words if w.isdigit()]
+        if numbers and words[-1].isalpha() and not line.startswith("Duration"):
+            found[words[-1]] = int(numbers[-1])
+    return found
+
+
+def writes(house: House) -> Counter[str]:
+    return Counter(c.operation for c in house.cloud.writes())
+
+
+def secret_strings(house: House) -> list[str]:
+    """Every join token of the stack."""
+    return [t for tokens in house.outputs()["join_tokens"].values() for t in tokens.values()]
+
+
+def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
+    first = up(house)
+    programme = yaml.safe_load(house.programme)
+    names = [e["name"] for e in programme["events"]]
+    assert len(names) >= 12
+    assert all(f"{name} created" in first.out for name in names)
+    assert first.out.count("[secret]") >= 2
+    live = {m.external_meeting_id: m for m in house.cloud.live()}
+    assert {n: set(m.external_user_ids) for n, m in live.items()} == {
+        e["name"]: {a["external_user_id"] for a in e["attendees"]} for e in programme["events"]
+    }
+    house.cloud.clear_journal()
+
+    second = up(house)
+    assert counts(second) == {"unchanged": len(names) + 1}
+    assert writes(house) == {}
+
+
+def test_joining_and_leaving_attendees_change_a_meeting_in_place(house: House) -> None:
+    house.programme = SMALL
+    up(house)
+    before = house.outputs()
+    house.cloud.clear_journal()
+    house.programme = SMALL.replace(
+        "      - {external_user_id: host-1}\n", "      - {external_user_id: host-2}\n"
+    )
+
+    run = up(house)
+
+    assert counts(run) == {"updated": 1, "unchanged": 3}
+    assert writes(house) == {"BatchCreateAttendee": 1, "DeleteAttendee": 1}
+    after = house.outputs()
+    assert after["meeting_ids"] == before["meeting_ids"]
+    kept = before["join_tokens"]["keynote"].keys() - {"host-1"}
+    assert after["join_tokens"]["keynote"].keys() == {"speaker-1", "viewer-1", "host-2"}
+    for who in kept:
+        assert attendee(after, "keynote", who) == attendee(before, "keynote", who)
+
+
+def attendee(outputs: dict[str, Any], meeting: str, who: str) -> tuple[str, str]:
+    """The id and the token of an attendee. Never for a message: it holds a credential."""
+    info = outputs["join_info"][meeting][who]["Attendee"]
+    assert (info["JoinToken"] == outputs["join_tokens"][meeting][who]) is True
+    return info["AttendeeId"], info["JoinToken"]
+
+
+def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(house: House) -> None:
+    house.programme = SMALL
+    up(house)
+    before = house.outputs()["meeting_ids"]
+    house.cloud.clear_journal()
+    house.programme = SMALL.replace("media_region: eu-central-1", "media_region: eu-west-1")
+
+    run = up(house)
+
+    assert counts(run)["replaced"] == 1
+    assert counts(run)["unchanged"] == 3
+    assert [c.operation for c in house.cloud.writes()] == [
+        "CreateMeetingWithAttendees",
+        "DeleteMeeting",
+    ]
+    after = house.outputs()["meeting_ids"]
+    assert after.keys() == before.keys()
+    assert {n for n in after if after[n] != before[n]} == {"workshop"}
+
+
+def test_a_session_that_is_taken_out_is_ended(house: House) -> None:
+    house.programme = SMALL
+    up(house)
+    house.cloud.clear_journal()
+    house.programme = SMALL[: SMALL.index("  - name: panel")]
+
+    run = up(house)
+
+    assert counts(run) == {"deleted": 1, "unchanged": 3}
+    assert writes(house) == {"DeleteMeeting": 1}
+    assert {m.external_meeting_id for m in house.cloud.live()} == {"keynote", "workshop"}
+
+
+def test_only_meetings_that_ended_get_successors(house: House) -> None:
+    house.programme = SMALL
+    up(house)
+    before = house.outputs()["meeting_ids"]
+    keynote = next(m for m in house.cloud.live() if m.external_meeting_id == "keynote")
+    house.cloud.join(keynote.meeting_id, keynote.attendees[0].attendee_id)
+    house.cloud.advance(360)
+
+    run = up(house)
+
+    assert counts(run) == {"created": 2, "unchanged": 2}
+    after = house.outputs()["meeting_ids"]
+    assert {n for n in after if after[n] != before[n]} == {"workshop", "panel"}
+    assert len(house.cloud.live()) == 3
+
+
+def test_six_faults_in_a_programme_are_named_at_once_and_nothing_happens(house: House) -> None:
+    house.programme = SMALL
+    up(house)
+    state = json.loads(house.state_file.read_text())["checkpoint"]["latest"]["resources"]
+    house.cloud.clear_journal()
+    house.programme = f"""\
+events:
+  - name: keynote
+    media_region: mars-north-1
+    attendees:
+      - external_user_id: {"x" * 65}
+      - external_user_id: "what?"
+      - external_user_id: ann
+      - external_user_id: ann
+      - external_user_id: bob
+        capabilities: {{audio: Send, video: Send, content: SendReceive}}
+      - external_user_id: cat
+        capabilites: {{}}
+"""
+
+    run = house.make("up")
+
+    assert run.code != 0
+    place = "events[0].attendees"
+    for line, path, fault in (
+        (3, "events[0].media_region", "'mars-north-1' is not one of"),
+        (5, f"{place}[0].external_user_id", "65 characters; at most 64"),
+        (6, f"{place}[1].external_user_id", "'?'"),
+        (8, f"{place}[3].external_user_id", "'ann' is declared twice"),
+        (10, f"{place}[4].capabilities.content", "needs video to be SendReceive or Receive"),
+        (11, f"{place}[5].capabilites", "did you mean 'capabilities'"),
+    ):
+        said = next(x for x in run.text.splitlines() if f"programme.yaml:{line}: {path}: " in x)
+        assert fault in said
+    assert "Traceback" not in run.text
+    assert [c for c in house.cloud.journal() if c.is_write] == []
+    after = json.loads(house.state_file.read_text())["checkpoint"]["latest"]["resources"]
+    assert [r.get("id") for r in after] == [r.get("id") for r in state]
+
+
+def test_no_join_token_is_ever_in_plain_text(house: House) -> None:
+    house.programme = SMALL
+    runs = [up(house), up(house), house.make("preview"), house.make("outputs")]
+    tokens = secret_strings(house)
+    assert len(tokens) == 7
+    files = [p for p in house.root.rglob("*") if p.is_file() and is_kept(house, str(p))]
+    assert house.state_file in files
+    said = [r.text for r in runs] + [p.read_text(errors="replace") for p in files]
+    leaks = sum(token in text for token in tokens for text in said)
+    assert leaks == 0
+
+
+def is_kept(house: House, path: str) -> bool:
+    """Whether a file is of the run: not the code, and not the service's own memory."""
+    inside = path.removeprefix(f"{house.root}/")
+    return not inside.startswith((".venv", "meeting_provider", "sandbox/", ".sandbox/cloud"))
+
+
+def test_the_second_look_at_what_is_down_finds_nothing(house: House) -> None:
+    house.programme = SMALL
+    up(house)
+    endpoint = house.cloud
+    assert len(endpoint.live()) == 3
+
+    run = house.make("down")
+
+    assert run.code == 0, run.text
+    assert counts(run) == {"deleted": 4}
+    assert not (house.root / ".sandbox" / "endpoint").exists()
