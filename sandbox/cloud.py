@@ -20,7 +20,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
@@ -106,7 +106,7 @@ class Cloud:
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
             self._chime.tick()
-            self._neighbours.save()
+            self._neighbours.tick()
 
 
 def _scope(request: Request) -> Scope | None:
@@ -179,9 +179,7 @@ def running(state_file: Path | None = None, port: int = 0) -> Iterator[str]:
     command = [sys.executable, "-m", "sandbox.cloud", "--port", str(port)]
     if state_file is not None:
         command += ["--state-file", str(state_file)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=_child_environment()
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_child_environment())
     try:
         yield _endpoint(process)
     finally:

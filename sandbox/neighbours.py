@@ -5,15 +5,18 @@ what was delivered meanwhile. So its backends are pickled: at once after every c
 something up, and within a second after messages went through.
 """
 
-import copyreg
-from threading import Event, Lock
+import io
+import pickle
+import time
+from threading import Event, Lock, RLock
+from types import FunctionType
 from typing import Any
 from urllib.parse import parse_qs
 
 import dill  # type: ignore[import-untyped]
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict, BaseBackend
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import ParameterDict
 from werkzeug.wrappers import Request, Response
 
@@ -24,14 +27,22 @@ KEPT = ("sns", "sqs", "ssm")
 READING = ("Get", "List", "Describe")
 MESSAGING = ("Publish", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
 ATTEMPTS = 20
+LOCK_TYPE = type(RLock())
 
 
-def _parameter_dict_parts(parameters: ParameterDict) -> tuple[Any, ...]:
-    owner = (parameters.account_id, parameters.region_name)
-    return ParameterDict, owner, None, None, iter(parameters.items())
+class _Pickler(pickle.Pickler):
+    """Copes with what moto's backends hold besides data: a lock, a default, a dict of its own."""
 
-
-copyreg.pickle(ParameterDict, _parameter_dict_parts)
+    def reducer_override(self, value: Any) -> Any:
+        """How such a value is made again; everything else is pickled as usual."""
+        if isinstance(value, LOCK_TYPE):
+            return RLock, ()
+        if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
+            return dill.loads, (dill.dumps(value),)
+        if isinstance(value, ParameterDict):
+            owner = (value.account_id, value.region_name)
+            return ParameterDict, owner, None, None, iter(value.items())
+        return NotImplemented
 
 
 class Neighbours:
@@ -42,6 +53,7 @@ class Neighbours:
         self._application = DomainDispatcherApplication(create_backend_app)
         self._unsaved = Event()
         self._saving = Lock()
+        self._next_save = 0.0
         for service, body in store.load("neighbour"):
             _restore(service, body)
 
@@ -58,6 +70,13 @@ class Neighbours:
     def changed(self) -> None:
         """Have the state saved the next time."""
         self._unsaved.set()
+
+    def tick(self) -> None:
+        """Write the state if it has changed, but spend a tenth of the time on it at most."""
+        started = time.monotonic()
+        if started >= self._next_save:
+            self.save()
+            self._next_save = started + 11 * (time.monotonic() - started)
 
     def save(self) -> None:
         """Write the state if it has changed."""
@@ -88,14 +107,17 @@ def _backends(service: Any) -> BackendDict[BaseBackend]:
 
 def _pickled(service: str) -> bytes:
     """A service's backends; tried again where a message came in between."""
-    for _ in range(ATTEMPTS - 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
-            return dill.dumps(list(_backends(service).iter_backends()))
+            body = io.BytesIO()
+            _Pickler(body).dump(list(_backends(service).iter_backends()))
+            break
         except RuntimeError:
-            continue
-    return dill.dumps(list(_backends(service).iter_backends()))
+            if attempt == ATTEMPTS:
+                raise
+    return body.getvalue()
 
 
 def _restore(service: str, body: bytes) -> None:
-    for account, region, backend in dill.loads(body):
+    for account, region, backend in pickle.loads(body):
         _backends(service)[account][region] = backend

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from moto.core.model import ListShape, Shape, StructureShape
+from botocore.model import ListShape, Shape, StructureShape
 
 from .exceptions import BadRequest, ValidationFailed
 from .wire import service_model

@@ -12,7 +12,6 @@ API's front end and are in no model.
 """
 
 import uuid
-from typing import ClassVar
 
 from moto.core.exceptions import ServiceException
 
@@ -20,8 +19,7 @@ from moto.core.exceptions import ServiceException
 class ChimeError(ServiceException):
     """An error answer. ``code`` is the exception's name in the service model."""
 
-    code: ClassVar[str] = "ServiceFailureException"
-    headers: ClassVar[dict[str, str]] = {}
+    code = "ServiceFailureException"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

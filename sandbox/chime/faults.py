@@ -4,7 +4,6 @@ Faults wait in line: each call takes the first one that fits it. Refusals of sin
 apart from the line, since one call can meet several.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import count
@@ -57,24 +56,21 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.kind} {self.when}"
 
-    def error(self) -> ChimeError | None:
-        """The error answer that this fault gives, if it is of that kind."""
-        make = ERRORS.get(self.kind)
-        return make(self) if make else None
-
-
-ERRORS: dict[Kind, Callable[[Fault], ChimeError]] = {
-    Kind.THROTTLE: lambda fault: exceptions.Throttling("Rate exceeded"),
-    Kind.FAILURE: lambda fault: exceptions.ServiceFailure("The service failed"),
-    Kind.UNAVAILABLE: lambda fault: exceptions.ServiceUnavailable(
-        "The service is currently unavailable", fault.seconds
-    ),
-    Kind.LIMIT: lambda fault: exceptions.LimitExceeded("The request exceeds the resource limit"),
-    Kind.FORBIDDEN: lambda fault: exceptions.Forbidden(
-        f"User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: "
-        f"chime:{fault.operation}"
-    ),
-}
+    def error(self, operation: str) -> ChimeError | None:
+        """The error answer that a call meeting this fault gets, if it is of that kind."""
+        match self.kind:
+            case Kind.THROTTLE:
+                return exceptions.Throttling("Rate exceeded")
+            case Kind.FAILURE:
+                return exceptions.ServiceFailure("The service failed")
+            case Kind.UNAVAILABLE:
+                return exceptions.ServiceUnavailable("The service is unavailable", self.seconds)
+            case Kind.LIMIT:
+                return exceptions.LimitExceeded("The request exceeds the resource limit")
+            case Kind.FORBIDDEN:
+                return exceptions.Forbidden(f"Not authorized to perform: chime:{operation}")
+            case _:
+                return None
 
 
 @dataclass

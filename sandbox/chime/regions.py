@@ -5,7 +5,7 @@ from functools import cache
 
 import botocore.session
 
-from .wire import SERVICE, service_model
+from .wire import SERVICE, input_shape, service_model
 
 GOVCLOUD = "aws-us-gov"
 
@@ -24,7 +24,7 @@ def control_regions() -> dict[str, str]:
 @cache
 def media_regions() -> frozenset[str]:
     """Every region that the model's documentation of ``MediaRegion`` names."""
-    shape = service_model().operation_model("CreateMeeting").input_shape
+    shape = input_shape(service_model().operation_model("CreateMeeting"))
     documentation = shape.members["MediaRegion"].documentation
     return frozenset(re.findall(r"<code>([a-z]{2}(?:-[a-z]+)+-\d)</code>", documentation))
 

@@ -124,7 +124,7 @@ class ChimeService:
         time.sleep(self.knobs.latency)
         fault = self.faults.take(call.operation)
         self._meet(fault, When.BEFORE, call)
-        constraints.check(parameters, operation.input_shape)
+        constraints.check(parameters, wire.input_shape(operation))
         with self._lock:
             self.meetings.end_the_overdue()
             try:
@@ -144,7 +144,7 @@ class ChimeService:
         if fault is None or fault.when is not when:
             return
         call.fault = str(fault)
-        error = fault.error()
+        error = fault.error(call.operation)
         if error is not None:
             raise error
         if fault.kind is Kind.DROP:

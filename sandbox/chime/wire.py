@@ -4,8 +4,8 @@ import uuid
 from functools import cache
 from typing import Any, cast
 
-from moto.core.model import OperationModel, ServiceModel
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.model import OperationModel, ServiceModel, StructureShape
+from moto.core.parse import PROTOCOL_PARSERS, RequestDict
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.core.serialize import RestJSONSerializer
@@ -28,12 +28,14 @@ def service_model() -> ServiceModel:
 def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
     """The operation that a request names and the parameters in its path.
 
-    Raises UnknownOperation.
+    Raises UnknownOperation, and ValidationFailed for a body that isn't announced as JSON.
     """
     try:
         return get_service_router(SERVICE).match(request)
     except NoRoute:
         raise UnknownOperation(f"no operation is {request.method} {request.path}") from None
+    except NotImplementedError:
+        raise ValidationFailed(f"The body must be JSON, not {request.content_type}") from None
 
 
 def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> Any:
@@ -42,7 +44,7 @@ def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> 
     Raises ValidationFailed where the body has another structure than the model.
     """
     parser = PROTOCOL_PARSERS["rest-json"](operation)
-    parts = {
+    parts: RequestDict = {
         "method": request.method,
         "values": request.args,
         "headers": request.headers,
@@ -54,6 +56,11 @@ def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> 
         return parser.parse(parts)
     except (AttributeError, TypeError, ValueError) as error:
         raise ValidationFailed(f"The request can't be read: {error}") from None
+
+
+def input_shape(operation: OperationModel) -> StructureShape:
+    """The shape of an operation's parameters; each of this API's has one."""
+    return cast(StructureShape, operation.input_shape)
 
 
 def answer(operation: OperationModel, result: dict[str, Any], status: int | None) -> Response:

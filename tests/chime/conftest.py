@@ -1,0 +1,97 @@
+"""The emulated cloud as a child process, and real clients that talk to it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from sandbox.admin import Sandbox
+from sandbox.cloud import running
+
+JAVASCRIPT = Path(__file__).parent.parent / "js"
+INSTALL = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+
+# Node is no requirement of the project: where it isn't there, its tests aren't either.
+collect_ignore = [] if shutil.which("node") and shutil.which("npm") else ["test_javascript.py"]
+
+
+def client(endpoint: str, service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:
+    """A boto3 client that tries each call once."""
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",
+        config=Config(
+            retries={"total_max_attempts": 1},
+            read_timeout=20,
+            max_pool_connections=20,
+            parameter_validation=False,
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def sandbox(endpoint: str) -> Sandbox:
+    """The admin route of an empty cloud."""
+    admin = Sandbox(endpoint)
+    admin.reset()
+    return admin
+
+
+@pytest.fixture(scope="session")
+def clients(endpoint: str) -> Callable[..., Any]:
+    """Clients by service and region, made once."""
+    made: dict[tuple[str, str], Any] = {}
+
+    def get(service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:
+        if (service, region) not in made:
+            made[service, region] = client(endpoint, service, region)
+        return made[service, region]
+
+    return get
+
+
+@pytest.fixture
+def chime(clients: Callable[..., Any], sandbox: Sandbox) -> Any:
+    return clients()
+
+
+@pytest.fixture
+def new(chime: Any) -> Callable[..., Any]:
+    """Makes a meeting with attendees of these ids; keywords are further parameters."""
+    numbers = iter(range(1000))
+
+    def create(*external_user_ids: str, **parameters: Any) -> Any:
+        defaults = {
+            "ClientRequestToken": f"token-{next(numbers)}",
+            "MediaRegion": "eu-central-1",
+            "ExternalMeetingId": "keynote",
+        }
+        parameters = defaults | parameters
+        if external_user_ids:
+            parameters["Attendees"] = [{"ExternalUserId": each} for each in external_user_ids]
+            return chime.create_meeting_with_attendees(**parameters)
+        return chime.create_meeting(**parameters)
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def javascript() -> Path:
+    """The folder of the JavaScript clients, with their packages installed."""
+    if not (JAVASCRIPT / "node_modules" / ".package-lock.json").exists():
+        subprocess.run(INSTALL, cwd=JAVASCRIPT, check=True, capture_output=True)
+    return JAVASCRIPT
