@@ -182,7 +182,7 @@ events:
         (6, f"{place}[1].external_user_id", "'?'"),
         (8, f"{place}[3].external_user_id", "'ann' is declared twice"),
         (10, f"{place}[4].capabilities.content", "needs video to be SendReceive or Receive"),
-        (11, f"{place}[5].capabilites", "did you mean 'capabilities'"),
+        (12, f"{place}[5].capabilites", "did you mean 'capabilities'"),
     ):
         said = next(x for x in run.text.splitlines() if f"programme.yaml:{line}: {path}: " in x)
         assert fault in said
