@@ -5,7 +5,6 @@ SANDBOX := $(PYTHON) -m sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
 PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulumi))
-NODE_MODULES := $(if $(shell command -v npm),tests/js/node_modules/.installed)
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview down outputs journal test lint format
@@ -31,7 +30,7 @@ down: .venv/.sandbox ## end all meetings of the stack, and stop the sandbox
 journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
 
-test: .venv/.dev $(NODE_MODULES) ## run every test
+test: .venv/.dev ## run every test
 	$(PYTHON) -m pytest
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
@@ -53,8 +52,4 @@ format: .venv/.dev ## put the code into its form
 .venv/.dev: .venv/.sandbox
 	@echo "adding what tests and lint need to .venv, once"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
-
-tests/js/node_modules/.installed: tests/js/package.json
-	npm install --prefix tests/js --no-audit --no-fund --no-package-lock
 	@touch $@

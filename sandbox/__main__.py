@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -83,20 +83,27 @@ def _environment() -> dict[str, str]:
     """What a command needs to stay in the sandbox, under what is set already."""
     state = HOME.resolve() / "state"
     state.mkdir(parents=True, exist_ok=True)
-    defaults = {
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
-        "AWS_EC2_METADATA_DISABLED": "true",
+    environment = {
         "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        **os.environ,
     }
-    environment = {**defaults, **os.environ}
     if "AWS_ENDPOINT_URL" not in environment:
-        environment["AWS_ENDPOINT_URL"] = _endpoint()
+        environment = _without_aws(environment) | {
+            "AWS_ENDPOINT_URL": _endpoint(),
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
     if not _has_real_plugin():
         environment["PATH"] = os.pathsep.join([str(_plugin_folder()), environment.get("PATH", "")])
     return environment
+
+
+def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """No real account's credentials, profile or endpoint settings come into the sandbox."""
+    return {k: v for k, v in environment.items() if not k.startswith("AWS_")}
 
 
 def _has_real_plugin() -> bool:

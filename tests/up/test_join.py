@@ -1,0 +1,50 @@
+"""Whoever joins takes the outputs as they are: the real JavaScript client does."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.house import House
+
+
+@pytest.mark.usefixtures("brought_up")
+def test_the_javascript_client_takes_join_info_as_it_is(house: House, javascript: Path) -> None:
+    stdout = house.pulumi(
+        "stack", "output", "join_info", "--show-secrets", "--json", "--stack", "dev"
+    ).out
+    ran = subprocess.run(
+        ["node", "join.mjs"],
+        cwd=javascript,
+        input=stdout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    joined = json.loads(ran.stdout)
+
+    live = {m.external_meeting_id: m for m in house.cloud.live()}
+    assert joined.keys() == live.keys()
+    for name, meeting in live.items():
+        ids = {a.external_user_id: a.attendee_id for a in meeting.attendees}
+        assert {who: j["attendeeId"] for who, j in joined[name].items()} == ids
+        for who, session in joined[name].items():
+            assert session["externalUserId"] == who
+            assert session["externalMeetingId"] == name
+            assert session["meetingId"] == meeting.meeting_id
+            assert session["tokenIsTaken"] is True
+            assert meeting.meeting_id in session["signalingUrl"]
+            assert session["audioHostUrl"]
+            assert session["eventIngestionUrl"].startswith("https://")
+
+
+def test_the_client_reads_the_features_that_a_session_declares(
+    house: House, brought_up: None, javascript: Path
+) -> None:
+    info = house.outputs()["join_info"]["accessibility-clinic"]
+    features = {json.dumps(entry["Meeting"]["MeetingFeatures"]) for entry in info.values()}
+    assert len(features) == 1
+    assert json.loads(features.pop()) == {
+        "Video": {"MaxResolution": "FHD"},
+        "Attendee": {"MaxCount": 10},
+    }
