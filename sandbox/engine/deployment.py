@@ -26,7 +26,7 @@ from sandbox.engine.snapshot import (
     now,
 )
 from sandbox.engine.steps import CheckFailed, Goal, Planner, Step, difference
-from sandbox.engine.values import Secret, reveal, secret
+from sandbox.engine.values import Secret, secret
 
 Kind = Literal["update", "preview", "refresh", "destroy"]
 
@@ -133,12 +133,12 @@ class Deployment:
             self._quiet.wait_for(lambda: not self._running)
         self._finalize_outputs()
         self._journal.close()
-        after = self._journal.snapshot().outputs()
         self._registry.close()
+        before, after = self._outputs_to_show()
         self._listener.finished(
             Finished(
                 counts=dict(self.counts),
-                old_outputs=self._old_outputs,
+                old_outputs=before,
                 new_outputs=after,
                 seconds=time.monotonic() - started,
                 failed=self.failed,
@@ -307,6 +307,16 @@ class Deployment:
             stack.outputs = outputs
             self._journal.outputs_changed()
 
+    def _outputs_to_show(self) -> tuple[Properties, Properties]:
+        """The outputs before and after: what the CLI shows of them, not what the state holds."""
+        match self.options.kind:
+            case "refresh":
+                return self._old_outputs, self._journal.snapshot().outputs()
+            case "destroy":
+                return ({} if self.options.refresh else self._old_outputs), {}
+            case _:
+                return self._old_outputs, self._stack_outputs or {}
+
     # Steps
 
     def _run_chain(self, steps: Sequence[Step]) -> None:
@@ -327,7 +337,8 @@ class Deployment:
             list(pool.map(run, steps))
 
     def _run(self, step: Step) -> None:
-        visible = not step.resource.is_internal and not step.skipped_create
+        forgotten = step.op is Op.DELETE and step.resource.external
+        visible = not (step.resource.is_internal or step.skipped_create or forgotten)
         started = time.monotonic()
         if visible:
             self._listener.step_started(_told(step))
@@ -559,21 +570,12 @@ def _told(step: Step, found: Op | None = None) -> events.Step:
         new_inputs=new.inputs if new else None,
         old_outputs=old.outputs if old else None,
         new_outputs=new.outputs if new else None,
-        diffs=_differing(step),
+        diffs=step.diff.changed,
         found=found,
         parent=resource.parent,
         custom=resource.custom,
+        provider=resource.provider,
     )
-
-
-def _differing(step: Step) -> tuple[str, ...]:
-    if not step.diff.changes or step.old is None or step.new is None:
-        return ()
-    if step.diff.changed:
-        return step.diff.changed
-    old, new = reveal(step.old.inputs), reveal(step.new.inputs)
-    keys = sorted(old.keys() | new.keys())
-    return tuple(key for key in keys if old.get(key) != new.get(key))
 
 
 def _pending_warning(pending: Sequence[tuple[str, Resource]]) -> str:

@@ -1,4 +1,7 @@
-"""PULUMI_DEBUG_GRPC: every gRPC call as two JSON lines, as sdk/go/common/util/rpcutil/rpcdebug writes them."""
+"""PULUMI_DEBUG_GRPC: the calls of monitor and providers, two JSON lines each, as Pulumi writes them.
+
+The format is that of sdk/go/common/util/rpcdebug/logs.go.
+"""
 
 import json
 import threading
@@ -39,7 +42,7 @@ class CallLog:
         self._write(method, request, mode, outcome)
 
     def _write(self, method: str, request: Any, mode: str, rest: dict[str, Any]) -> None:
-        if self._file is None:
+        if self._file is None or method.startswith("/pulumirpc.Engine/"):
             return
         entry = {"method": method, "request": MessageToDict(request), "metadata": {"mode": mode}}
         line = json.dumps({**entry, **rest}) + "\n"

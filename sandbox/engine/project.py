@@ -1,9 +1,10 @@
 """A project folder: Pulumi.yaml, and a settings file for each stack with its configuration.
 
-The keys are those of sdk/go/common/workspace/project.go; what this engine doesn't honour is refused.
+The keys are those of sdk/go/common/workspace/project.go; what isn't honoured here is refused.
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -50,7 +51,7 @@ class Project:
         """
         if not self.virtualenv:
             return Path(sys.executable)
-        python = self.root / self.virtualenv / "bin" / "python"
+        python = Path(os.path.normpath(self.root / self.virtualenv)) / "bin" / "python"
         if not python.exists():
             raise EngineError(
                 f"the virtualenv option in {self.file} names {self.virtualenv}, which is none"

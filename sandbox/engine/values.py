@@ -1,8 +1,7 @@
 """Property values as the engine holds them: plain JSON values, with secrets and unknowns marked.
 
 On the wire (a protobuf Struct) and in a checkpoint, Pulumi marks what JSON has no word for by
-signatures and sentinels: sdk/go/common/resource/properties.go and sdk/go/common/resource/plugin/rpc.go
-name them. Resource references stay as they came, as objects that carry their signature.
+signatures and sentinels: sdk/go/common/resource/properties.go and plugin/rpc.go name them. Resource references stay as they came, as objects that carry their signature.
 """
 
 import json
@@ -13,7 +12,7 @@ from typing import Any, Final
 from google.protobuf import struct_pb2
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"
+SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - it is public
 OUTPUT_SIGNATURE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 REFERENCE_SIGNATURE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
 ASSET_SIGNATURES: Final = frozenset(
@@ -54,7 +53,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-class AssetsNotSupported(ValueError):  # noqa: N818 - says what happened, as a sentence
+class AssetsNotSupported(ValueError):
     """A program passed an asset or an archive."""
 
 
@@ -199,17 +198,21 @@ def to_stored(value: Any, encrypt: Callable[[str], str]) -> Any:
     """
 
     def sealed(inner: Any) -> Any:
-        text = json.dumps(inner, separators=(",", ":"), ensure_ascii=False)
+        text = _compact(inner)
         return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": encrypt(text)}
 
     return _rebuilt(value, sealed)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
 
 def to_plaintext(value: Any) -> Any:
     """Writes a value as `stack export --show-secrets` does, its secrets as legible JSON text."""
 
     def legible(inner: Any) -> Any:
-        text = json.dumps(inner, separators=(",", ":"), ensure_ascii=False)
+        text = _compact(inner)
         return {SIGNATURE: SECRET_SIGNATURE, "plaintext": text}
 
     return _rebuilt(value, legible)
