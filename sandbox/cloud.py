@@ -27,7 +27,7 @@ from werkzeug.wrappers import Response
 from .chime.admin import PREFIX, Admin
 from .chime.journal import Entry
 from .chime.service import ChimeService
-from .httpd import LoopbackServer
+from .httpd import ConnectionDropped, LoopbackServer
 from .neighbours import SERVICES, Neighbours
 from .store import StateFileError, Store
 
@@ -38,6 +38,7 @@ CHIME = "chime"
 TICK_SECONDS = 1.0
 LISTENING = "listening on "
 STOP_SECONDS = 10
+POLL_SECONDS = 0.1
 
 
 class Scope(NamedTuple):
@@ -62,14 +63,19 @@ class Cloud:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request. Raises ConnectionDropped once the cloud is being closed."""
+        if self._stopping.is_set():
+            raise ConnectionDropped
         return self._answer(Request(environ))(environ, start_response)
 
     def close(self) -> None:
-        """Let held calls go, and write what isn't written yet."""
+        """Write what isn't written yet, and let go of the file.
+
+        A call that is still under way waits from now on for the process's end.
+        """
         self._stopping.set()
         self._ticking.join()
-        self._chime.holds.release()
+        self._chime.lock.acquire()
         self._neighbours.save()
         self._store.close()
 
@@ -146,8 +152,8 @@ def main(port: int, state_file: Path | None, port_file: Path | None, pid_file: P
     except StateFileError as error:
         raise click.ClickException(str(error)) from error
     server = LoopbackServer(port, cloud)
-    notes = {port_file: server.endpoint, pid_file: str(os.getpid())}
-    written = [_write(path, text) for path, text in notes.items() if path is not None]
+    notes = ((port_file, server.endpoint), (pid_file, str(os.getpid())))
+    written = [_write(path, text) for path, text in notes if path is not None]
 
     def stop(*_: Any) -> None:
         Thread(target=server.shutdown).start()
@@ -156,7 +162,7 @@ def main(port: int, state_file: Path | None, port_file: Path | None, pid_file: P
     signal.signal(signal.SIGINT, stop)
     click.echo(f"{LISTENING}{server.endpoint}")
     try:
-        server.serve_forever()
+        server.serve_forever(POLL_SECONDS)
     finally:
         server.server_close()
         cloud.close()
@@ -179,12 +185,14 @@ def running(state_file: Path | None = None, port: int = 0) -> Iterator[str]:
     command = [sys.executable, "-m", "sandbox.cloud", "--port", str(port)]
     if state_file is not None:
         command += ["--state-file", str(state_file)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_child_environment())
-    try:
-        yield _endpoint(process)
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=_child_environment()
+    ) as process:
+        try:
+            yield _endpoint(process)
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
 
 
 def _endpoint(process: "subprocess.Popen[str]") -> str:

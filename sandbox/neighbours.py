@@ -2,7 +2,7 @@
 
 Moto keeps no file of its own, and replaying its recorded requests would give other ids and lose
 what was delivered meanwhile. So its backends are pickled: at once after every call that sets
-something up, and within a second after messages went through.
+something up, and soon after messages went through.
 """
 
 import io
@@ -63,8 +63,8 @@ class Neighbours:
         response = Response.from_app(self._application, request.environ, buffered=True)
         if not operation.startswith(READING):
             self.changed()
-        if not operation.startswith(MESSAGING):
-            self.save()
+            if not operation.startswith(MESSAGING):
+                self.save()
         return operation, response
 
     def changed(self) -> None:

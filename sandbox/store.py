@@ -1,7 +1,8 @@
 """What the sandbox remembers from one process to the next: one file, by SQLite.
 
 Every change is written before its call is answered, in one transaction, so that a killed process
-loses nothing that it has promised. Nothing is synced to the disk: a power cut may cost the file,
+loses nothing that it has promised; the newest changes stand in a second file, ``-wal``, until
+SQLite moves them. Nothing is synced to the disk: a power cut may cost the file,
 which is no loss for a sandbox.
 """
 

@@ -65,7 +65,7 @@ def clients(endpoint: str) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def chime(clients: Callable[..., Any], sandbox: Sandbox) -> Any:
+def chime(clients: Callable[..., Any], sandbox: Sandbox) -> Any:  # noqa: ARG001
     return clients()
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -15,7 +16,7 @@ import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from sandbox.admin import Sandbox
 from sandbox.cloud import running
@@ -27,6 +28,8 @@ SIGNED = (
     "SignedHeaders=host, Signature=0"
 )
 ROOT = Path(__file__).parent.parent.parent
+
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def send(url, body=None, method="GET", **headers):
@@ -65,7 +68,7 @@ def test_the_endpoint_variable_is_all_the_set_up_there_is(endpoint, sandbox, mon
     }  # fmt: skip
 
 
-def test_a_presigned_query_is_told_apart_too(endpoint, chime, new):
+def test_a_presigned_query_is_told_apart_too(endpoint, new):
     made = new()["Meeting"]
     request = AWSRequest("GET", f"{endpoint}/meetings/{made['MeetingId']}")
     SigV4QueryAuth(Credentials("sandbox", "sandbox"), "chime", "us-east-1").add_auth(request)
@@ -93,7 +96,7 @@ def test_a_path_of_no_operation_is_an_unknown_operation(endpoint, sandbox):
 @pytest.mark.parametrize(
     "body", ["no json", "[]", '"text"', '{"Attendees": 5}', '{"MeetingFeatures": "x"}']
 )
-def test_a_body_of_another_structure_is_refused(endpoint, sandbox, body):
+def test_a_body_of_another_structure_is_refused(endpoint, body):
     status, headers, _ = send(
         f"{endpoint}/meetings?operation=create-attendees", body, "POST",
         **{"Authorization": SIGNED, "Content-Type": "application/json"},
@@ -101,7 +104,7 @@ def test_a_body_of_another_structure_is_refused(endpoint, sandbox, body):
     assert (status, headers["x-amzn-ErrorType"]) == (400, "ValidationException")
 
 
-def test_a_body_that_isnt_json_is_refused(endpoint, sandbox):
+def test_a_body_that_isnt_json_is_refused(endpoint):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     status, _, body = send(f"{endpoint}/meetings", "a=b", "POST", Authorization=SIGNED, **form)
     assert status == 400
@@ -244,6 +247,26 @@ def test_sigterm_stops_cleanly_and_takes_its_files_away(tmp_path):
     assert not pid_file.exists()
 
 
+def test_sigterm_stops_cleanly_while_a_call_is_held(tmp_path):
+    process = start("--state-file", tmp_path / "state")
+    endpoint = endpoint_of(process)
+    sandbox = Sandbox(endpoint)
+    sandbox.hold("CreateMeeting")
+    parameters = {
+        "ClientRequestToken": "token", "MediaRegion": "us-east-1", "ExternalMeetingId": "keynote"
+    }  # fmt: skip
+    with ThreadPoolExecutor() as pool:
+        calling = pool.submit(client(endpoint).create_meeting, **parameters)
+        sandbox.wait_held()
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "")
+        with pytest.raises(ConnectionClosedError):
+            calling.result()
+    with running(tmp_path / "state") as again:
+        assert Sandbox(again).meetings() == []
+
+
 def test_a_state_file_in_use_is_refused_in_one_sentence(tmp_path):
     state = tmp_path / "state"
     with running(state):
@@ -273,7 +296,7 @@ def command(endpoint, *words):
     return ran.returncode, ran.stdout, ran.stderr
 
 
-def test_people_can_look_and_turn_from_the_command_line(endpoint, sandbox, new):
+def test_people_can_look_and_turn_from_the_command_line(endpoint, new):
     answer = new("ana")
     meeting_id, attendee_id = answer["Meeting"]["MeetingId"], answer["Attendees"][0]["AttendeeId"]
     assert command(endpoint, "join", meeting_id, attendee_id)[0] == 0
@@ -292,6 +315,6 @@ def test_people_can_look_and_turn_from_the_command_line(endpoint, sandbox, new):
     assert f"{meeting_id}  keynote  ended (idle)" in shown
 
 
-def test_a_refusal_on_the_command_line_is_one_sentence(endpoint, sandbox):
+def test_a_refusal_on_the_command_line_is_one_sentence(endpoint):
     code, _, errors = command(endpoint, "end", "nobody")
     assert (code, errors) == (1, "Error: no living meeting nobody\n")

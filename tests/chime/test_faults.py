@@ -1,13 +1,17 @@
 """What faults, quotas and latency do to calls, and what the journal says of it."""
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from sandbox.admin import SandboxError
 
+ROOT = Path(__file__).parent.parent.parent
 ERRORS = {
     "throttle": ("ThrottlingException", 429),
     "failure": ("ServiceFailureException", 500),
@@ -142,7 +146,7 @@ def test_a_meeting_can_end_as_it_is_made(sandbox, new):
 # Single attendees
 
 
-def test_the_next_attendees_of_batches_can_be_refused(chime, sandbox, new):
+def test_the_next_attendees_of_batches_can_be_refused(sandbox, new):
     sandbox.refuse_attendees("Throttling", count=2, message="slower")
     answer = new("ana", "ben", "cleo")
     assert [each["ExternalUserId"] for each in answer["Attendees"]] == ["cleo"]
@@ -206,7 +210,7 @@ def test_waiting_for_a_held_call_that_never_comes_ends(sandbox):
 # Quotas and latency
 
 
-def test_without_a_quota_nothing_is_throttled(chime, sandbox, meeting_id):
+def test_without_a_quota_nothing_is_throttled(chime, meeting_id):
     for _ in range(50):
         chime.get_meeting(MeetingId=meeting_id)
 
@@ -265,3 +269,24 @@ def test_a_knob_or_fault_that_isnt_one_is_refused(sandbox, wrong):
     with pytest.raises(SandboxError):
         wrong(sandbox)
     assert sandbox.knobs() == before
+
+
+CALLER = """
+import sys
+from tests.chime.conftest import client
+client(sys.argv[1]).create_attendee(MeetingId=sys.argv[2], ExternalUserId="ben")
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_whose_caller_was_killed_still_acts(endpoint, sandbox, meeting_id, when):
+    sandbox.hold("CreateAttendee", when=when)
+    caller = subprocess.Popen([sys.executable, "-c", CALLER, endpoint, meeting_id], cwd=ROOT)
+    sandbox.wait_held()
+    caller.kill()
+    caller.wait()
+    sandbox.release()
+    while len(sandbox.journal()) < 2:
+        time.sleep(0.01)
+    assert names(sandbox.meetings()[0]) == ["ana", "ben"]
+    assert sandbox.journal()[-1].outcome == "OK"

@@ -10,6 +10,8 @@ GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 MINUTE = 60
 HOUR = 60 * MINUTE
 
+pytestmark = pytest.mark.usefixtures("sandbox")
+
 
 def code(error):
     return error.value.response["Error"]["Code"]
@@ -64,7 +66,7 @@ def test_what_is_write_only_is_not_shown(new):
     assert not hidden & set(made)
 
 
-def test_a_meeting_in_govcloud_has_its_arn_there(clients, sandbox):
+def test_a_meeting_in_govcloud_has_its_arn_there(clients):
     made = clients(region="us-gov-west-1").create_meeting(
         ClientRequestToken="gov", MediaRegion="us-gov-east-1", ExternalMeetingId="hearing"
     )["Meeting"]
@@ -80,13 +82,13 @@ def test_a_meeting_in_govcloud_has_its_arn_there(clients, sandbox):
         ("us-gov-west-1", "us-east-1"),
     ],
 )
-def test_a_media_region_that_cant_host_is_refused(clients, sandbox, control, media):
+def test_a_media_region_that_cant_host_is_refused(clients, control, media):
     chime = clients(region=control)
     with pytest.raises(chime.exceptions.BadRequestException, match=media):
         chime.create_meeting(ClientRequestToken="xx", MediaRegion=media, ExternalMeetingId="xx")
 
 
-def test_a_region_without_an_endpoint_is_refused_with_those_that_have_one(clients, sandbox):
+def test_a_region_without_an_endpoint_is_refused_with_those_that_have_one(clients):
     chime = clients(region="eu-west-3")
     with pytest.raises(chime.exceptions.BadRequestException, match=r"eu-west-3 .*eu-central-1"):
         chime.create_meeting(
@@ -121,7 +123,7 @@ def test_a_client_request_token_stands_for_the_meeting_that_it_made(sandbox, new
     assert len(sandbox.meetings()) == 1
 
 
-def test_a_client_request_token_counts_in_its_control_region_alone(clients, sandbox):
+def test_a_client_request_token_counts_in_its_control_region_alone(clients):
     made = {
         clients(region=region).create_meeting(
             ClientRequestToken="once", MediaRegion="us-east-1", ExternalMeetingId="keynote"

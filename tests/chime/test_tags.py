@@ -54,7 +54,7 @@ def test_a_key_twice_is_refused(chime, new):
 )
 def test_a_tag_that_the_model_forbids_is_refused(chime, new, key, value):
     arn = new()["Meeting"]["MeetingArn"]
-    with pytest.raises(ClientError, match="tags.1.member"):
+    with pytest.raises(ClientError, match=r"tags\.1\.member"):
         chime.tag_resource(ResourceARN=arn, Tags=tags(**{key: value}))
 
 
