@@ -1,17 +1,17 @@
 """The event program: reads a programme of events, declares its meetings, exports the outputs."""
 
-from pathlib import Path
+import os.path
 
 import pulumi
 
 from meeting_provider import InvalidProgramme, Meeting, programme
 
-path = Path(pulumi.get_root_directory(), pulumi.Config().get("programme") or "programme.yaml")
-
+path = os.path.join(
+    os.path.relpath(pulumi.get_root_directory()),
+    pulumi.Config().get("programme") or "programme.yaml",
+)
 try:
-    events = programme.load(
-        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    )
+    events = programme.load(os.path.normpath(path))
 except InvalidProgramme as error:
     raise pulumi.RunError(str(error)) from None
 

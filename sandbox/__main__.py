@@ -1,4 +1,4 @@
-"""Run commands in the sandbox: an emulated AWS on loopback, local state, and Pulumi or its stand-in.
+"""Run commands in the sandbox: an emulated AWS on loopback, local state, Pulumi or its stand-in.
 
     python -m sandbox pulumi up --stack dev     the CLI on PATH, or the sandbox engine
     python -m sandbox run -- COMMAND            anything else, in the same environment

@@ -1,4 +1,4 @@
-"""A checkout of the project in a folder of its own, with a sandbox of its own, to run commands in."""
+"""A checkout of the project with a sandbox of its own, to run commands in."""
 
 from __future__ import annotations
 

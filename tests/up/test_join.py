@@ -38,9 +38,8 @@ def test_the_javascript_client_takes_join_info_as_it_is(house: House, javascript
             assert session["eventIngestionUrl"].startswith("https://")
 
 
-def test_the_client_reads_the_features_that_a_session_declares(
-    house: House, brought_up: None, javascript: Path
-) -> None:
+@pytest.mark.usefixtures("brought_up")
+def test_join_info_has_the_features_that_a_session_declares(house: House) -> None:
     info = house.outputs()["join_info"]["accessibility-clinic"]
     features = {json.dumps(entry["Meeting"]["MeetingFeatures"]) for entry in info.values()}
     assert len(features) == 1

@@ -17,7 +17,8 @@ events:
     attendees:
       - {external_user_id: speaker-1, tags: {role: speaker}}
       - {external_user_id: host-1}
-      - {external_user_id: viewer-1, capabilities: {audio: Receive, video: Receive, content: Receive}}
+      - external_user_id: viewer-1
+        capabilities: {audio: Receive, video: Receive, content: Receive}
   - name: workshop
     media_region: eu-central-1
     attendees:
