@@ -1,0 +1,35 @@
+"""A `pulumi-resource-aws` for the sandbox: the few AWS types that this project declares.
+
+Goals: the unmodified pulumi_aws SDK works against a loopback endpoint where the real plugin isn't
+installed, with the names, inputs, outputs, defaults, diffs and replacements of the real one, so
+that a stack looks the same with either. Types and properties come from pulumi_aws's own classes.
+
+Limitations: see `resources.RESOURCES` and `functions.FUNCTIONS` for all it does. It refuses, in one
+sentence that names the real plugin, any other type or function, any setting that it would not
+honour (default tags, assumed roles, ...), and any endpoint that isn't on the loopback. A generated
+name's seven hex digits come from the engine's random seed as the real plugin's do, but by another
+generator, so they are other digits. Waiting for propagation is left out.
+
+Sources: hashicorp/terraform-provider-aws (`internal/service/{sns,sqs,ssm}`) for what each property
+does, pulumi/pulumi-terraform-bridge (`pkg/tfbridge`) for names, defaults and diffs, and
+pulumi/pulumi-aws (`provider/`) for region and tags.
+"""
+
+from typing import Final
+
+#: The version that pulumi_aws's SDK asks for.
+VERSION: Final = "7.51.1"
+REAL_PLUGIN: Final = f"the real pulumi-aws (pulumi plugin install resource aws {VERSION})"
+
+
+class Refused(Exception):
+    """What the stand-in won't do, as one sentence."""
+
+
+def script(python: str) -> str:
+    """The text of an executable `pulumi-resource-aws` that starts this plugin.
+
+    Args:
+        python: the path of an interpreter that can import `sandbox`.
+    """
+    return f'#!/bin/sh\nexec "{python}" -u -m sandbox.aws_plugin "$@"\n'

@@ -1,0 +1,65 @@
+"""Property values between Pulumi's wire form and plain Python: secrets and unknowns."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
+
+from google.protobuf import json_format, struct_pb2
+from pulumi.output import Unknown
+from pulumi.runtime import rpc
+
+
+UNKNOWN: Final[Any] = Unknown()  # type: ignore[no-untyped-call]
+
+
+class Properties(NamedTuple):
+    """A message's properties without marks, and the names of those that held a secret anywhere."""
+
+    values: dict[str, Any]
+    secrets: frozenset[str]
+
+
+def read(struct: struct_pb2.Struct) -> Properties:
+    """Reads a message's properties: unknowns are kept, nulls left out, whole numbers are ints."""
+    found = rpc.deserialize_properties(struct, keep_unknowns=True)
+    return Properties(
+        {
+            key: _whole(rpc.unwrap_rpc_secret(value))
+            for key, value in found.items()
+            if rpc.unwrap_rpc_secret(value) is not None
+        },
+        frozenset(key for key, value in found.items() if rpc.is_rpc_secret(value)),
+    )
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value
+
+
+def write(values: Mapping[str, Any], secrets: Collection[str] = ()) -> struct_pb2.Struct:
+    """Writes properties for a message, those named in `secrets` marked as such."""
+    plain = {
+        key: rpc.wrap_rpc_secret(_known(value)) if key in secrets else _known(value)
+        for key, value in values.items()
+    }
+    return json_format.ParseDict(plain, struct_pb2.Struct())
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, Unknown):
+        return rpc.UNKNOWN
+    if isinstance(value, Mapping):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_known(item) for item in value]
+    return value
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether the value, or anything inside it, will only be known by an update."""
+    return bool(rpc.contains_unknowns(value))
