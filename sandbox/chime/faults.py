@@ -10,7 +10,7 @@ from itertools import count
 from threading import Condition, Lock
 from typing import Any
 
-from . import exceptions
+from . import exceptions, wire
 from .exceptions import ChimeError
 from .quotas import ANY
 
@@ -52,6 +52,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         self.kind, self.when = Kind(self.kind), When(self.when)
+        if self.operation != ANY:
+            wire.known(self.operation)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.when}"

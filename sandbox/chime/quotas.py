@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from threading import Lock
 
+from . import wire
 from .clock import Clock
 
 ANY = "*"
@@ -32,7 +33,12 @@ class Quotas:
         self._lock = Lock()
 
     def set(self, operation: str, quota: Quota | None) -> None:
-        """Limit one operation, or with ``*`` each that has no quota of its own; None lifts it."""
+        """Limit one operation, or with ``*`` each that has no quota of its own; None lifts it.
+
+        Raises ValueError for an unknown operation.
+        """
+        if operation != ANY:
+            wire.known(operation)
         with self._lock:
             self._buckets.clear()
             if quota is None:

@@ -25,6 +25,13 @@ def service_model() -> ServiceModel:
     return get_service_model(SERVICE)
 
 
+def known(operation: str) -> str:
+    """``operation`` itself. Raises ValueError where the API has none of that name."""
+    if operation not in service_model().operation_names:
+        raise ValueError(f"the API has no operation {operation}")
+    return operation
+
+
 def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
     """The operation that a request names and the parameters in its path.
 

@@ -1,9 +1,7 @@
 """The emulated cloud as a child process, and real clients that talk to it."""
 
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,9 +10,6 @@ from botocore.config import Config
 
 from sandbox.admin import Sandbox
 from sandbox.cloud import running
-
-JAVASCRIPT = Path(__file__).parent.parent / "js"
-INSTALL = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
 
 # Node is no requirement of the project: where it isn't there, its tests aren't either.
 collect_ignore = [] if shutil.which("node") and shutil.which("npm") else ["test_javascript.py"]
@@ -87,11 +82,3 @@ def new(chime: Any) -> Callable[..., Any]:
         return chime.create_meeting(**parameters)
 
     return create
-
-
-@pytest.fixture(scope="session")
-def javascript() -> Path:
-    """The folder of the JavaScript clients, with their packages installed."""
-    if not (JAVASCRIPT / "node_modules" / ".package-lock.json").exists():
-        subprocess.run(INSTALL, cwd=JAVASCRIPT, check=True, capture_output=True)
-    return JAVASCRIPT

@@ -257,6 +257,8 @@ def test_latency_slows_every_call(chime, sandbox, meeting_id):
     [
         lambda sandbox: sandbox.fault("explode"),
         lambda sandbox: sandbox.fault("drop", when="sometimes"),
+        lambda sandbox: sandbox.fault("drop", "UpdateMeeting"),
+        lambda sandbox: sandbox.quota("UpdateMeeting", rate=1),
         lambda sandbox: sandbox.knobs(ended_token="maybe"),
         lambda sandbox: sandbox.knobs(colour="red"),
         lambda sandbox: sandbox.knobs(read_join_tokens="perhaps"),
