@@ -3,7 +3,9 @@
 from meeting_provider.errors import (
     AccessDenied,
     AttendeesRefused,
+    InvalidEvent,
     InvalidMeeting,
+    InvalidNotifications,
     InvalidProgramme,
     LimitExceeded,
     MeetingEnded,
@@ -13,6 +15,7 @@ from meeting_provider.errors import (
     TokenInUse,
     Unreachable,
 )
+from meeting_provider.events import EventType, MeetingEvent
 from meeting_provider.meeting import (
     AttendeeArgs,
     CapabilitiesArgs,
@@ -21,17 +24,24 @@ from meeting_provider.meeting import (
     NotificationsConfigurationArgs,
 )
 
+from meeting_provider.notifications import MeetingNotifications
+
 __all__ = [
     "AccessDenied",
     "AttendeeArgs",
     "AttendeesRefused",
     "CapabilitiesArgs",
+    "EventType",
+    "InvalidEvent",
     "InvalidMeeting",
+    "InvalidNotifications",
     "InvalidProgramme",
     "LimitExceeded",
     "Meeting",
     "MeetingEnded",
+    "MeetingEvent",
     "MeetingFeaturesArgs",
+    "MeetingNotifications",
     "MeetingProviderError",
     "NotificationsConfigurationArgs",
     "ServiceError",

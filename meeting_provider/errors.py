@@ -3,6 +3,8 @@
 MeetingProviderError
 ├── InvalidMeeting            what was declared can't be; says every fault at once
 ├── InvalidProgramme          the same of a programme file, with file and line
+├── InvalidNotifications      what was asked of MeetingNotifications can't be
+├── InvalidEvent              a message is no event of a meeting
 └── ServiceError              a call failed: names meeting, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
     ├── AccessDenied          the caller may not do that; names the IAM action
@@ -38,6 +40,17 @@ class InvalidProgramme(MeetingProviderError):
         self.faults = tuple(faults)
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__("\n  ".join([f"the programme {path} has {count}:", *faults]))
+
+
+class InvalidNotifications(MeetingProviderError):
+    """What was asked of MeetingNotifications can't be."""
+
+
+class InvalidEvent(MeetingProviderError):
+    """A message is no event of a meeting; says what is wrong with it."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"this is no event of a meeting: {fault}")
 
 
 class ServiceError(MeetingProviderError):

@@ -196,6 +196,7 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[Fault]:
     attendees = declared.get("attendees")
     attendees = attendees if isinstance(attendees, list) else []
     yield from _duplicates(attendees)
+    yield from _distant_targets(declared)
     features = declared.get("meeting_features")
     yield from _resolution_faults(features)
     for place, attendee in enumerate(attendees):
@@ -215,6 +216,19 @@ def _duplicates(attendees: Sequence[Any]) -> Iterator[Fault]:
             path = ("attendees", place, "external_user_id")
             yield Fault(
                 path, f"{_shown(name)} is declared twice; attendees[{first}] has it already"
+            )
+
+
+def _distant_targets(declared: Mapping[str, Any]) -> Iterator[Fault]:
+    """Whom the service can't tell: it does so in the control region only."""
+    targets, region = declared.get("notifications_configuration"), declared.get("control_region")
+    for name, arn in targets.items() if isinstance(targets, Mapping) else ():
+        parts = arn.split(":") if isinstance(arn, str) else []
+        elsewhere = parts[3] if len(parts) > 3 else ""
+        if elsewhere and isinstance(region, str) and elsewhere != region:
+            yield Fault(
+                ("notifications_configuration", name),
+                f"{_shown(arn)} is in {elsewhere}; it has to be in the control region, {region}",
             )
 
 

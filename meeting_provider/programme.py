@@ -24,9 +24,9 @@ from typing import Any, Final
 import yaml
 
 from meeting_provider.errors import InvalidProgramme
-from meeting_provider.faults import Fault, faults_of
+from meeting_provider.faults import UNKNOWN, Fault, faults_of
 from meeting_provider.faults import Path as FaultPath
-from meeting_provider.models import CONTROL_REGIONS, MeetingInput, default_media_region
+from meeting_provider.models import MeetingInput
 
 #: What an event may say beside its name: every argument of Meeting.
 ARGUMENTS: Final = tuple(
@@ -103,11 +103,10 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
         yield Fault((*path, "name"), "is required, and a text")
         name = "unnamed"
     yield from _unknown_keys(path, event, ("name", *ARGUMENTS))
-    region = CONTROL_REGIONS[0]
     declared = {
         "external_meeting_id": name,
-        "media_region": default_media_region(region),
-        "control_region": region,
+        "media_region": UNKNOWN,
+        "control_region": UNKNOWN,
         **{k: v for k, v in _merged(defaults, event).items() if k in ARGUMENTS},
     }
     for fault in faults_of(declared):

@@ -1,0 +1,125 @@
+"""What the service tells of a meeting, out of the message that a queue, a topic or a bus brought.
+
+    for message in sqs.receive_message(QueueUrl=url)["Messages"]:
+        event = parse(message["Body"])
+        if event.detail.event_type == EventType.MEETING_ENDED: ...
+
+Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from meeting_provider.errors import InvalidEvent
+
+SOURCE: Final = "aws.chime"
+DETAIL_TYPE: Final = "Chime Meeting State Change"
+
+_SNS_MESSAGE: Final = "Message"
+
+
+class EventType(StrEnum):
+    """Everything that the service is documented to tell of."""
+
+    MEETING_STARTED = "chime:MeetingStarted"
+    MEETING_ENDED = "chime:MeetingEnded"
+    ATTENDEE_ADDED = "chime:AttendeeAdded"
+    ATTENDEE_DELETED = "chime:AttendeeDeleted"
+    ATTENDEE_AUTHORIZED = "chime:AttendeeAuthorized"
+    ATTENDEE_JOINED = "chime:AttendeeJoined"
+    ATTENDEE_LEFT = "chime:AttendeeLeft"
+    ATTENDEE_DROPPED = "chime:AttendeeDropped"
+    ATTENDEE_VIDEO_STARTED = "chime:AttendeeVideoStarted"
+    ATTENDEE_VIDEO_STOPPED = "chime:AttendeeVideoStopped"
+    ATTENDEE_CONTENT_JOINED = "chime:AttendeeContentJoined"
+    ATTENDEE_CONTENT_LEFT = "chime:AttendeeContentLeft"
+    ATTENDEE_CONTENT_DROPPED = "chime:AttendeeContentDropped"
+    ATTENDEE_CONTENT_VIDEO_STARTED = "chime:AttendeeContentVideoStarted"
+    ATTENDEE_CONTENT_VIDEO_STOPPED = "chime:AttendeeContentVideoStopped"
+    ATTENDEE_CAPABILITIES_UPDATED = "chime:AttendeeCapabilitiesUpdated"
+
+
+class _Message(BaseModel):
+    """What is new to us is kept: the service adds to its messages."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, extra="allow", frozen=True
+    )
+
+
+class EventDetail(_Message):
+    """What happened. An event type that is new to us stays the text that it is."""
+
+    event_type: EventType | str = Field(union_mode="left_to_right")
+    meeting_id: str
+    #: As the service says it, in milliseconds since the epoch.
+    timestamp: int | None = None
+    external_meeting_id: str | None = None
+    media_region: str | None = None
+    attendee_id: str | None = None
+    external_user_id: str | None = None
+    network_type: str | None = None
+    attendee_capabilities: dict[str, str] | None = None
+    success: str | int | None = None
+    version: str | None = None
+
+
+class MeetingEvent(_Message):
+    """One message of the service, in the form that EventBridge gives it."""
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: name.replace("_", "-"),
+        validate_by_name=True,
+        extra="allow",
+        frozen=True,
+    )
+
+    source: str
+    detail_type: str
+    detail: EventDetail
+    account: str | None = None
+    region: str | None = None
+    time: datetime | None = None
+    id: str | None = None
+    version: str | None = None
+    resources: list[str] = []
+
+
+def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
+    """The event in a message: an SQS body, the SNS envelope around one, or EventBridge's own form.
+
+    :param body: JSON as text or bytes, or what it says.
+    :raises InvalidEvent: it is none of these; says what is wrong.
+    """
+    message = _json(body)
+    if _SNS_MESSAGE in message and "detail" not in message:
+        message = _json(message[_SNS_MESSAGE])
+    source, detail_type = message.get("source"), message.get("detail-type")
+    if source != SOURCE:
+        raise InvalidEvent(f"its source is {source!r}, not {SOURCE!r}")
+    if detail_type != DETAIL_TYPE:
+        raise InvalidEvent(f"its detail-type is {detail_type!r}, not {DETAIL_TYPE!r}")
+    try:
+        return MeetingEvent.model_validate(message)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise InvalidEvent("; ".join(faults)) from error
+
+
+def _json(body: object) -> Mapping[str, Any]:
+    if isinstance(body, (str, bytes)):
+        try:
+            body = json.loads(body)
+        except ValueError as error:
+            raise InvalidEvent(f"it is not JSON: {error}") from error
+    if not isinstance(body, Mapping):
+        raise InvalidEvent(f"it is a JSON {type(body).__name__}, not an object")
+    return body

@@ -1,0 +1,242 @@
+"""MeetingNotifications: the topic and the queue that meetings tell what happens in them.
+
+Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/mtgs-sdk-notifications.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from meeting_provider.errors import InvalidNotifications
+from meeting_provider.models import CONTROL_REGIONS
+
+#: Who the service is in a resource's policy.
+PRINCIPAL: Final = "meetings.chime.amazonaws.com"
+
+#: What the service does with a queue and with a topic.
+QUEUE_ACTIONS: Final = ("sqs:SendMessage", "sqs:GetQueueUrl")
+TOPIC_ACTIONS: Final = ("sns:Publish",)
+
+#: What the service does with a key that encrypts them.
+KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
+
+
+def policy(
+    resource_arn: str, actions: Sequence[str], *, partition: str, region: str, account: str
+) -> dict[str, Any]:
+    """The policy that lets exactly the service do this to a resource, for this account's meetings.
+
+    AWS documents the meetings' ARNs both without a region and with one: both are let in.
+    """
+    sources = [f"arn:{partition}:chime:{place}:{account}:*" for place in ("", region)]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AllowChimeSdkMeetings",
+                "Effect": "Allow",
+                "Principal": {"Service": PRINCIPAL},
+                "Action": list(actions) if len(actions) > 1 else actions[0],
+                "Resource": resource_arn,
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": account},
+                    "ArnLike": {"aws:SourceArn": sources},
+                },
+            }
+        ],
+    }
+
+
+def key_policy_statement() -> dict[str, Any]:
+    """What the policy of a KMS key has to say, so that the service can use what it encrypts."""
+    return {
+        "Sid": "AllowChimeSdkMeetings",
+        "Effect": "Allow",
+        "Principal": {"Service": PRINCIPAL},
+        "Action": list(KEY_ACTIONS),
+        "Resource": "*",
+    }
+
+
+class MeetingNotifications(pulumi.ComponentResource):
+    """An SNS topic and an SQS queue that meetings, and nothing else, may talk to.
+
+    The queue has a dead-letter queue. Both queues and the topic are in the region of `aws:region`,
+    which has to be the meetings' control region. A queue, topic or function that exists already is
+    taken by its ARN and left as it is: its own policy has to let the service in.
+
+    Queues are encrypted with keys that SQS manages, or, like the topic, with the KMS key that is
+    named. The policy of that key has to have the statement of `key_policy_statement()`.
+    """
+
+    #: For `Meeting(notifications_configuration=...)`.
+    configuration: pulumi.Output[dict[str, str]]
+    #: The topic and the queues; None where there is none.
+    topic_arn: pulumi.Output[str | None]
+    queue_arn: pulumi.Output[str | None]
+    #: None also where the queue is one that existed already.
+    queue_url: pulumi.Output[str | None]
+    dead_letter_queue_arn: pulumi.Output[str | None]
+    dead_letter_queue_url: pulumi.Output[str | None]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        topic: bool = True,
+        queue: bool = True,
+        topic_arn: pulumi.Input[str] | None = None,
+        queue_arn: pulumi.Input[str] | None = None,
+        lambda_function_arn: pulumi.Input[str] | None = None,
+        kms_key_id: pulumi.Input[str] | None = None,
+        message_retention_seconds: pulumi.Input[int] | None = None,
+        visibility_timeout_seconds: pulumi.Input[int] | None = None,
+        max_receive_count: int = 5,
+        tags: Mapping[str, pulumi.Input[str]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Provision what is asked for.
+
+        :param name: the component's name, and the beginning of the others'.
+        :param topic: whether to make a topic. Not where `topic_arn` names one.
+        :param queue: whether to make a queue. Not where `queue_arn` names one.
+        :param topic_arn: a topic that exists already.
+        :param queue_arn: a queue that exists already.
+        :param lambda_function_arn: a function that the service is to call; passed through.
+        :param kms_key_id: the id, the ARN or the alias of a key, for topic and queues.
+        :param message_retention_seconds: how long the queue keeps a message, 60 to 1,209,600;
+            345,600 (four days) by default. The dead-letter queue keeps it for 14 days.
+        :param visibility_timeout_seconds: how long a received message is hidden, 0 to 43,200.
+        :param max_receive_count: how often a message is received before it goes to the
+            dead-letter queue.
+        :param tags: for topic and queues.
+        :param opts: Pulumi's resource options.
+        :raises InvalidNotifications: nothing is asked for, or an ARN is in no control region.
+        """
+        super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
+        self._name = name
+        self._tags = tags
+        self._kms_key_id = kms_key_id
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._where = pulumi.Output.all(
+            partition=aws.get_partition_output(opts=_invoke(self)).partition,
+            region=aws.get_region_output(opts=_invoke(self)).region,
+            account=aws.get_caller_identity_output(opts=_invoke(self)).account_id,
+        )
+        makes_topic, makes_queue = topic and topic_arn is None, queue and queue_arn is None
+        given = (topic_arn, queue_arn, lambda_function_arn)
+        if not makes_topic and not makes_queue and not any(given):
+            raise InvalidNotifications(f"'{name}' asks for no topic, no queue and no function")
+        self.queue_url = self.dead_letter_queue_arn = self.dead_letter_queue_url = _nothing()
+        self.topic_arn = (
+            self._topic().arn if makes_topic else self._existing("topic_arn", topic_arn)
+        )
+        self.queue_arn = self._existing("queue_arn", queue_arn)
+        if makes_queue:
+            dead, alive = self._queues(
+                message_retention_seconds, visibility_timeout_seconds, max_receive_count
+            )
+            self.queue_arn, self.queue_url = alive.arn, alive.url
+            self.dead_letter_queue_arn, self.dead_letter_queue_url = dead.arn, dead.url
+        self.configuration = pulumi.Output.all(
+            lambda_function_arn=self._existing("lambda_function_arn", lambda_function_arn),
+            sns_topic_arn=self.topic_arn,
+            sqs_queue_arn=self.queue_arn,
+        ).apply(lambda arns: {k: v for k, v in arns.items() if v is not None})
+        self.register_outputs(
+            {
+                "configuration": self.configuration,
+                "topic_arn": self.topic_arn,
+                "queue_arn": self.queue_arn,
+                "queue_url": self.queue_url,
+                "dead_letter_queue_arn": self.dead_letter_queue_arn,
+                "dead_letter_queue_url": self.dead_letter_queue_url,
+            }
+        )
+
+    def _topic(self) -> aws.sns.Topic:
+        topic = aws.sns.Topic(
+            self._name, kms_master_key_id=self._kms_key_id, tags=self._tags, opts=self._child
+        )
+        aws.sns.TopicPolicy(
+            self._name,
+            arn=topic.arn,
+            policy=self._policy(topic.arn, TOPIC_ACTIONS),
+            opts=self._child,
+        )
+        return topic
+
+    def _queues(
+        self,
+        retention: pulumi.Input[int] | None,
+        visibility: pulumi.Input[int] | None,
+        max_receive_count: int,
+    ) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
+        encryption: dict[str, Any] = (
+            {"sqs_managed_sse_enabled": True}
+            if self._kms_key_id is None
+            else {"kms_master_key_id": self._kms_key_id}
+        )
+        dead = aws.sqs.Queue(
+            f"{self._name}-dead-letters",
+            message_retention_seconds=1_209_600,
+            tags=self._tags,
+            opts=self._child,
+            **encryption,
+        )
+        redrive = {"deadLetterTargetArn": dead.arn, "maxReceiveCount": max_receive_count}
+        queue = aws.sqs.Queue(
+            self._name,
+            message_retention_seconds=retention,
+            visibility_timeout_seconds=visibility,
+            redrive_policy=pulumi.Output.json_dumps(redrive),
+            tags=self._tags,
+            opts=self._child,
+            **encryption,
+        )
+        aws.sqs.QueuePolicy(
+            self._name,
+            queue_url=queue.url,
+            policy=self._policy(queue.arn, QUEUE_ACTIONS),
+            opts=self._child,
+        )
+        return dead, queue
+
+    def _policy(self, arn: pulumi.Output[str], actions: Sequence[str]) -> pulumi.Output[str]:
+        return pulumi.Output.all(arn, self._where).apply(
+            lambda parts: json.dumps(policy(parts[0], actions, **parts[1]))
+        )
+
+    def _existing(self, argument: str, arn: pulumi.Input[str] | None) -> pulumi.Output[Any]:
+        """An ARN that was given, once it is seen to be where the meetings are made."""
+        if arn is None:
+            return _nothing()
+        return pulumi.Output.all(arn, self._where).apply(
+            lambda parts: _checked(self._name, argument, parts[0], parts[1]["region"])
+        )
+
+
+def _nothing() -> pulumi.Output[Any]:
+    return pulumi.Output.from_input(None)
+
+
+def _invoke(parent: pulumi.Resource) -> pulumi.InvokeOptions:
+    return pulumi.InvokeOptions(parent=parent)
+
+
+def _checked(name: str, argument: str, arn: str, region: str) -> str:
+    parts = arn.split(":")
+    if len(parts) < 6 or parts[0] != "arn":
+        raise InvalidNotifications(f"'{name}': {argument} '{arn}' is not an ARN")
+    if parts[3] != region:
+        raise InvalidNotifications(
+            f"'{name}': {argument} '{arn}' is in {parts[3]}, and the meetings are made in {region}:"
+            " the service tells only what is in the same region, one of "
+            + ", ".join(CONTROL_REGIONS)
+        )
+    return arn
