@@ -23,7 +23,6 @@ from meeting_provider.meeting import (
     MeetingFeaturesArgs,
     NotificationsConfigurationArgs,
 )
-
 from meeting_provider.notifications import MeetingNotifications
 
 __all__ = [
