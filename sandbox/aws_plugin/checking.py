@@ -29,16 +29,21 @@ class Request:
 
 
 def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[Fault]]:
-    """The checked inputs, and everything that is wrong with them."""
+    """The checked inputs, and everything that is wrong with them.
+
+    A name that is kept isn't questioned: where it no longer fits, the engine learns from the diff
+    that it needs another resource, and asks again without the old inputs.
+    """
     schema = resource.schema
-    given = {key: value for key, value in request.news.items() if key != DEFAULTS}
-    faults = list(schema.faults(given))
+    inputs = schema.as_texts(request.news)
+    inputs.pop(DEFAULTS, None)
+    faults = list(schema.faults(inputs))
     if faults:
-        return given, faults
-    inputs = schema.as_texts(given)
+        return inputs, faults
     defaulted = _default(resource, request, inputs)
     faults = [*_limits(resource, inputs), *_documents(resource, inputs)]
-    faults += [*_names(resource, inputs)]
+    if inputs.get("name") != request.olds.get("name") or "name" not in inputs:
+        faults += _names(resource, inputs)
     if not faults:
         faults += resource.faults(inputs)
     return inputs | {DEFAULTS: sorted(defaulted)}, faults

@@ -1,7 +1,8 @@
 """The functions: getCallerIdentity, getPartition and getRegion.
 
 Sources: terraform-provider-aws `internal/service/sts/caller_identity_data_source.go` and
-`internal/service/meta/{partition,region}_data_source.go`; the partitions and the regions' names are botocore's own data.
+`internal/service/meta/{partition,region}_data_source.go`; the partitions and the regions' names
+are botocore's own data.
 """
 
 import re

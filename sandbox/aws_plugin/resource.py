@@ -18,7 +18,6 @@ _GONE: Final = frozenset(
         "AWS.SimpleQueueService.NonExistentQueue",
         "QueueDoesNotExist",
         "ParameterNotFound",
-        "InvalidResourceId",
     }
 )
 
@@ -204,7 +203,7 @@ def from_attributes(
     return {
         key: _value(attributes[name], types[key])
         for key, name in names.items()
-        if name in attributes
+        if key in types and name in attributes
     }
 
 

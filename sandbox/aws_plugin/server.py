@@ -240,8 +240,8 @@ def _secrets(
 ) -> frozenset[str]:
     """What is secret among properties: what was given so, and what always is, if it is there."""
     tags = {"tagsAll"} if "tags" in given.secrets else set()
-    always = {name for name in resource.rules.secrets if written.get(name)}
-    return frozenset(given.secrets | tags | always)
+    names = given.secrets | tags | resource.rules.secrets
+    return frozenset(name for name in names if written.get(name) not in (None, ""))
 
 
 def _without_defaults(inputs: Mapping[str, Any]) -> dict[str, Any]:

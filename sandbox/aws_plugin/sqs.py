@@ -5,6 +5,7 @@ those of https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/A
 """
 
 import json
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
@@ -46,6 +47,17 @@ _ATTRIBUTES: Final = {
 def _attributes(client: Any, url: str) -> dict[str, str]:
     reply = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return dict(reply.get("Attributes", {}))
+
+
+_setting: Final = threading.Lock()
+
+
+def _set_attributes(client: Any, url: str, attributes: Mapping[str, str]) -> None:
+    """SetQueueAttributes, together with the policy: moto forgets one that isn't said again."""
+    with _setting:
+        policy = _attributes(client, url).get("Policy")
+        kept = {"Policy": policy} if policy else {}
+        client.set_queue_attributes(QueueUrl=url, Attributes={**kept, **attributes})
 
 
 class Queue(Resource):
@@ -138,7 +150,7 @@ class Queue(Resource):
     ) -> None:
         """SetQueueAttributes, with the changed ones alone."""
         if attributes := to_attributes(_ATTRIBUTES, values_of(changes, self.schema)):
-            client.set_queue_attributes(QueueUrl=identity, Attributes=attributes)
+            _set_attributes(client, identity, attributes)
 
     def delete(self, client: Any, identity: str, state: Mapping[str, Any]) -> None:
         """DeleteQueue."""
@@ -186,7 +198,7 @@ class _QueueDocument(Resource):
         self._set(client, identity, "")
 
     def _set(self, client: Any, url: str, document: str) -> None:
-        client.set_queue_attributes(QueueUrl=url, Attributes={_ATTRIBUTES[self.key]: document})
+        _set_attributes(client, url, {_ATTRIBUTES[self.key]: document})
 
 
 class QueuePolicy(_QueueDocument):

@@ -7,7 +7,6 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
-
 UNKNOWN: Final[Any] = Unknown()  # type: ignore[no-untyped-call]
 
 
