@@ -1,1 +1,1 @@
-"""The sandbox engine: runs a Pulumi program over Pulumi's own protocol where no `pulumi` is installed."""
+"""The sandbox engine: runs a Pulumi program over Pulumi's own protocol, without its CLI."""

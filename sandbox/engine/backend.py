@@ -1,4 +1,4 @@
-"""The file backend: stacks, locks, backups and the selected stack, laid out as Pulumi lays them out.
+"""The file backend: stacks, locks, backups and the selected stack, laid out as Pulumi does it.
 
 A `file://` backend is pkg/backend/diy; the selected stack is sdk/go/common/workspace/workspace.go.
 """

@@ -1,4 +1,4 @@
-"""The commands: names, flags, output and exit codes of Pulumi's CLI, for the part of it that is here."""
+"""The commands: names, flags, output and exit codes as in Pulumi's CLI."""
 
 import json
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sandbox.engine.deployment import Kind
     from sandbox.engine.operations import Stack
 
-_SECRET: Final = "[secret]"
+_SECRET: Final = "[secret]"  # noqa: S105 - it hides one
 
 
 def main() -> NoReturn:
@@ -128,6 +128,13 @@ _REFRESH: Final = click.option(
     "-r", "--refresh", is_flag=False, flag_value="true", help="Look first at what is there."
 )
 
+_CONTINUE: Final = click.option(
+    "--continue-on-error",
+    is_flag=True,
+    envvar="PULUMI_CONTINUE_ON_ERROR",
+    help="Go on with what doesn't need what failed.",
+)
+
 
 def _operation(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_COMMON):
@@ -138,8 +145,9 @@ def _operation(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command("up")
 @_operation
 @_REFRESH
+@_CONTINUE
 @click.pass_obj
-def up(obj: bool, **flags: Any) -> None:
+def up(obj: bool, /, **flags: Any) -> None:
     """Brings the stack to what the program declares."""
     _operate("update", obj, **flags)
 
@@ -151,7 +159,7 @@ cli.add_command(up, "update")
 @_operation
 @_REFRESH
 @click.pass_obj
-def preview(obj: bool, **flags: Any) -> None:
+def preview(obj: bool, /, **flags: Any) -> None:
     """Shows what `up` would do."""
     _operate("preview", obj, **flags)
 
@@ -163,7 +171,7 @@ cli.add_command(preview, "pre")
 @_operation
 @click.option("--clear-pending-creates", is_flag=True, help="Forget creates left unfinished.")
 @click.pass_obj
-def refresh(obj: bool, **flags: Any) -> None:
+def refresh(obj: bool, /, **flags: Any) -> None:
     """Brings the state to what is there."""
     _operate("refresh", obj, **flags)
 
@@ -171,8 +179,9 @@ def refresh(obj: bool, **flags: Any) -> None:
 @cli.command()
 @_operation
 @_REFRESH
+@_CONTINUE
 @click.pass_obj
-def destroy(obj: bool, **flags: Any) -> None:
+def destroy(obj: bool, /, **flags: Any) -> None:
     """Deletes everything that the stack holds."""
     _operate("destroy", obj, **flags)
 
@@ -195,6 +204,7 @@ def _operate(
     cwd: str | None,
     non_interactive: bool,
     refresh: str | None = None,
+    continue_on_error: bool = False,
     clear_pending_creates: bool = False,
 ) -> None:
     from sandbox.engine import operations
@@ -218,6 +228,7 @@ def _operate(
         parallel=parallel if parallel > 0 else 2**31 - 1,
         refresh=stack.project.refresh_always if refresh is None else _flag("refresh", refresh),
         targets=targets,
+        continue_on_error=continue_on_error,
     )
 
     def run(as_preview: bool) -> bool:
@@ -429,7 +440,7 @@ def stack_output(output: str | None, name: str | None, as_json: bool, show_secre
 
 
 def _is_stack(resource: dict[str, Any]) -> bool:
-    return resource["type"] == snapshot.STACK_TYPE
+    return bool(resource["type"] == snapshot.STACK_TYPE)
 
 
 def _masked(value: Any) -> Any:

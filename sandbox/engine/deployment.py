@@ -42,10 +42,20 @@ class Options:
     parallel: int = 8
     refresh: bool = False
     targets: tuple[str, ...] = ()
+    continue_on_error: bool = False
 
 
 class Aborted(EngineError):
     """The operation has ended early, and the diagnostics have said why."""
+
+
+class NotBroughtAbout(Aborted):
+    """A resource failed, or was skipped since it needs one that did. The operation goes on."""
+
+    def __init__(self, urn: str, *, skipped: bool = False) -> None:
+        super().__init__("")
+        self.urn = urn
+        self.skipped = skipped
 
 
 class Deployment:
@@ -73,6 +83,8 @@ class Deployment:
         self.config = config
         self.counts: Counter[Op] = Counter()
         self.failed = False
+        #: Whether a person has asked for the end.
+        self.interrupted = False
         self.ended = threading.Event()
         #: Called once when the operation ends early, so that the program ends as well.
         self.on_end: Callable[[], None] = lambda: None
@@ -89,6 +101,10 @@ class Deployment:
         self._defaulting = threading.Lock()
         self._registered: dict[str, Resource] = {}
         self._stack_outputs: Properties | None = None
+        self._goes_on = options.continue_on_error
+        self._not_brought_about: set[str] = set()
+        #: What is in the state still of resources whose steps failed.
+        self._remains: set[Resource] = set()
         self._planner = Planner(
             f"urn:pulumi:{options.stack}::{options.project}",
             base.resources,
@@ -131,6 +147,8 @@ class Deployment:
             self.fail(error)
         with self._quiet:
             self._quiet.wait_for(lambda: not self._running)
+        if self._not_brought_about and options.kind != "refresh":
+            self._tell_failed()
         self._finalize_outputs()
         self._journal.close()
         self._registry.close()
@@ -141,10 +159,10 @@ class Deployment:
                 old_outputs=before,
                 new_outputs=after,
                 seconds=time.monotonic() - started,
-                failed=self.failed,
+                failed=self.failed or self.interrupted,
             )
         )
-        return not self.failed
+        return not (self.failed or self.interrupted)
 
     def _prepare(self) -> None:
         refresh_only = self.options.kind == "refresh"
@@ -176,8 +194,11 @@ class Deployment:
         with self._planning:
             self._check_going()
             steps = self._planner.registered(goal)
-        self._run_chain(steps)
         last = steps[-1].resource
+        if last.needs() & self._not_brought_about:
+            self._not_brought_about.add(last.urn)
+            raise NotBroughtAbout(last.urn, skipped=True)
+        self._run_chain(steps)
         self._registered[last.urn] = last
         return last, steps[-1].skipped_create
 
@@ -259,7 +280,8 @@ class Deployment:
                 layers = self._planner.deletes()
             for layer in layers:
                 self._check_going()
-                self._run_all(layer)
+                needed = self._planner.needed_by(self._remains)
+                self._run_all(step for step in layer if step.resource not in needed)
             self._check_going()
 
     def fail(self, error: EngineError, urn: str = "") -> None:
@@ -330,6 +352,8 @@ class Deployment:
             if not self.ended.is_set():
                 try:
                     self._run(step)
+                except NotBroughtAbout:
+                    pass
                 except EngineError as error:
                     self.fail(error, step.resource.urn)
 
@@ -351,16 +375,29 @@ class Deployment:
             if visible:
                 self._listener.step_failed(_told(step), time.monotonic() - started)
             urn = "" if step.resource.is_internal else step.resource.urn
+            if self._goes_on:
+                self._note_failure(step, error, urn)
+                raise NotBroughtAbout(step.resource.urn) from error
             self.fail(error, urn)
             if self.options.kind != "refresh":
-                kind = "preview" if self.options.preview else "update"
-                self.tell(Diagnostic("error", f"{kind} failed"))
+                self._tell_failed()
             raise Aborted("") from error
         self._record(step, begun)
         if visible:
             if step.counts:
                 self.counts[found or step.op] += 1
             self._listener.step_done(_told(step, found), time.monotonic() - started)
+
+    def _note_failure(self, step: Step, error: EngineError, urn: str) -> None:
+        self.failed = True
+        self._not_brought_about.add(step.resource.urn)
+        if step.old is not None:
+            self._remains.add(step.old)
+        self.tell(Diagnostic("error", str(error), urn))
+
+    def _tell_failed(self) -> None:
+        kind = "preview" if self.options.preview else "update"
+        self.tell(Diagnostic("error", f"{kind} failed"))
 
     def _begin(self, step: Step) -> Resource | None:
         match step.op:
@@ -465,7 +502,9 @@ class Deployment:
             if self._planner.is_target(resource.urn):
                 self._planner.ensure_provider(resource)
                 steps[resource] = Step(Op.REFRESH, resource, resource, counts=counting)
+        self._goes_on = True
         self._run_all(steps.values())
+        self._goes_on = self.options.continue_on_error
         found = [
             steps[resource].new if resource in steps else resource
             for resource in self._planner.resources
@@ -474,6 +513,8 @@ class Deployment:
         self._planner.rebase(resources)
         self._journal.refreshed(resources)
         self._check_going()
+        if self._not_brought_about:
+            raise Aborted("")
 
     def _reread(self, step: Step, old: Resource) -> Op:
         if not old.custom or old.is_provider or old.pending_replacement:

@@ -1,6 +1,6 @@
-"""PULUMI_DEBUG_GRPC: the calls of monitor and providers, two JSON lines each, as Pulumi writes them.
+"""PULUMI_DEBUG_GRPC: the calls of monitor and providers, each as two lines of JSON.
 
-The format is that of sdk/go/common/util/rpcdebug/logs.go.
+The format is that of sdk/go/common/util/rpcdebug/logformat.go.
 """
 
 import json
@@ -20,7 +20,7 @@ class CallLog:
         self._file = Path(file) if file else None
         self._lock = threading.Lock()
 
-    def options(self) -> "list[grpc.ServerInterceptor]":
+    def options(self) -> "list[grpc.ServerInterceptor[Any, Any]]":
         """What a server needs to have its calls written."""
         return [_ServerLog(self)] if self._file else []
 
@@ -50,7 +50,7 @@ class CallLog:
             stream.write(line)
 
 
-class _ServerLog(grpc.ServerInterceptor):  # type: ignore[misc]
+class _ServerLog(grpc.ServerInterceptor):  # type: ignore[type-arg]
     def __init__(self, log: CallLog) -> None:
         self._log = log
 
@@ -70,7 +70,7 @@ class _ServerLog(grpc.ServerInterceptor):  # type: ignore[misc]
         )
 
 
-class _ClientLog(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class _ClientLog(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
     def __init__(self, log: CallLog) -> None:
         self._log = log
 

@@ -30,7 +30,7 @@ def _connect(address: str) -> int:
             organization=os.environ["PULUMI_ORGANIZATION"],
             parallel=parallel,
             dry_run=os.environ["PULUMI_DRY_RUN"] == "true",
-            root_directory=os.getcwd(),  # noqa: PTH109 - the SDK takes text
+            root_directory=os.getcwd(),
         )
     )
     return parallel
@@ -64,14 +64,16 @@ def main(address: str, program: str) -> int:
     loop.set_default_executor(executor)
     # A program that fails leaves futures behind that nobody awaits: that is no news.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    def run() -> None:
+        runpy.run_path(program, run_name="__main__")
+
     try:
-        loop.run_until_complete(
-            runtime.run_in_stack(lambda: runpy.run_path(program, run_name="__main__"))
-        )
+        loop.run_until_complete(runtime.run_in_stack(run))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return _SAID
-    except Exception as error:  # noqa: BLE001 - whatever a program raises is told, not hidden
+    except Exception as error:
         pulumi.log.error(_explained(error))
         return _SAID
     finally:

@@ -50,7 +50,7 @@ def guarded(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_configuration(inputs: Mapping[str, Any]) -> None:
-    """Looks at the `endpoints` of a provider's configuration: a list of {service: url}, or its JSON.
+    """Looks at a provider's `endpoints`: a list of {service: url}, or the same as JSON text.
 
     Raises:
         Refused: one isn't loopback.

@@ -89,7 +89,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
         def register() -> Any:
             refuse_options(request)
-            resource, unknown = self._deployment.register(_goal(request), _version(request))
+            try:
+                resource, unknown = self._deployment.register(_goal(request), _version(request))
+            except NotBroughtAbout as error:
+                result = resource_pb2.SKIP if error.skipped else resource_pb2.FAIL
+                return resource_pb2.RegisterResourceResponse(urn=error.urn, result=result)
             outputs = resource.outputs if resource.custom else {}
             if not request.supportsPartialValues:
                 outputs = {k: v for k, v in outputs.items() if not contains(v, Unknown)}
@@ -146,9 +150,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 request.tok, from_struct(request.args), request.provider, request.version
             )
             failures = [{"property": name, "reason": why} for name, why in returned.failures]
-            return resource_pb2.ResourceInvokeResponse(
-                **{"return": to_struct(returned.inputs)}, failures=failures
-            )
+            # The first field's name is a keyword of Python.
+            answer: dict[str, Any] = {"return": to_struct(returned.inputs), "failures": failures}
+            return resource_pb2.ResourceInvokeResponse(**answer)
 
         return self._answer(invoke, context)
 
@@ -246,12 +250,8 @@ def serve(parallel: int, log: CallLog) -> tuple[grpc.Server, int]:
 
 def attach(server: grpc.Server, deployment: Deployment) -> None:
     """Adds the services of an operation to a server."""
-    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(  # type: ignore[no-untyped-call]
-        Monitor(deployment), server
-    )
-    engine_pb2_grpc.add_EngineServicer_to_server(  # type: ignore[no-untyped-call]
-        Engine(deployment.tell), server
-    )
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(deployment), server)
+    engine_pb2_grpc.add_EngineServicer_to_server(Engine(deployment.tell), server)
 
 
 def refuse_options(request: Any) -> None:
@@ -283,7 +283,7 @@ def _goal(request: Any) -> Goal:
     if not by_property:
         by_property = {key: list(dependencies) for key in inputs}
     if request.type.startswith(PROVIDER_PREFIX) and request.version:
-        inputs["version"] = request.version
+        inputs |= {"version": request.version, "__internal": {}}
     package = request.type.split(":")[0]
     decided = request.deleteBeforeReplaceDefined or request.deleteBeforeReplace
     return Goal(

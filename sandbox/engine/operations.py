@@ -1,4 +1,4 @@
-"""From a stack at rest to an operation on it and back: what up, preview, refresh and destroy share."""
+"""From a stack at rest to an operation on it and back: what all operations share."""
 
 import contextlib
 import os
@@ -136,14 +136,14 @@ def _interruptible(deployment: Deployment, host: Host) -> Iterator[None]:
     previous = signal.getsignal(signal.SIGINT)
 
     def interrupted(*_: object) -> None:
-        if deployment.ended.is_set():
+        if deployment.interrupted:
             host.kill()
             os._exit(1)
+        deployment.interrupted = True
         sys.stderr.write(
             "^C received; cancelling. To end at once, press ^C again: that may leave resources "
             "behind that no state knows.\n"
         )
-        deployment.failed = True
         # Not from the signal handler itself: it may have interrupted whoever holds the locks.
         threading.Thread(target=deployment.end).start()
 

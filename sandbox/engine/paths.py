@@ -42,7 +42,8 @@ def _reset(path: Path, old: Any, new: Any) -> bool:
     old, new = _open(old), _open(new)
     if head == "*":
         keys = {*_keys(old), *_keys(new)}
-        return all([_reset([key, *rest], old, new) for key in keys])
+        done = [_reset([key, *rest], old, new) for key in keys]
+        return all(done)
     was = _get(old, head)
     if rest:
         now = _get(new, head)

@@ -5,6 +5,7 @@ other a `pulumi-resource-*` found on PATH. What a call carries and how an answer
 sdk/go/common/resource/plugin/provider_plugin.go.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
@@ -79,28 +80,6 @@ class ProviderError(EngineError):
     """A provider's call failed, with its own words."""
 
 
-class Provider(Protocol):
-    """What the engine asks of a provider."""
-
-    def check_config(self, urn: str, olds: Properties, news: Properties) -> Checked: ...
-    def diff_config(
-        self, urn: str, old_inputs: Properties, old_outputs: Properties, news: Properties
-    ) -> Diff | None: ...
-    def configure(self, urn: str, id_: str, inputs: Properties) -> None: ...
-    def check(self, urn: str, olds: Properties, news: Properties) -> Checked: ...
-    def diff(
-        self, resource: Resource, news: Properties, ignore_changes: list[str]
-    ) -> Diff | None: ...
-    def create(self, urn: str, inputs: Properties, preview: bool) -> tuple[str, Properties]: ...
-    def read(self, urn: str, id_: str, inputs: Properties, state: Properties) -> Read: ...
-    def update(
-        self, old: Resource, news: Properties, ignore_changes: list[str], preview: bool
-    ) -> Properties: ...
-    def delete(self, resource: Resource) -> None: ...
-    def invoke(self, token: str, args: Properties, preview: bool) -> Checked: ...
-    def close(self) -> None: ...
-
-
 @dataclass(frozen=True)
 class Host:
     """Where plugins are started, and who hears what they print."""
@@ -130,7 +109,7 @@ class Host:
                 Diagnostic("warning", f"using pulumi-resource-{package} from $PATH at {found}")
             )
             command, folder = [found], str(Path(found).parent)
-        process = subprocess.Popen(  # noqa: S603 - the plugin is what the person put on PATH
+        process = subprocess.Popen(
             [*command, self.engine_address],
             cwd=self.root,
             env=loopback.guarded(os.environ),
@@ -178,7 +157,7 @@ class Plugin:
         self._package = package
         self._process = process
         self._channel = channel
-        self._stub: Any = provider_pb2_grpc.ResourceProviderStub(channel)  # type: ignore[no-untyped-call]
+        self._stub: Any = provider_pb2_grpc.ResourceProviderStub(channel)
         self._secrets = self._references = self._previews = False
         #: False at a preview, while the configuration depends on what isn't known yet.
         self._configured = True
@@ -280,7 +259,7 @@ class Plugin:
         return Checked(self._marked(answer.inputs, news), _failures(answer))
 
     def diff(self, resource: Resource, news: Properties, ignore_changes: list[str]) -> Diff | None:
-        """Compares a resource with new inputs; None where the provider leaves that to the engine."""
+        """Compares a resource with new inputs; None where that is left to the engine."""
         if not self._configured:
             return Diff(changes=True)
         answer = self._call(
@@ -385,10 +364,9 @@ class Plugin:
 
     def close(self) -> None:
         """Tells the provider to stop, and ends its process."""
-        try:
+        # A provider may not know the call; the process ends either way.
+        with contextlib.suppress(grpc.RpcError):
             self._stub.Cancel(empty_pb2.Empty(), timeout=5)
-        except grpc.RpcError:
-            pass  # A provider may not know the call; the process ends either way.
         self._channel.close()
         self._process.terminate()
         try:
@@ -473,6 +451,9 @@ class Builtin:
         """Nothing runs."""
 
 
+Provider = Plugin | Builtin
+
+
 class Registry:
     """The providers of a run: each provider resource, with the process behind it.
 
@@ -501,7 +482,7 @@ class Registry:
             self._end(provider)
             return checked
         self._checked[urn] = provider
-        kept = {key: news[key] for key in ("version", _INTERNAL) if key in news}
+        kept: Properties = {key: news[key] for key in ("version", _INTERNAL) if key in news}
         return Checked({**checked.inputs, **kept})
 
     def diff(self, resource: Resource, news: Properties) -> Diff:

@@ -66,7 +66,7 @@ class Program:
         Raises:
             EngineError: it failed by itself.
         """
-        process = subprocess.Popen(  # noqa: S603 - the program is what the person asked to run
+        process = subprocess.Popen(
             self._command,
             cwd=self._root,
             env=self._environment,

@@ -23,7 +23,7 @@ _CANARY: Final = "pulumi"
 
 
 class Crypter:
-    """Encrypts and decrypts text for one salt. The key is derived on first use: it takes a while."""
+    """Encrypts and decrypts text for one salt. Deriving the key, on first use, takes a while."""
 
     def __init__(self, salt: str, passphrase: str) -> None:
         self.salt = salt

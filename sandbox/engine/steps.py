@@ -326,6 +326,14 @@ class Planner:
             )
         return _layers(self.resources, doomed)
 
+    def needed_by(self, resources: Iterable[Resource]) -> set[Resource]:
+        """All that these resources need, directly or not."""
+        found: set[Resource] = set()
+        for resource in resources:
+            direct = _dependencies(self.resources, resource)
+            found |= direct | self.needed_by(direct - found)
+        return found
+
     def provider(self, reference: str) -> Provider:
         """The running provider that a reference names.
 

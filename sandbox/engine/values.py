@@ -1,7 +1,8 @@
 """Property values as the engine holds them: plain JSON values, with secrets and unknowns marked.
 
 On the wire (a protobuf Struct) and in a checkpoint, Pulumi marks what JSON has no word for by
-signatures and sentinels: sdk/go/common/resource/properties.go and plugin/rpc.go name them. Resource references stay as they came, as objects that carry their signature.
+signatures and sentinels: sdk/go/common/resource/properties.go and plugin/rpc.go name them.
+Resource references stay as they came, as objects that carry their signature.
 """
 
 import json
@@ -78,14 +79,14 @@ def reveal(value: Any) -> Any:
     return _rebuilt(value, lambda inner: inner)
 
 
-def _rebuilt(value: Any, on_secret: Callable[[Any], Any]) -> Any:
+def _rebuilt(value: Any, on_secret: Callable[[Any], Any], unknown: Any = UNKNOWN) -> Any:
     if isinstance(value, Secret):
-        return on_secret(_rebuilt(value.value, on_secret))
+        return on_secret(_rebuilt(value.value, on_secret, unknown))
     if isinstance(value, Mapping):
-        return {key: _rebuilt(item, on_secret) for key, item in value.items()}
+        return {key: _rebuilt(item, on_secret, unknown) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rebuilt(item, on_secret) for item in value]
-    return value
+        return [_rebuilt(item, on_secret, unknown) for item in value]
+    return unknown if isinstance(value, Unknown) else value
 
 
 def mark_secrets(outs: dict[str, Any], ins: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,14 +195,14 @@ def _to_proto(target: struct_pb2.Value, value: Any, secrets: bool, references: b
 def to_stored(value: Any, encrypt: Callable[[str], str]) -> Any:
     """Writes a value for a checkpoint, its secrets encrypted as JSON text.
 
-    An unknown can stand only among the inputs of an operation that is under way.
+    An unknown can be there when targets left something out that an output hangs on.
     """
 
     def sealed(inner: Any) -> Any:
         text = _compact(inner)
         return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": encrypt(text)}
 
-    return _rebuilt(value, sealed)
+    return _rebuilt(value, sealed, UNKNOWN_SENTINEL)
 
 
 def _compact(value: Any) -> str:
@@ -215,7 +216,7 @@ def to_plaintext(value: Any) -> Any:
         text = _compact(inner)
         return {SIGNATURE: SECRET_SIGNATURE, "plaintext": text}
 
-    return _rebuilt(value, legible)
+    return _rebuilt(value, legible, UNKNOWN_SENTINEL)
 
 
 def from_stored(value: Any, decrypt: Callable[[str], str]) -> Any:

@@ -1,15 +1,18 @@
-"""Where the engine's tests run: a folder with the recorded programs, and whichever engine is asked for.
+"""Where the engine's tests run: a folder with the recorded programs, and an engine.
 
 `PULUMI` names the engine's command; without it, the tests are about the sandbox engine.
 """
 
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,9 +62,7 @@ class Bench:
             text=True,
         )
 
-    def run(
-        self, *arguments: str, folder: str = "producer", **environment: str
-    ) -> tuple[int, str]:
+    def run(self, *arguments: str, folder: str = "producer", **environment: str) -> tuple[int, str]:
         """Runs a command: its exit code, and what it showed."""
         process = self.start(*arguments, folder=folder, **environment)
         screen, _ = process.communicate(timeout=120)
@@ -84,6 +85,7 @@ def engine_command() -> list[str]:
 def make_bench(root: Path) -> Bench:
     for source in (*RECORDINGS.glob("programs/*"), RECORDINGS / "plugins"):
         shutil.copytree(source, root / source.name)
+    shutil.copytree(HERE / "things", root / "things")
     for plugin in (root / "plugins").iterdir():
         plugin.chmod(0o755)
     (root / "venv").symlink_to(sys.prefix)
@@ -94,3 +96,63 @@ def make_bench(root: Path) -> Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return make_bench(tmp_path)
+
+
+@dataclass(frozen=True)
+class Things:
+    """A stack of the program `things`."""
+
+    bench: Bench
+
+    @property
+    def folder(self) -> Path:
+        return self.bench.root / "things"
+
+    def declare(self, **things: dict[str, Any]) -> None:
+        (self.folder / "things.json").write_text(json.dumps(things))
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        return self.bench.run(*arguments, folder="things", **environment)
+
+    def ok(self, *arguments: str, **environment: str) -> str:
+        return self.bench.ok(*arguments, folder="things", **environment)
+
+    def up(self, *arguments: str) -> str:
+        return self.ok("up", "--yes", "--skip-preview", *arguments)
+
+    def log(self) -> list[str]:
+        """What was done to the things since the last look."""
+        log = self.folder / "log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return lines
+
+    def state(self) -> dict[str, Any]:
+        stored = json.loads(self.bench.file(project="things").read_text())
+        return dict(stored["checkpoint"]["latest"])
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        found = self.state().get("resources", [])
+        return {r["urn"].split("::")[-1]: r for r in found if "Thing" in r["type"]}
+
+    def gate(self, what: str, name: str) -> Path:
+        gate = self.folder / f"gate-{what}-{name}"
+        gate.touch()
+        return gate
+
+    def wait_for(self, line: str) -> None:
+        for _ in range(1500):
+            log = self.folder / "log"
+            if log.exists() and line in log.read_text().splitlines():
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"never saw {line!r}")
+
+    def urn(self, name: str) -> str:
+        return f"urn:pulumi:dev::things::pulumi-python:dynamic/thing:Thing::{name}"
+
+
+@pytest.fixture
+def things(bench: Bench) -> Things:
+    bench.ok("stack", "init", "dev", folder="things")
+    return Things(bench)

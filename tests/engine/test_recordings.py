@@ -21,7 +21,6 @@ import yaml
 
 from sandbox.engine import values
 from sandbox.engine.secrets import Crypter
-
 from tests.engine.conftest import PASSPHRASE, RECORDINGS, Bench, make_bench
 
 STEPS = sorted(path.name for path in (RECORDINGS / "steps").iterdir())
@@ -99,9 +98,11 @@ class Names:
             if call["method"] == "ResourceProvider/Create":
                 self._name("arn", urn, response.get("properties", {}).get("arn", ""))
                 self._name("id", urn, response.get("id", ""))
-            elif call["method"] == "ResourceProvider/Configure":
-                if request["id"] != values.UNKNOWN_SENTINEL:
-                    self._name("provider", urn, request["id"])
+            elif (
+                call["method"] == "ResourceProvider/Configure"
+                and request["id"] != values.UNKNOWN_SENTINEL
+            ):
+                self._name("provider", urn, request["id"])
 
     def learn_state(self, state: dict[str, Any] | None) -> None:
         # A provider that runs inside the engine is configured by no call.

@@ -1,0 +1,378 @@
+"""What an operation does to a stack: on the sandbox engine, or on the one that PULUMI names."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import Bench, Things
+
+
+def test_what_is_replaced_is_created_before_its_original_is_deleted(things: Things) -> None:
+    things.declare(a={"props": {"kind": "x"}}, b={"of": "a"})
+    things.up()
+    things.log()
+    things.declare(a={"props": {"kind": "y"}}, b={"of": "a"})
+    things.up()
+    assert things.log() == ["create a", "create b", "delete b", "delete a"]
+
+
+def test_what_is_deleted_first_takes_along_what_cannot_do_without_it(things: Things) -> None:
+    things.declare(a={"props": {"kind": "x", "first": True}}, b={"of": "a"}, c={"after": ["a"]})
+    things.up()
+    things.log()
+    things.declare(a={"props": {"kind": "y", "first": True}}, b={"of": "a"}, c={"after": ["a"]})
+    things.up()
+    assert things.log() == ["delete b", "delete a", "create a", "create b"]
+
+
+def test_delete_before_replace_is_the_programs_to_decide(things: Things) -> None:
+    for kind in "xy":
+        things.log()
+        things.declare(a={"props": {"kind": kind}, "options": {"delete_before_replace": True}})
+        things.up()
+    assert things.log() == ["delete a", "create a"]
+
+
+def test_things_that_need_nothing_of_each_other_are_made_at_once(things: Things) -> None:
+    gates = [things.gate("create", name) for name in "abc"]
+    things.declare(a={}, b={}, c={})
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    for name in "abc":
+        things.wait_for(f"create {name}")
+    for gate in gates:
+        gate.unlink()
+    assert process.wait(timeout=60) == 0, process.stdout
+
+
+def test_parallel_1_makes_one_after_the_other(things: Things) -> None:
+    gate = things.gate("create", "a")
+    things.declare(a={}, b={"after": []})
+    process = things.bench.start("up", "--yes", "-f", "--parallel", "1", folder="things")
+    things.wait_for("create a") if not (things.folder / "log").exists() else None
+    assert (things.folder / "log").read_text().splitlines() in (
+        ["create a"],
+        ["create b", "create a"],
+    )
+    gate.unlink()
+    assert process.wait(timeout=60) == 0
+
+
+def test_targets_alone_are_touched(things: Things) -> None:
+    things.declare(a={"props": {"size": 1}}, b={"props": {"size": 1}})
+    things.up()
+    things.log()
+    things.declare(a={"props": {"size": 2}}, b={"props": {"size": 2}}, c={})
+    things.up("--target", things.urn("a"))
+    assert things.log() == ["update a"]
+    assert things.resources()["b"]["inputs"]["size"] == 1
+    assert "c" not in things.resources()
+
+
+def test_destroy_of_a_target_leaves_the_rest(things: Things) -> None:
+    things.declare(a={}, b={})
+    things.up()
+    things.log()
+    things.ok("destroy", "--yes", "--skip-preview", "--target", things.urn("a"))
+    assert things.log() == ["delete a"]
+    assert list(things.resources()) == ["b"]
+
+
+def test_a_target_that_others_need_is_not_destroyed_without_them(things: Things) -> None:
+    things.declare(a={}, b={"after": ["a"]})
+    things.up()
+    things.log()
+    code, screen = things.run("destroy", "--yes", "--skip-preview", "--target", things.urn("a"))
+    assert code != 0
+    assert things.urn("b") in screen
+    assert things.log() == []
+
+
+def test_expect_no_changes_exits_7_where_there_are_some(things: Things) -> None:
+    things.declare(a={"props": {"size": 1}})
+    assert things.run("preview", "--expect-no-changes")[0] == 7
+    assert things.run("up", "--yes", "--skip-preview", "--expect-no-changes")[0] == 7
+    assert things.run("up", "--yes", "--skip-preview", "--expect-no-changes")[0] == 0
+    assert things.run("preview", "--expect-no-changes")[0] == 0
+    assert things.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")[0] == 0
+
+
+def test_a_failed_step_leaves_what_was_done_and_nothing_that_needs_it(things: Things) -> None:
+    things.declare(a={}, b={"after": ["a"], "props": {"fail": True}}, c={"after": ["b"]})
+    code, screen = things.run("up", "--yes", "--skip-preview")
+    assert code == 1
+    assert "RuntimeError: no b today" in screen
+    assert list(things.resources()) == ["a"]
+    assert "pending_operations" not in things.state()
+
+
+def test_a_program_that_fails_deletes_nothing(things: Things) -> None:
+    things.declare(a={})
+    things.up()
+    things.log()
+    things.declare()
+    code, screen = things.run("up", "--yes", "--skip-preview", THINGS_FAIL="1")
+    assert code == 1
+    assert "ValueError: the program gave up" in screen
+    assert "launcher.py" not in screen
+    assert list(things.resources()) == ["a"]
+
+
+def test_what_the_program_prints_is_shown(things: Things) -> None:
+    things.declare()
+    assert "a word on standard output" in things.up()
+
+
+def test_up_without_leave_does_nothing_where_nobody_can_be_asked(things: Things) -> None:
+    things.declare(a={})
+    code, screen = things.run("up", "--non-interactive")
+    assert code == 2
+    assert "--yes" in screen
+    assert things.log() == []
+
+
+def test_up_previews_first_unless_told_not_to(things: Things) -> None:
+    things.declare(a={})
+    screen = things.ok("up", "--yes")
+    assert screen.index("Previewing update (dev)") < screen.index("Updating (dev)")
+    assert things.log() == ["create a"]
+
+
+def test_duplicate_names_are_refused(bench: Bench) -> None:
+    program = "import pulumi\nfor _ in 'ab': pulumi.ComponentResource('t:i:C', 'c')\n"
+    (bench.root / "consumer" / "__main__.py").write_text(program)
+    bench.ok("stack", "init", "dev", folder="consumer")
+    code, screen = bench.run("up", "--yes", "--skip-preview", folder="consumer")
+    assert code == 1
+    assert "Duplicate resource URN" in screen
+
+
+def test_a_state_moves_out_and_in_again(things: Things, tmp_path: Path) -> None:
+    things.declare(a={"props": {"kind": "x"}}, b={"of": "a"})
+    things.up()
+    file = tmp_path / "state.json"
+    things.ok("stack", "export", "--file", str(file))
+    exported = json.loads(file.read_text())
+    assert exported["version"] == 3
+    assert exported["deployment"]["resources"] == things.state()["resources"]
+    things.ok("stack", "import", "--file", str(file))
+    things.ok("preview", "--expect-no-changes")
+
+
+def test_an_export_shows_secrets_only_if_asked(bench: Bench, tmp_path: Path) -> None:
+    program = "import pulumi\npulumi.export('s', pulumi.Output.secret('hush'))\n"
+    (bench.root / "consumer" / "__main__.py").write_text(program)
+    bench.ok("stack", "init", "dev", folder="consumer")
+    bench.ok("up", "--yes", "--skip-preview", folder="consumer")
+    assert "hush" not in bench.ok("stack", "export", folder="consumer")
+    shown = bench.ok("stack", "export", "--show-secrets", folder="consumer")
+    assert '"hush\\"' in shown
+    file = tmp_path / "shown.json"
+    file.write_text(shown)
+    bench.ok("stack", "import", "--file", str(file), folder="consumer")
+    assert "hush" not in bench.file(project="consumer").read_text()
+    assert bench.ok("stack", "output", "s", "--show-secrets", folder="consumer") == "hush\n"
+
+
+def test_checkpoints_can_be_skipped(things: Things) -> None:
+    gate = things.gate("create", "b")
+    things.declare(a={}, b={"after": ["a"]})
+    process = things.bench.start(
+        "up", "--yes", "--skip-preview", folder="things", PULUMI_SKIP_CHECKPOINTS="true"
+    )
+    things.wait_for("create b")
+    assert things.resources() == {}
+    gate.unlink()
+    assert process.wait(timeout=60) == 0
+    assert set(things.resources()) == {"a", "b"}
+
+
+def _descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [found for child in map(int, children) for found in (child, *_descendants(child))]
+
+
+def _kill(process: "subprocess.Popen[str]", *, spare: bool = False) -> list[int]:
+    """Kills an engine without warning, and unless spared all that it has started."""
+    orphans = _descendants(process.pid)
+    process.kill()
+    process.wait()
+    if not spare:
+        for orphan in orphans:
+            os.kill(orphan, signal.SIGKILL)
+    return orphans
+
+
+def test_a_killed_run_leaves_a_lock_and_what_it_was_about_to_do(things: Things) -> None:
+    gate = things.gate("create", "b")
+    things.declare(a={}, b={"after": ["a"], "props": {"kind": "x"}})
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    things.wait_for("create b")
+    _kill(process)
+    gate.unlink()
+    [pending] = things.state()["pending_operations"]
+    assert (pending["type"], pending["resource"]["urn"]) == ("creating", things.urn("b"))
+    assert pending["resource"]["inputs"]["kind"] == "x"
+    assert list(things.resources()) == ["a"]
+
+    code, screen = things.run("up", "--yes", "--skip-preview")
+    assert code != 0
+    assert "the stack is currently locked by 1 lock(s)" in screen
+    assert "pulumi cancel" in screen
+
+    things.ok("cancel", "--yes")
+    screen = things.up()
+    assert "1 pending operations" in screen
+    assert f"{things.urn('b')}, interrupted while creating" in screen
+    assert set(things.resources()) == {"a", "b"}
+    # Whether the first create took place, nobody knows; so it stays until somebody says so.
+    assert len(things.state()["pending_operations"]) == 1
+    things.ok("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    assert "pending_operations" not in things.state()
+
+
+def test_an_original_that_a_killed_run_left_behind_is_deleted_by_the_next(things: Things) -> None:
+    things.declare(a={"props": {"kind": "x"}})
+    things.up()
+    gate = things.gate("delete", "a")
+    things.declare(a={"props": {"kind": "y"}})
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    things.wait_for("delete a")
+    _kill(process)
+    gate.unlink()
+    things.log()
+    things.ok("cancel", "--yes")
+    left = [r.get("delete", False) for r in things.state()["resources"] if "Thing" in r["type"]]
+    assert sorted(left) == [False, True]
+    things.up()
+    assert things.log() == ["delete a"]
+    assert len(things.resources()) == 1
+
+
+def test_a_replacement_that_a_killed_run_still_owed_is_made_by_the_next(things: Things) -> None:
+    def declare(kind: str) -> None:
+        things.declare(a={"props": {"kind": kind}, "options": {"delete_before_replace": True}})
+
+    declare("x")
+    things.up()
+    things.log()
+    gate = things.gate("create", "a")
+    declare("y")
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    things.wait_for("create a")
+    _kill(process)
+    gate.unlink()
+    assert things.resources()["a"]["pendingReplacement"]
+    things.log()
+    things.ok("cancel", "--yes")
+    things.up()
+    assert things.log() == ["create a"]
+    assert things.ok("stack", "output", "a") == "a-y\n"
+
+
+def test_a_first_interrupt_lets_what_runs_finish_and_saves_it(things: Things) -> None:
+    gate = things.gate("create", "a")
+    things.declare(a={}, b={"after": ["a"]})
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    things.wait_for("create a")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    while "^C received" not in (line := process.stdout.readline()):
+        assert line
+    gate.unlink()
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert things.log() == ["create a"]
+    assert list(things.resources()) == ["a"]
+    assert "pending_operations" not in things.state()
+    things.up()
+
+
+def test_a_second_interrupt_ends_the_run_where_it_stands(things: Things) -> None:
+    gate = things.gate("create", "a")
+    things.declare(a={})
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    things.wait_for("create a")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    while "^C received" not in (line := process.stdout.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    gate.unlink()
+    assert process.returncode != 0
+    assert things.resources() == {}
+
+
+@pytest.mark.parametrize("command", [("up", "--yes", "-f"), ("stack", "output"), ("config",)])
+def test_a_stack_that_is_not_there_exits_6(bench: Bench, command: tuple[str, ...]) -> None:
+    code, screen = bench.run(*command, "--stack", "nosuch")
+    assert (code, "no stack named 'nosuch' found" in screen) == (6, True)
+    assert bench.run("stack", "select", "nosuch")[0] == 6
+
+
+def test_a_stack_with_resources_is_not_removed(things: Things) -> None:
+    things.declare(a={})
+    things.up()
+    code, screen = things.run("stack", "rm", "dev", "--yes")
+    assert (code, "still has resources" in screen) == (1, True)
+    things.ok("stack", "rm", "dev", "--yes", "--force")
+    assert things.run("stack", "output")[0] == 6
+
+
+def test_a_wrong_passphrase_is_told(things: Things) -> None:
+    things.ok("config", "set", "--secret", "word", "hush")
+    things.declare(a={})
+    code, screen = things.run("config", "get", "word", PULUMI_CONFIG_PASSPHRASE="wrong")
+    assert code != 0
+    assert "passphrase" in screen
+
+
+def test_the_passphrase_may_stand_in_a_file(things: Things, tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("sandbox\n")
+    things.ok("config", "set", "--secret", "word", "hush")
+    environment = {**things.bench.environment, "PULUMI_CONFIG_PASSPHRASE_FILE": str(file)}
+    del environment["PULUMI_CONFIG_PASSPHRASE"]
+    shown = subprocess.run(
+        [*things.bench.command, "config", "get", "word"],
+        cwd=things.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "hush\n"
+
+
+def test_settings_are_set_shown_and_removed(bench: Bench) -> None:
+    bench.ok("stack", "init", "dev")
+    bench.ok("config", "set", "plain", "7200")
+    bench.ok("config", "set", "--path", "deep.list[0]", "one")
+    bench.ok("config", "set", "--path", "deep.on", "true")
+    bench.ok("config", "set", "--path", "--secret", "deep.word", "hush")
+    assert bench.ok("config").splitlines()[1:] == [
+        'deep   {"list":["one"],"on":true,"word":"[secret]"}',
+        "plain  7200",
+    ]
+    assert bench.ok("config", "get", "--path", "deep.list[0]") == "one\n"
+    assert bench.ok("config", "get", "deep") == '{"list":["one"],"on":true,"word":"hush"}\n'
+    bench.ok("config", "rm", "--path", "deep.word")
+    assert json.loads(bench.ok("config", "--json"))["producer:deep"] == {
+        "value": '{"list":["one"],"on":true}',
+        "objectValue": {"list": ["one"], "on": True},
+        "secret": False,
+    }
+    assert bench.run("config", "get", "nosuch")[0] == 1
+
+
+def test_the_selected_stack_is_the_one_meant(bench: Bench) -> None:
+    bench.ok("stack", "init", "one")
+    bench.ok("stack", "init", "two")
+    bench.ok("stack", "select", "one")
+    listed = json.loads(bench.ok("stack", "ls", "--json"))
+    assert [(s["name"], s["current"]) for s in listed] == [("one", True), ("two", False)]
+    assert bench.run("stack", "init", "one")[0] == 1

@@ -1,0 +1,48 @@
+"""A dynamic resource that notes what is done to it, and can be made to wait."""
+
+import pathlib
+import time
+import uuid
+
+from pulumi import Output, ResourceOptions
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+LOG = pathlib.Path("log")
+
+
+def _note(what: str, props: dict) -> None:
+    with LOG.open("a") as log:
+        log.write(f"{what} {props['name']}\n")
+    gate = pathlib.Path(f"gate-{what}-{props['name']}")
+    while gate.exists():
+        time.sleep(0.02)
+
+
+class ThingProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def diff(self, _id, olds, news):
+        changed = [key for key in ("kind", "size", "of") if olds.get(key) != news.get(key)]
+        first = news.get("first", False)
+        replaces = [key for key in changed if key != "size"]
+        return DiffResult(bool(changed), replaces, delete_before_replace=first)
+
+    def create(self, props):
+        _note("create", props)
+        if props.get("fail"):
+            raise RuntimeError(f"no {props['name']} today")
+        return CreateResult(uuid.uuid4().hex, {**props, "mark": f"{props['name']}-{props.get('kind')}"})
+
+    def update(self, _id, _olds, news):
+        _note("update", news)
+        return UpdateResult({**news, "mark": f"{news['name']}-{news.get('kind')}"})
+
+    def delete(self, _id, props):
+        _note("delete", props)
+
+
+class Thing(Resource, module="thing", name="Thing"):
+    mark: Output[str]
+
+    def __init__(self, name: str, props: dict, opts: ResourceOptions) -> None:
+        super().__init__(ThingProvider(), name, {**props, "name": name, "mark": None}, opts)
