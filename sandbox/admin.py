@@ -107,6 +107,7 @@ class Held:
     when: str
     meeting_id: str | None
     released: bool = False
+    dropped: bool = False
 
 
 class Sandbox:
@@ -184,15 +185,17 @@ class Sandbox:
         count: int = 1,
         skip: int = 0,
         seconds: float = 1.0,
+        meeting: str | None = None,
     ) -> None:
         """Have the next ``count`` calls of an operation fail, after ``skip`` that don't.
 
+        ``meeting`` is the MeetingId or ExternalMeetingId of the one meeting that it is for;
         ``kind`` is throttle, failure, unavailable, limit, forbidden, drop, delay, end or hold;
         ``seconds`` the length of a delay, or the Retry-After of unavailable.
         """
         self._post(
             "faults", kind=kind, operation=operation, when=when, count=count, skip=skip,
-            seconds=seconds,
+            seconds=seconds, meeting=meeting,
         )  # fmt: skip
 
     def refuse_attendees(
@@ -218,24 +221,45 @@ class Sandbox:
         pending: dict[str, Any] = self._get("faults")
         return pending
 
-    def hold(self, operation: str = ANY, *, when: str = BEFORE, skip: int = 0) -> None:
+    def hold(
+        self,
+        operation: str = ANY,
+        *,
+        when: str = BEFORE,
+        skip: int = 0,
+        meeting: str | None = None,
+    ) -> None:
         """Stop the next call of an operation, before it acts or after."""
-        self.fault("hold", operation, when=when, skip=skip)
+        self.fault("hold", operation, when=when, skip=skip, meeting=meeting)
 
     def wait_held(self, timeout: float = 30.0) -> Held:
         """The call that is held, waiting up to ``timeout`` seconds for one.
 
         Raises SandboxError where none is held by then.
         """
-        held = self._send("GET", f"holds?{urlencode({'timeout': timeout})}", timeout=timeout)
-        if held is None:
-            raise SandboxError(f"no call was held within {timeout:g} seconds")
-        return Held(**held)
+        return self.wait_all_held(1, timeout)[0]
 
-    def release(self, number: int | None = None) -> int:
-        """Let one held call go on, or all; how many did."""
-        query = "" if number is None else f"?number={number}"
-        return int(self._send("DELETE", f"holds{query}")["released"])
+    def wait_all_held(self, number: int, timeout: float = 30.0) -> list[Held]:
+        """The calls that are held, waiting up to ``timeout`` seconds for so many of them.
+
+        Raises SandboxError where there are fewer by then.
+        """
+        query = urlencode({"timeout": timeout, "number": number})
+        held = [Held(**each) for each in self._send("GET", f"holds?{query}", timeout=timeout)]
+        if len(held) < number:
+            raise SandboxError(
+                f"{len(held) or 'no'} call was held within {timeout:g} seconds, of {number}"
+            )
+        return held
+
+    def release(self, number: int | None = None, *, drop: bool = False) -> int:
+        """Let one held call go on, or all; how many did.
+
+        With ``drop`` their connections are closed where they stand instead: a call held before the
+        service acts never does.
+        """
+        query = {"drop": int(drop)} | ({} if number is None else {"number": number})
+        return int(self._send("DELETE", f"holds?{urlencode(query)}")["released"])
 
     # Settings
 

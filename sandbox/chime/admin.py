@@ -106,12 +106,15 @@ class Admin:
         self._service.holds.release()
 
     def _wait_held(self, body: Body) -> Any:
-        held = self._service.holds.wait(min(float(body.get("timeout", 0)), LONGEST_WAIT))
-        return held and asdict(held)
+        timeout = min(float(body.get("timeout", 0)), LONGEST_WAIT)
+        held = self._service.holds.wait(timeout, int(body.get("number", 1)))
+        return [asdict(each) for each in held]
 
     def _release(self, body: Body) -> Any:
         number = body.get("number")
-        return {"released": self._service.holds.release(None if number is None else int(number))}
+        drop = bool(int(body.get("drop", 0)))
+        released = self._service.holds.release(None if number is None else int(number), drop=drop)
+        return {"released": released}
 
     # Settings
 

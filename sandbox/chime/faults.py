@@ -4,12 +4,14 @@ Faults wait in line: each call takes the first one that fits it. Refusals of sin
 apart from the line, since one call can meet several.
 """
 
+from collections.abc import Container
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import count
 from threading import Condition, Lock
 from typing import Any
 
+from ..httpd import ConnectionDropped
 from . import exceptions, wire
 from .exceptions import ChimeError
 from .quotas import ANY
@@ -40,6 +42,7 @@ class When(StrEnum):
 class Fault:
     """One fault, for the next ``count`` calls of ``operation`` after the first ``skip``.
 
+    ``meeting`` is the MeetingId or the ExternalMeetingId of the one meeting that it is for;
     ``seconds`` is the length of a delay, or the Retry-After of an ``unavailable``.
     """
 
@@ -49,6 +52,7 @@ class Fault:
     count: int = 1
     skip: int = 0
     seconds: float = 1.0
+    meeting: str | None = None
 
     def __post_init__(self) -> None:
         self.kind, self.when = Kind(self.kind), When(self.when)
@@ -57,6 +61,12 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.when}"
+
+    def fits(self, operation: str, meeting: Container[str]) -> bool:
+        """Whether it is for calls of this operation, on a meeting of these names."""
+        return self.operation in (operation, ANY) and (
+            self.meeting is None or self.meeting in meeting
+        )
 
     def error(self, operation: str) -> ChimeError | None:
         """The error answer that a call meeting this fault gets, if it is of that kind."""
@@ -106,13 +116,13 @@ class Faults:
         with self._lock:
             self._attendees.append(fault)
 
-    def take(self, operation: str) -> Fault | None:
-        """The fault that a call of this operation meets now."""
+    def take(self, operation: str, meeting: Container[str] = ()) -> Fault | None:
+        """The fault that a call of this operation, on a meeting of these names, meets now."""
         if not self._line:
             return None
         with self._lock:
             for fault in self._line:
-                if fault.operation in (operation, ANY):
+                if fault.fits(operation, meeting):
                     if fault.skip:
                         fault.skip -= 1
                         continue
@@ -160,6 +170,7 @@ class Held:
     when: str
     meeting_id: str | None
     released: bool = field(default=False, repr=False)
+    dropped: bool = field(default=False, repr=False)
 
 
 class Holds:
@@ -171,25 +182,30 @@ class Holds:
         self._condition = Condition()
 
     def block(self, operation: str, when: When, meeting_id: str | None) -> None:
-        """Hold the calling thread until it is released."""
+        """Hold the calling thread until it is released.
+
+        Raises ConnectionDropped where it is released to end there.
+        """
         with self._condition:
             held = Held(next(self._numbers), operation, str(when), meeting_id)
             self._held.append(held)
             self._condition.notify_all()
             self._condition.wait_for(lambda: held.released)
+        if held.dropped:
+            raise ConnectionDropped
 
-    def wait(self, timeout: float) -> Held | None:
-        """The first call that is held, waiting up to ``timeout`` seconds for one."""
+    def wait(self, timeout: float, number: int = 1) -> list[Held]:
+        """The calls that are held, waiting up to ``timeout`` seconds for so many."""
         with self._condition:
-            self._condition.wait_for(lambda: bool(self._held), timeout)
-            return self._held[0] if self._held else None
+            self._condition.wait_for(lambda: len(self._held) >= number, timeout)
+            return list(self._held)
 
-    def release(self, number: int | None = None) -> int:
-        """Let one call go on, or all of them; the answer is how many did."""
+    def release(self, number: int | None = None, *, drop: bool = False) -> int:
+        """Let one call go on, or all of them, or end there; the answer is how many did."""
         with self._condition:
             going = [held for held in self._held if number in (None, held.number)]
             for held in going:
-                held.released = True
+                held.released, held.dropped = True, drop
                 self._held.remove(held)
             self._condition.notify_all()
         return len(going)

@@ -122,7 +122,7 @@ class ChimeService:
             call.fault = "quota"
             raise Throttling("Rate exceeded")
         time.sleep(self.knobs.latency)
-        fault = self.faults.take(call.operation)
+        fault = self.faults.take(call.operation, self._names(call, parameters))
         self._meet(fault, When.BEFORE, call)
         constraints.check(parameters, wire.input_shape(operation))
         with self._lock:
@@ -139,6 +139,12 @@ class ChimeService:
             call.fault = f"{len(answer.result['Errors'])} attendees refused"
         self._meet(fault, When.AFTER, call)
         return wire.answer(operation, answer.result, answer.status)
+
+    def _names(self, call: Call, parameters: dict[str, Any]) -> set[str]:
+        """What the meeting of a call, or the one that it is to make, can be called by."""
+        known = self.meetings.any(call.meeting_id) if call.meeting_id else None
+        request = known.request if known else parameters
+        return {str(each) for each in (call.meeting_id, request.get("ExternalMeetingId")) if each}
 
     def _meet(self, fault: Fault | None, when: When, call: Call) -> None:
         if fault is None or fault.when is not when:

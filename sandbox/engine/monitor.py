@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
-from sandbox.engine.deployment import Aborted, Deployment
+from sandbox.engine.deployment import Aborted, Deployment, NotBroughtAbout
 from sandbox.engine.errors import EngineError, Refused
 from sandbox.engine.events import Diagnostic
 from sandbox.engine.grpclog import CallLog
