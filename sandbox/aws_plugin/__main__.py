@@ -1,18 +1,23 @@
 """`python -m sandbox.aws_plugin`: serves the plugin and prints its port, as the engine expects."""
 
 import signal
+from types import FrameType
 
 from sandbox.aws_plugin.server import serve
 
+#: How long calls under way may take once the engine has asked the plugin to end.
+GRACE_SECONDS = 10
+
 
 def main() -> None:
-    """Serves until the engine ends the process.
-
-    Ctrl-C reaches the whole terminal, but it is the engine that decides what an interrupted step
-    still needs.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Serves until the engine ends the process, by SIGINT or SIGTERM, and finishes what runs."""
     server, port = serve()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        server.stop(GRACE_SECONDS)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     print(port, flush=True)
     server.wait_for_termination()
 

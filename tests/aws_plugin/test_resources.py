@@ -1,4 +1,4 @@
-"""Each type's life: created, read, changed, replaced and deleted, over gRPC, against a real cloud."""
+"""Each type's life: created, read, changed, replaced and deleted, against a real cloud."""
 
 import json
 import re
@@ -353,7 +353,7 @@ def test_a_parameters_value_is_secret_and_changes_in_place(engine):
     assert (made.outputs["version"], updated.outputs["version"]) == (1, 2)
 
 
-def test_a_parameters_description_and_tags_come_and_go(engine, aws):
+def test_a_parameters_description_and_tags_come_and_go(engine):
     news = {"type": "String", "value": "x", "description": "why", "tags": {"a": "1"}}
     made = engine.create(PARAMETER, "described", news)
     assert (made.outputs["description"], made.outputs["tags"]) == ("why", {"a": "1"})
