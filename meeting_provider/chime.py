@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import boto3
 from botocore import xform_name
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.parsers import ResponseParserError
 
 from meeting_provider.errors import (
     AccessDenied,
@@ -34,6 +36,8 @@ from meeting_provider.models import (
     tag_list,
 )
 
+#: Bounds of one call, in seconds: eight tries, each of which may wait 13, and at most 71 between
+#: them where the service throttles. That is under three minutes.
 CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
 ATTEMPTS: Final = 8
@@ -72,6 +76,7 @@ class Chime:
                 max_pool_connections=_CONNECTIONS,
             ),
         )
+        self._client.meta.events.register_first("needs-retry.chime-sdk-meetings", _mend_for_retries)
 
     def create_meeting_with_attendees(
         self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
@@ -168,13 +173,39 @@ class Chime:
             answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**arguments)
         except ClientError as error:
             raise _from_answer(operation, meeting, error) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise _from_silence(operation, meeting, error) from error
         return answer
 
 
+def _mend_for_retries(
+    response: tuple[AWSResponse, dict[str, Any]] | None = None, **_: object
+) -> None:
+    """Correct what botocore would make of an answer when it decides about a retry.
+
+    It takes any LimitExceededException for throttling, where this service means a quota, which no
+    wait mends. And it knows the wait that a service asks for by another header alone.
+    Source: botocore/retries/standard.py.
+    """
+    if response is None:
+        return
+    http, answer = response
+    error = answer.get("Error", {})
+    if error.get("Code") == "LimitExceededException":
+        error["Code"] = "LimitExceeded"
+    seconds = str(http.headers.get("Retry-After", ""))
+    if seconds.isdecimal():
+        http.headers["x-amz-retry-after"] = str(int(seconds) * 1000)
+
+
 def _capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
     return {kind.capitalize(): value for kind, value in capabilities.items()}
+
+
+#: Operations on one attendee answer the same where that one alone is gone.
+_OR_GONE: Final = dict.fromkeys(
+    ("DeleteAttendee", "UpdateAttendeeCapabilities"), ", or the attendee is gone"
+)
 
 
 def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceError:
@@ -183,10 +214,12 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(said.get("Code", "")).removesuffix("Exception")
     cause = f"{code or status} ({said.get('Message') or 'no message'})"
+    tried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) + 1
+    tries = f", {tried} times" if tried > 1 else ""
     if code in ("NotFound", "ResourceNotFound"):
         return MeetingEnded(
             operation,
-            f"the meeting has ended ({cause})",
+            f"the meeting has ended{_OR_GONE.get(operation, '')} ({cause})",
             "run `pulumi up --refresh`, which makes its successor",
             meeting,
         )
@@ -203,7 +236,7 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
     if status == 429 or code in ("Throttling", "TooManyRequests"):
         return Throttled(
             operation,
-            f"{cause}, {ATTEMPTS} times",
+            f"{cause}{tries}",
             "the service takes 10 requests a second for each operation: run `pulumi up` again, "
             "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
             meeting,
@@ -225,15 +258,15 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
     if status >= 500:
         return Unreachable(
             operation,
-            f"{cause}, {ATTEMPTS} times",
+            f"{cause}{tries}",
             "the service is in trouble: run `pulumi up` again later",
             meeting,
         )
     return ServiceError(operation, cause, "mend what the service names", meeting)
 
 
-def _from_silence(operation: str, meeting: str, error: BotoCoreError) -> ServiceError:
-    """The error that the lack of an answer means, with what to do about it."""
+def _from_silence(operation: str, meeting: str, error: Exception) -> ServiceError:
+    """The error that the lack of a readable answer means, with what to do about it."""
     cause = " ".join(str(error).split())
     if isinstance(error, (NoCredentialsError, NoRegionError)):
         return ServiceError(
@@ -244,7 +277,7 @@ def _from_silence(operation: str, meeting: str, error: BotoCoreError) -> Service
         )
     return Unreachable(
         operation,
-        f"{cause}, {ATTEMPTS} times",
+        f"{cause}, through all retries",
         "check the network and the endpoint, and run `pulumi up` again",
         meeting,
     )

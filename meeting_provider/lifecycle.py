@@ -59,6 +59,7 @@ class Lifecycle:
 
         A derived token that brings back an ended meeting, or another, is moved on from.
 
+        :raises MeetingEnded: the meeting to replicate is gone.
         :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
         :raises AttendeesRefused: the service refused some of the attendees for good.
         :raises ServiceError: any other failure; what had been made is taken away again.
@@ -69,6 +70,7 @@ class Lifecycle:
             try:
                 return self._create(client, declared, token)
             except (MeetingEnded, TokenInUse) as error:
+                _check_primary(client, declared)
                 failed = error
         raise _for_good(declared, failed)
 
@@ -260,6 +262,22 @@ def _refuse_another(declared: MeetingInput, found: MeetingAnswer) -> None:
             "set another client_request_token, or none",
             _name(found),
         )
+
+
+def _check_primary(client: Chime, declared: MeetingInput) -> None:
+    """A replica goes with its primary: where that is gone, no other token makes one."""
+    primary = declared.primary_meeting_id
+    if not primary:
+        return
+    try:
+        client.get_meeting(declared.external_meeting_id, primary)
+    except MeetingEnded:
+        raise MeetingEnded(
+            "CreateMeetingWithAttendees",
+            f"the meeting {primary}, which it replicates, has ended",
+            "run `pulumi up --refresh`, which makes successors of both",
+            declared.external_meeting_id,
+        ) from None
 
 
 def _for_good(declared: MeetingInput, error: ServiceError | None) -> ServiceError:

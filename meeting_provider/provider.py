@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -34,7 +33,24 @@ if TYPE_CHECKING:
     from meeting_provider.chime import Chime
     from meeting_provider.lifecycle import Lifecycle
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 PROVIDER_KEY: Final = "__provider"
+
+
+def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """The host prints whole tracebacks: leave of ours the one line that says what to do."""
+
+    @wraps(method)
+    def short(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except MeetingProviderError as error:
+            failed = error
+        raise failed.with_traceback(None) from None
+
+    return short
 
 
 class MeetingProvider(ResourceProvider):
@@ -55,6 +71,9 @@ class MeetingProvider(ResourceProvider):
         if region:
             declared["control_region"] = region
             declared.setdefault("media_region", default_media_region(region))
+        else:
+            # One fault is enough: what follows from the region is none of its own.
+            declared = {"control_region": UNKNOWN, "media_region": UNKNOWN} | declared
         faults = [*_region_faults(region), *faults_of(declared), *_stale_token(olds, declared)]
         failures = [CheckFailure(f.property, f.message) for f in faults]
         return CheckResult(_pulumi(declared), failures)
@@ -69,30 +88,30 @@ class MeetingProvider(ResourceProvider):
             delete_before_replace=False,
         )
 
+    @_short_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the meeting, or find the one that an earlier try made."""
-        with _short_errors():
-            made = self._lifecycle.create(_valid(props))
-            return CreateResult(made.meeting.meeting_id, made.outputs())
+        made = self._lifecycle.create(_valid(props))
+        return CreateResult(made.meeting.meeting_id, made.outputs())
 
+    @_short_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Say how the meeting is; where it has ended, that it is gone."""
-        with _short_errors():
-            found = self._lifecycle.read(state.from_outputs(_plain(props)))
+        found = self._lifecycle.read(state.from_outputs(_plain(props)))
         if found is None:
             return ReadResult("", {})
         return ReadResult(id_, found.outputs(), dict(found.declared))
 
+    @_short_errors
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
-        with _short_errors():
-            old = state.from_outputs(_plain(olds))
-            return UpdateResult(self._lifecycle.update(old, _valid(news)).outputs())
+        old = state.from_outputs(_plain(olds))
+        return UpdateResult(self._lifecycle.update(old, _valid(news)).outputs())
 
+    @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """End the meeting; one that has ended already is as good."""
-        with _short_errors():
-            self._lifecycle.delete(state.from_outputs(_plain(props)))
+        self._lifecycle.delete(state.from_outputs(_plain(props)))
 
     def _control_region(self) -> str | None:
         for region in (
@@ -149,7 +168,8 @@ def _stale_token(olds: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterat
     token = declared.get("client_request_token")
     if not isinstance(token, str) or olds.get("client_request_token") != token:
         return
-    replacing = changes.replacing(changes.differing(_plain(olds), declared))
+    differing = changes.differing(_plain(olds), declared)
+    replacing = [n for n in changes.replacing(differing) if not _has_unknown(declared.get(n))]
     if replacing:
         yield Fault(
             ("client_request_token",),
@@ -163,15 +183,6 @@ def _valid(props: Mapping[str, Any]) -> MeetingInput:
     if faults := faults_of(declared):
         raise InvalidMeeting(str(declared.get("external_meeting_id", "")), faults)
     return MeetingInput.model_validate(declared)
-
-
-@contextmanager
-def _short_errors() -> Iterator[None]:
-    """The host prints whole tracebacks: leave of ours the one line that says what to do."""
-    try:
-        yield
-    except MeetingProviderError as error:
-        raise error.with_traceback(None) from None
 
 
 def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,6 +202,12 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _has_unknown(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_unknown, value.values()))
+    return any(map(_has_unknown, value)) if isinstance(value, list) else value is UNKNOWN
 
 
 def _pulumi(value: Any) -> Any:

@@ -92,8 +92,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             try:
                 resource, unknown = self._deployment.register(_goal(request), _version(request))
             except NotBroughtAbout as error:
-                result = resource_pb2.SKIP if error.skipped else resource_pb2.FAIL
-                return resource_pb2.RegisterResourceResponse(urn=error.urn, result=result)
+                return resource_pb2.RegisterResourceResponse(
+                    urn=error.urn, result=resource_pb2.FAIL
+                )
             outputs = resource.outputs if resource.custom else {}
             if not request.supportsPartialValues:
                 outputs = {k: v for k, v in outputs.items() if not contains(v, Unknown)}
