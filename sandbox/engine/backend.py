@@ -72,9 +72,7 @@ class Backend:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme != "file":
-            raise Refused(
-                f"the backend {url or '(none is set)'}; PULUMI_BACKEND_URL=file://... is one"
-            )
+            raise Refused(f"the backend {url!r} (PULUMI_BACKEND_URL can name a file:// one)")
         self.url = url
         path = unquote(parts.netloc + parts.path)
         self._root = Path(path).expanduser().resolve() / ".pulumi"

@@ -78,7 +78,10 @@ def _reference(project: Project, backend: Backend, name: str | None) -> Referenc
         return Reference.parse(name, project.name)
     chosen = selected(project, backend)
     if chosen is None:
-        raise StackNotFound("no stack selected; please use `pulumi stack select` to choose one")
+        raise EngineError(
+            "no stack selected; please use `pulumi stack select` or `pulumi stack init` "
+            "to choose one"
+        )
     return chosen
 
 

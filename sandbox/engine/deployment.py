@@ -52,10 +52,9 @@ class Aborted(EngineError):
 class NotBroughtAbout(Aborted):
     """A resource failed, or was skipped since it needs one that did. The operation goes on."""
 
-    def __init__(self, urn: str, *, skipped: bool = False) -> None:
+    def __init__(self, urn: str) -> None:
         super().__init__("")
         self.urn = urn
-        self.skipped = skipped
 
 
 class Deployment:
@@ -197,7 +196,7 @@ class Deployment:
         last = steps[-1].resource
         if last.needs() & self._not_brought_about:
             self._not_brought_about.add(last.urn)
-            raise NotBroughtAbout(last.urn, skipped=True)
+            raise NotBroughtAbout(last.urn)
         self._run_chain(steps)
         self._registered[last.urn] = last
         return last, steps[-1].skipped_create
@@ -286,7 +285,7 @@ class Deployment:
 
     def fail(self, error: EngineError, urn: str = "") -> None:
         """Ends the operation early: nothing more is started."""
-        if not isinstance(error, Aborted | CheckFailed):
+        if str(error) and not isinstance(error, Aborted | CheckFailed):
             self.tell(Diagnostic("error", str(error), urn))
         self.failed = True
         self.end()
@@ -335,9 +334,11 @@ class Deployment:
             case "refresh":
                 return self._old_outputs, self._journal.snapshot().outputs()
             case "destroy":
-                return ({} if self.options.refresh else self._old_outputs), {}
+                return self._old_outputs, {}
+            case _ if self._stack_outputs is None:
+                return self._old_outputs, {} if self.options.refresh else self._old_outputs
             case _:
-                return self._old_outputs, self._stack_outputs or {}
+                return self._old_outputs, self._stack_outputs
 
     # Steps
 

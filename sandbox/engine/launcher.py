@@ -72,7 +72,7 @@ def main(address: str, program: str) -> int:
         loop.run_until_complete(runtime.run_in_stack(run))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return _SAID
+        return 1
     except Exception as error:
         pulumi.log.error(_explained(error))
         return _SAID

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -89,9 +88,10 @@ class Program:
         if self._stopped.is_set() or code == 0:
             return
         if code == _SAID:
-            raise EngineError("an unhandled error occurred: the program failed")
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise EngineError(f"the program ended with {how}")
+            raise EngineError("")
+        raise EngineError(
+            f"an unhandled error occurred: program exited with non-zero exit code: {code}"
+        )
 
     def stop(self) -> None:
         """Ends the program, whose resources can come no further."""

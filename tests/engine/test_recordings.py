@@ -70,8 +70,6 @@ PERMITTED = [
         "Left out of the recordings.",
     ),
 ]
-#: Where the dynamic host lies: in the CLI's folder there, in the project's environment here.
-HOST_FOLDERS = ("<cli>", "<venv>/bin")
 
 
 @dataclass
@@ -251,10 +249,12 @@ def test_an_operation_shows_the_same_outputs_and_counts(
 def _summary(screen: str, failed: bool) -> str:
     """From the outputs (else the counts) to the end, but for the time that it took.
 
-    When something fails, how many others have been found unchanged by then is chance.
+    When something fails, how many others have been found unchanged by then is chance. So is whether
+    the real engine shows the outputs that a destroy removes: it did and did not for the same step.
     """
     lines = [line.rstrip() for line in screen.splitlines()]
-    starts = [i for i, line in enumerate(lines) if line in ("Outputs:", "Resources:")]
+    heads = ("Resources:",) if "Destroying" in lines[0] else ("Outputs:", "Resources:")
+    starts = [i for i, line in enumerate(lines) if line in heads]
     chance = r"Duration: |    \d+ unchanged" if failed else "Duration: "
     return "\n".join(
         line for line in lines[min(starts, default=0) :] if not re.match(chance, line)
@@ -360,17 +360,18 @@ def _kept(call: dict[str, Any]) -> dict[str, Any] | None:
 def _canonical(value: Any) -> Any:
     """Numbers as numbers; what is a set in the protocol, sorted; empty answers as none at all."""
     if isinstance(value, dict):
-        return {
-            key: sorted(item)
-            if key in ("dependencies", "urns", "configSecretKeys")
-            else _canonical(item)
-            for key, item in value.items()
-        }
+        return {key: _canonical_entry(key, item) for key, item in value.items()}
     if isinstance(value, list):
         return [_canonical(item) for item in value]
-    if isinstance(value, str) and value in HOST_FOLDERS:
-        return "<host>"
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _canonical_entry(key: str, item: Any) -> Any:
+    if key in ("dependencies", "urns", "configSecretKeys"):
+        return sorted(item)
+    if key in ("rootDirectory", "programDirectory") and item != "<plugins>":
+        return "<host>"  # The dynamic host's: with the CLI there, in the environment here.
+    return _canonical(item)
 
 
 def _last_line(error: str) -> str:

@@ -18,6 +18,10 @@ def _note(what: str, props: dict) -> None:
         time.sleep(0.02)
 
 
+def _marked(props: dict) -> dict:
+    return {**props, "mark": f"{props['name']}-{props.get('kind')}"}
+
+
 class ThingProvider(ResourceProvider):
     serialize_as_secret_always = False
 
@@ -31,11 +35,11 @@ class ThingProvider(ResourceProvider):
         _note("create", props)
         if props.get("fail"):
             raise RuntimeError(f"no {props['name']} today")
-        return CreateResult(uuid.uuid4().hex, {**props, "mark": f"{props['name']}-{props.get('kind')}"})
+        return CreateResult(uuid.uuid4().hex, _marked(props))
 
     def update(self, _id, _olds, news):
         _note("update", news)
-        return UpdateResult({**news, "mark": f"{news['name']}-{news.get('kind')}"})
+        return UpdateResult(_marked(news))
 
     def delete(self, _id, props):
         _note("delete", props)
