@@ -78,13 +78,13 @@ class Clients:
             raise Refused("There is no region: set aws:region or AWS_REGION.")
         with self._lock:
             if (service, region) not in self._clients:
-                make: Callable[..., Any] = self.session().client
+                make: Callable[..., Any] = self._authenticated().client
                 self._clients[service, region] = make(
                     service, region_name=region, endpoint_url=self._urls[service]
                 )
             return self._clients[service, region]
 
-    def session(self) -> "Session":
+    def _authenticated(self) -> "Session":
         """The boto3 session; neither a metadata service nor a proxy is a loopback address."""
         if self._session is None:
             from boto3.session import Session

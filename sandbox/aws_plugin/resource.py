@@ -52,6 +52,8 @@ class Rules:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: tuple[tuple[str, str], ...] = ()
     secrets: frozenset[str] = frozenset()
+    #: Outputs that any change gives another value.
+    renewed: frozenset[str] = frozenset()
     #: Accepted, but never kept in a state.
     write_only: frozenset[str] = frozenset()
     naming: Naming | None = None
@@ -148,7 +150,7 @@ def outputs_of(
         documented = name in rules.policies | rules.documents
         if documented and state.get(name) and resource.is_same(name, value, state[name], state):
             value = state[name]
-        outputs[name] = value if value is not None else kind()
+        outputs[name] = value if value is not None else rules.defaults.get(name, kind())
     if "tagsAll" in outputs:
         outputs["tagsAll"] = outputs["tags"]
     return outputs | dict.fromkeys(rules.write_only)
@@ -163,6 +165,8 @@ def planned(
     for name, kind in schema.outputs.items():
         if name in news:
             outputs[name] = news[name]
+        elif name in rules.renewed:
+            outputs[name] = UNKNOWN
         elif name in rules.computed or name not in schema.inputs:
             outputs[name] = state.get(name, UNKNOWN)
         else:

@@ -37,12 +37,13 @@ class Parameter(Resource):
             "type": ("String", "StringList", "SecureString"),
         },
         secrets=frozenset({"value", "valueWo"}),
+        renewed=frozenset({"version"}),
         write_only=frozenset({"valueWo"}),
         naming=Naming(r"[0-9A-Za-z_./-]{1,2048}"),
     )
 
     def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
-        """Exactly one kind of value, and a version for a write-only one."""
+        """Exactly one kind of value, a version for a write-only one, and names as paths."""
         given = [name for name in _VALUES if name in inputs]
         if len(given) != 1:
             yield Fault("value", f"exactly one of {', '.join(_VALUES)} must be given")
@@ -50,6 +51,8 @@ class Parameter(Resource):
             yield Fault("valueWoVersion", "valueWo and valueWoVersion go together")
         if "insecureValue" in inputs and inputs.get("type") == "SecureString":
             yield Fault("insecureValue", "a SecureString can't have an insecure value")
+        if isinstance(path := inputs.get("name"), str) and path.find("/") > 0:
+            yield Fault("name", f"a name with a slash must begin with one, unlike {path!r}")
         for name in ("allowedPattern", "description"):
             if isinstance(text := inputs.get(name), str) and len(text) > 1024:
                 yield Fault(name, f"at most 1024 characters, not {len(text)}")

@@ -1,6 +1,9 @@
 """The plugin as a process: its settings, its functions, its protocol."""
 
 import json
+import signal
+import subprocess
+import sys
 
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
@@ -124,3 +127,17 @@ def test_names_follow_the_engines_naming_options(engine):
 def test_it_takes_a_cancel(engine):
     engine.cancel()
     assert engine.invoke("aws:index/getPartition:getPartition")["partition"] == "aws"
+
+
+def test_it_starts_without_loading_boto3():
+    asked = "import sys, sandbox.aws_plugin.server; sys.exit('boto3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+def test_it_ends_cleanly_when_the_engine_asks():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        command = [sys.executable, "-u", "-m", "sandbox.aws_plugin"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert int(process.stdout.readline()) > 0
+            process.send_signal(number)
+            assert process.wait(timeout=30) == 0

@@ -32,7 +32,7 @@ class Stack:
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*self.command, *arguments, "--stack", "dev", "--non-interactive"],
+            [*self.command, *arguments, "--stack", "dev"],
             check=False,
             cwd=self.root / "program",
             env=dict(self.environment),

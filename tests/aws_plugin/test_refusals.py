@@ -80,6 +80,7 @@ def test_a_queues_limits_are_those_of_the_service(engine, name, low, high):
             "redrivePolicy",
         ),
         (PARAMETER, {"type": "Text", "value": "x"}, "type"),
+        (PARAMETER, {"type": "String", "value": "x", "name": "a/b"}, "name"),
         (PARAMETER, {"type": "String"}, "value"),
         (PARAMETER, {"type": "String", "value": "x", "insecureValue": "x"}, "value"),
         (PARAMETER, {"type": "SecureString", "insecureValue": "x"}, "insecureValue"),

@@ -234,12 +234,14 @@ def test_a_change_that_the_engine_ignores_is_none(engine, queue):
     assert diff.changes == NONE
 
 
-def test_an_imported_resource_gets_the_inputs_that_make_it(engine, queue, aws):
-    aws("sqs").set_queue_attributes(QueueUrl=queue.id, Attributes={"DelaySeconds": "9"})
-    queue.inputs, queue.outputs = {}, {}
-    found = engine.read(queue)
-    assert found.inputs["delaySeconds"] == 9
-    assert engine.diff(found, found.inputs).changes == NONE
+def test_an_imported_resource_gets_the_inputs_that_make_it(engine, things):
+    late = engine.create(QUEUE, "late", {"delaySeconds": 9})
+    for thing in (late, *things.values()):
+        thing.inputs, thing.outputs = {}, {}
+        found = engine.read(thing)
+        assert found.outputs.keys() == RESOURCES[thing.token].schema.outputs.keys()
+        assert engine.diff(found, found.inputs).changes == NONE
+    assert engine.read(late).inputs["delaySeconds"] == 9
 
 
 def test_policies_that_mean_the_same_are_no_difference(engine, queue, topic):
@@ -348,6 +350,8 @@ def test_a_parameters_value_is_secret_and_changes_in_place(engine):
     assert made.inputs["value"] == SECRET | {"value": "sesame"}
     news = {"type": "SecureString", "value": "simsim"}
     assert kinds(engine.diff(made, news)) == {"value": UPDATE}
+    planned = engine.update(made, news, preview=True).outputs
+    assert (planned["version"], planned["arn"]) == (UNKNOWN, made.outputs["arn"])
     updated = engine.update(made, news)
     assert updated.outputs["value"] == SECRET | {"value": "simsim"}
     assert (made.outputs["version"], updated.outputs["version"]) == (1, 2)
