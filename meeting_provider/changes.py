@@ -7,8 +7,7 @@ external_user_id: their order means nothing.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from meeting_provider.models import (
     CREATE_ONLY,
     MAX_ATTENDEES_A_BATCH,
     MAX_ATTENDEES_AT_CREATE,
-    MAX_EXCLUDED_ATTENDEES,
     AttendeeInput,
     MeetingInput,
     default_capabilities,
@@ -88,13 +86,13 @@ class ExceptUpdate:
 class Plan:
     """The calls that make the meeting what is declared, in their order.
 
-    :param recast: all whose capabilities change, which the two updates share between them.
+    :param recast: all whose capabilities change, which the two kinds of update share among them.
     """
 
     remove: tuple[str, ...] = ()
     add: tuple[tuple[AttendeeInput, ...], ...] = ()
     recast: Mapping[str, Capabilities] = field(default_factory=dict)
-    update_except: ExceptUpdate | None = None
+    update_except: tuple[ExceptUpdate, ...] = ()
     update_each: Mapping[str, Capabilities] = field(default_factory=dict)
     tag: Mapping[str, str] = field(default_factory=dict)
     untag: tuple[str, ...] = ()
@@ -114,14 +112,14 @@ def plan(
     wanted = {a.external_user_id: a for a in declared.attendees}
     targets = _targets(declared)
     recast = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
-    batch = None if declared.ignore_undeclared_attendees else _update_except(targets, recast)
+    batched = () if declared.ignore_undeclared_attendees else tuple(_update_except(targets, recast))
     wanted_tags = declared.tags or {}
     return Plan(
         remove=tuple(i for i in known if i not in wanted),
         add=batches([a for i, a in wanted.items() if i not in known]),
         recast=recast,
-        update_except=batch,
-        update_each={i: c for i, c in recast.items() if batch is None or not _covers(batch, i, c)},
+        update_except=batched,
+        update_each={i: c for i, c in recast.items() if not any(_covers(b, i, c) for b in batched)},
         tag={k: v for k, v in wanted_tags.items() if tags.get(k) != v},
         untag=tuple(k for k in tags if k not in wanted_tags),
     )
@@ -142,24 +140,22 @@ def _covers(batch: ExceptUpdate, attendee: str, target: Capabilities) -> bool:
 
 def _update_except(
     targets: Mapping[str, Capabilities], recast: Mapping[str, Capabilities]
-) -> ExceptUpdate | None:
-    """The one batch that saves calls, where there is one.
+) -> Iterator[ExceptUpdate]:
+    """A batch for each set of capabilities that several attendees change to, if it saves calls.
 
     The service wants at least one attendee excluded: where all are to get the same, that is one
     who has it already, or else one of the changed, who is then updated alone.
     """
-    if not recast:
-        return None
-    common = Counter(tuple(c.items()) for c in recast.values()).most_common(1)[0][0]
-    target = dict(common)
-    excluded = (
-        [i for i, c in targets.items() if c != target]
-        or [i for i in targets if i not in recast][:1]
-        or [next(iter(recast))]
-    )
-    batch = ExceptUpdate(target, tuple(excluded))
-    calls = 1 + sum(not _covers(batch, i, c) for i, c in recast.items())
-    return batch if calls < len(recast) and len(excluded) <= MAX_EXCLUDED_ATTENDEES else None
+    for common in dict.fromkeys(tuple(c.items()) for c in recast.values()):
+        target = dict(common)
+        excluded = (
+            [i for i, c in targets.items() if c != target]
+            or [i for i in targets if i not in recast][:1]
+            or [next(iter(recast))]
+        )
+        batch = ExceptUpdate(target, tuple(excluded))
+        if sum(_covers(batch, i, c) for i, c in recast.items()) > 1:
+            yield batch
 
 
 def batches(attendees: Sequence[AttendeeInput]) -> tuple[tuple[AttendeeInput, ...], ...]:

@@ -14,7 +14,13 @@ import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    ProfileNotFound,
+)
 from botocore.parsers import ResponseParserError
 
 from meeting_provider.errors import (
@@ -51,8 +57,16 @@ _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
 
 def control_region_of(profile: str | None) -> str | None:
     """The region that the environment or the profile of AWS's own configuration names."""
-    region: str | None = boto3.Session(profile_name=profile).region_name
+    region: str | None = _session(profile).region_name
     return region
+
+
+def _session(profile: str | None) -> boto3.Session:
+    try:
+        return boto3.Session(profile_name=profile)
+    except ProfileNotFound as error:
+        remedy = "`pulumi config set aws:profile` to one that `aws configure list-profiles` lists"
+        raise ServiceError("signing in", str(error), remedy) from error
 
 
 class Chime:
@@ -66,7 +80,7 @@ class Chime:
     def __init__(self, region: str, profile: str | None = None) -> None:
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.INFO)
-        self._client = boto3.Session(profile_name=profile).client(
+        self._client = _session(profile).client(
             "chime-sdk-meetings",
             region_name=region,
             config=Config(
@@ -241,7 +255,7 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
             "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
             meeting,
         )
-    if status == 409:
+    if status == 409 and operation == "CreateMeetingWithAttendees":
         return TokenInUse(
             operation,
             cause,
@@ -268,7 +282,7 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
 def _from_silence(operation: str, meeting: str, error: Exception) -> ServiceError:
     """The error that the lack of a readable answer means, with what to do about it."""
     cause = " ".join(str(error).split())
-    if isinstance(error, (NoCredentialsError, NoRegionError)):
+    if not isinstance(error, (ConnectionError, HTTPClientError, ResponseParserError)):
         return ServiceError(
             operation,
             cause,

@@ -5,6 +5,7 @@ The models find what one property shows; the contradictions between several are 
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from meeting_provider.models import (
+    CONTROL_REGIONS,
+    GOVCLOUD_PREFIX,
     MAX_ATTENDEES_IN_HIGH_RESOLUTION,
     AttendeeFeatures,
     AttendeeInput,
@@ -24,6 +27,7 @@ from meeting_provider.models import (
     ContentFeatures,
     ContentResolution,
     MediaCapability,
+    MediaRegion,
     MeetingFeatures,
     MeetingInput,
     NotificationsConfiguration,
@@ -44,6 +48,9 @@ UNKNOWN: Final = Unknown()
 
 Path = tuple[str | int, ...]
 
+_LONGEST_SHOWN: Final = 76
+_RECEIVING: Final = (MediaCapability.SEND_RECEIVE, MediaCapability.RECEIVE)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -56,10 +63,16 @@ class Fault:
     def property(self) -> str:
         """The path as Pulumi writes it: `attendees[3].external_user_id`."""
         head, *rest = self.path or ("",)
-        return str(head) + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in rest)
+        return str(head) + "".join(map(_segment, rest))
 
     def __str__(self) -> str:
         return f"{self.property}: {self.message}"
+
+
+def _segment(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if re.fullmatch(r"[a-zA-Z_]\w*", part) else f"[{json.dumps(part)}]"
 
 
 def faults_of(declared: Mapping[str, Any], model: type[BaseModel] = MeetingInput) -> list[Fault]:
@@ -106,8 +119,10 @@ def _fault(error: ErrorDetails) -> Fault:
 
 
 def _shown(value: object) -> str:
-    text = f"'{value}'" if isinstance(value, str) else repr(value)
-    return text if len(text) <= 80 else f"{text[:76]}...'"
+    text = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    if len(text) > _LONGEST_SHOWN:
+        text = f"{text[:_LONGEST_SHOWN]}..."
+    return f"'{text}'" if isinstance(value, str) else text
 
 
 def _message(kind: str, value: Any, context: Mapping[str, Any], text: str, loc: Path) -> str:
@@ -141,7 +156,7 @@ def _message(kind: str, value: Any, context: Mapping[str, Any], text: str, loc: 
         case "int_type" | "int_parsing" | "int_from_float":
             return f"{_shown(value)} is not a whole number"
         case "bool_type" | "bool_parsing":
-            return f"{_shown(value)} is not true or false"
+            return f"{_shown(value)} is not a boolean, true or false"
         case "list_type":
             return f"{_shown(value)} is not a list"
         case "dict_type" | "model_type" | "model_attributes_type":
@@ -162,7 +177,10 @@ def _plain(expected: str) -> str:
 
 
 def _pattern_fault(value: str, pattern: str) -> str:
-    allowed = pattern.removeprefix("^").removesuffix(r"\Z")
+    """What the value has that the pattern does not allow; or that it is no ARN at all."""
+    allowed = pattern.removeprefix("(?a)").removeprefix("^").removesuffix(r"\Z")
+    if allowed.startswith("arn"):
+        return f"is no ARN, which matches {allowed}"
     if "(?!" in pattern and re.search(r"(.)\1{3}", value):
         return "repeats a character more than three times in a row"
     wrong = sorted({c for c in value if not re.search(pattern, c)})
@@ -197,6 +215,7 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[Fault]:
     attendees = attendees if isinstance(attendees, list) else []
     yield from _duplicates(attendees)
     yield from _distant_targets(declared)
+    yield from _partition_faults(declared)
     features = declared.get("meeting_features")
     yield from _resolution_faults(features)
     for place, attendee in enumerate(attendees):
@@ -232,6 +251,19 @@ def _distant_targets(declared: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
+def _partition_faults(declared: Mapping[str, Any]) -> Iterator[Fault]:
+    """GovCloud hosts its own meetings' media, and nobody else's."""
+    region, media_region = declared.get("control_region"), declared.get("media_region")
+    if region not in CONTROL_REGIONS or media_region not in list(MediaRegion):
+        return
+    apart = [r.startswith(GOVCLOUD_PREFIX) for r in (region, str(media_region))]
+    if apart[0] != apart[1]:
+        yield Fault(
+            ("media_region",),
+            f"'{media_region}' is in another partition of AWS than the control region, {region}",
+        )
+
+
 def _feature(features: object, kind: str, name: str) -> Any:
     inner = features.get(kind) if isinstance(features, Mapping) else None
     return inner.get(name) if isinstance(inner, Mapping) else None
@@ -251,19 +283,23 @@ def _resolution_faults(features: object) -> Iterator[Fault]:
             )
 
 
+def _known(value: object) -> MediaCapability | None:
+    """The capability that a value names; None where it names none, which is a fault by itself."""
+    return next((c for c in MediaCapability if c == value), None)
+
+
 def _capability_faults(
     path: Path, capabilities: Mapping[str, Any], features: object
 ) -> Iterator[Fault]:
-    receiving = {MediaCapability.SEND_RECEIVE.value, MediaCapability.RECEIVE.value}
-    every = set(MediaCapability)
-    video, content = capabilities.get("video"), capabilities.get("content")
-    if content in receiving and video in every - receiving:
+    video, content = (_known(capabilities.get(kind)) for kind in ("video", "content"))
+    if content in _RECEIVING and video and video not in _RECEIVING:
         yield Fault(
             (*path, "content"),
             f"'{content}' needs video to be SendReceive or Receive, and it is '{video}'",
         )
     for kind, value in (("video", video), ("content", content)):
-        if _feature(features, kind, "max_resolution") == "None" and value in every - {"None"}:
+        forbidden = _feature(features, kind, "max_resolution") == "None"
+        if forbidden and value and value != MediaCapability.NONE:
             yield Fault(
                 (*path, kind),
                 f"'{value}' contradicts meeting_features.{kind}.max_resolution, which is 'None'",

@@ -232,7 +232,7 @@ class _Work:
 
     def _recast(self, plan: changes.Plan) -> None:
         ids = {i: a.attendee_id for i, a in self.known.items()}
-        if batch := plan.update_except:
+        for batch in plan.update_except:
             excluded = [ids[i] for i in batch.excluded]
             self._client.batch_update_attendee_capabilities_except(
                 self._name, self._id, excluded, batch.capabilities

@@ -18,7 +18,6 @@ from pydantic_core import PydanticCustomError
 MAX_ATTENDEES: Final = 250
 MAX_ATTENDEES_AT_CREATE: Final = 20
 MAX_ATTENDEES_A_BATCH: Final = 100
-MAX_EXCLUDED_ATTENDEES: Final = 250
 MAX_RESULTS: Final = 100
 MAX_TAGS: Final = 50
 MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
@@ -41,6 +40,7 @@ CONTROL_REGIONS: Final = (
     "us-gov-east-1",
     "us-gov-west-1",
 )
+GOVCLOUD_PREFIX: Final = "us-gov-"
 
 
 class MediaRegion(StrEnum):
@@ -121,7 +121,8 @@ def _not_reserved(value: str) -> str:
     return value
 
 
-_ID_CHARACTERS: Final = r"""^[-_&@+=,(){}\[\]/«».:|'"#a-zA-Z0-9À-ÿ\s]*\Z"""
+# The service's patterns know ASCII alone: `\s` and `\w` have none of Unicode's spaces and letters.
+_ID_CHARACTERS: Final = r"""(?a)^[-_&@+=,(){}\[\]/«».:|'"#a-zA-Z0-9À-ÿ\s]*\Z"""
 
 ExternalId = Annotated[
     str, Field(min_length=2, max_length=64, pattern=_ID_CHARACTERS), AfterValidator(_not_reserved)
@@ -139,7 +140,7 @@ TagKey = Annotated[
     Field(min_length=1, max_length=128, pattern=r"^[a-zA-Z+-=._:/]+\Z"),
     AfterValidator(_not_reserved),
 ]
-TagValue = Annotated[str, Field(max_length=256, pattern=r"^[\s\w+-=.:/@]*\Z")]
+TagValue = Annotated[str, Field(max_length=256, pattern=r"(?a)^[\s\w+-=.:/@]*\Z")]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
 
 
@@ -248,7 +249,7 @@ class MeetingInput(Shape):
     primary_meeting_id: PrimaryMeetingId | None = None
     tags: Tags | None = None
     tenant_ids: Annotated[list[TenantId], Field(min_length=1, max_length=5)] | None = None
-    ignore_undeclared_attendees: bool = False
+    ignore_undeclared_attendees: Annotated[bool, Field(strict=True)] = False
 
     #: The region whose endpoint the calls go to. The provider fills it in.
     control_region: str

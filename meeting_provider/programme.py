@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
 
 from meeting_provider.errors import InvalidProgramme
 from meeting_provider.faults import UNKNOWN, Fault, faults_of
@@ -50,7 +52,8 @@ def load(path: str | Path) -> tuple[Event, ...]:
     :raises InvalidProgramme: with every fault at once, each with file, line and path.
     """
     document = _Document.read(Path(path))
-    if faults := [*document.faults, *_faults(document.content)]:
+    # A fault of the defaults is found once for each event, and said once.
+    if faults := dict.fromkeys([*document.faults, *_faults(document.content)]):
         raise InvalidProgramme(str(path), [document.place(f) for f in faults])
     defaults = document.content.get("defaults") or {}
     return tuple(
@@ -110,9 +113,20 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
         **{k: v for k, v in _merged(defaults, event).items() if k in ARGUMENTS},
     }
     for fault in faults_of(declared):
-        head = fault.path[0]
-        own = head in event or head not in defaults
-        yield Fault((*(path if own else ("defaults",)), *fault.path), fault.message)
+        yield Fault(_source(path, fault.path, event, defaults), fault.message)
+
+
+def _source(
+    path: FaultPath, fault: FaultPath, event: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> FaultPath:
+    """Where what is at fault stands: in the event at `path`, in the defaults, or in its name."""
+    head, *rest = fault
+    if head == "external_meeting_id" and head not in event and head not in defaults:
+        return (*path, "name")
+    own = event.get(str(head))
+    added = head == "tags" and isinstance(own, Mapping) and rest and rest[0] not in own
+    is_shared = head in defaults and (head not in event or added)
+    return (*(("defaults",) if is_shared else path), *fault)
 
 
 def _unknown_keys(
@@ -136,14 +150,17 @@ class _Document:
         self.content: Any = None
         self.faults: list[Fault] = []
         self._lines: dict[FaultPath, int] = {(): 1}
+        self._open: list[yaml.Node] = []
+        self._seen: set[int] = set()
 
     @classmethod
     def read(cls, path: Path) -> _Document:
         document = cls(path)
         try:
             loader = yaml.SafeLoader(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidProgramme(str(path), [f"{path}: can't be read: {error}"]) from error
+        except (OSError, UnicodeDecodeError, ReaderError) as error:
+            said = " ".join(str(error).split())
+            raise InvalidProgramme(str(path), [f"{path}: can't be read: {said}"]) from error
         try:
             node = loader.get_single_node()
             document.content = document._value(loader, node, ()) if node else None
@@ -152,6 +169,8 @@ class _Document:
             line = mark.line + 1 if mark else 1
             said = f"{path}:{line}: is not YAML: {error.problem or error.context}"
             raise InvalidProgramme(str(path), [said]) from error
+        except RecursionError as error:
+            raise InvalidProgramme(str(path), [f"{path}: nests too deep"]) from error
         finally:
             loader.dispose()
         return document
@@ -166,13 +185,24 @@ class _Document:
 
     def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)
+        if node in self._open:
+            raise ConstructorError(None, None, "holds itself", node.start_mark)
+        self._open.append(node)
+        value = self._value_of(loader, node, path)
+        self._open.pop()
+        return value
+
+    def _value_of(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
         if isinstance(node, yaml.MappingNode):
             self._note_repetitions(node, path)
             loader.flatten_mapping(node)
             return dict(self._entry(loader, k, v, path) for k, v in node.value)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(loader, v, (*path, i)) for i, v in enumerate(node.value)]
-        return loader.construct_object(node)
+        try:
+            return loader.construct_object(node)
+        except ValueError as error:
+            raise ConstructorError(None, None, str(error), node.start_mark) from error
 
     def _entry(
         self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: FaultPath
@@ -182,6 +212,10 @@ class _Document:
         return name, self._value(loader, value, (*path, name))
 
     def _note_repetitions(self, node: yaml.MappingNode, path: FaultPath) -> None:
+        # Through an alias a mapping comes again, with what `<<` has merged into it by now.
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
         lines: dict[str, int] = {}
         for key, _ in node.value:
             name, line = str(key.value), key.start_mark.line + 1

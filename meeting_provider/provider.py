@@ -64,6 +64,7 @@ class MeetingProvider(ResourceProvider):
         self._profile = req.config.get("aws:profile")
         self._lifecycle = _lifecycle(self._profile)
 
+    @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Say every fault at once, and fill in what depends on the control region."""
         declared = _plain(news)
