@@ -129,11 +129,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         """Compares the state with the checked inputs; calls nothing."""
         resource, news = _resource(request.urn), values.read(request.news).values
-        changes = changes_of(resource, values.read(request.olds).values, news)
-        heeded = {
-            name: change for name, change in changes.items() if name not in request.ignoreChanges
-        }
-        return differences.response(resource, heeded, news)
+        changes = _changes(resource, values.read(request.olds).values, news, request)
+        return differences.response(resource, changes, news)
 
     @_in_one_sentence
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
@@ -178,11 +175,12 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             outputs = planned(resource, state, inputs)
         else:
             client = self._client(resource, inputs)
-            changes = changes_of(resource, state, inputs)
+            changes = _changes(resource, state, inputs, request)
             resource.update(client, request.id, inputs, changes)
             if "tags" in changes:
                 _retag(resource, client, request.id, changes["tags"])
-            kept = {key: state[key] for key in resource.rules.computed & state.keys()}
+            rules = resource.rules
+            kept = {key: state.get(key) for key in rules.computed & rules.unreported}
             outputs = _outputs(resource, client, request.id, kept | inputs)
         secrets = _secrets(resource, news, outputs)
         return pb.UpdateResponse(properties=values.write(outputs, secrets))
@@ -228,6 +226,17 @@ def _resource(urn: str) -> Resource:
 
 def _not_done(what: str) -> str:
     return f"The sandbox's stand-in for pulumi-aws doesn't do {what}; use {REAL_PLUGIN}."
+
+
+def _changes(
+    resource: Resource,
+    state: Mapping[str, Any],
+    news: Mapping[str, Any],
+    request: pb.DiffRequest | pb.UpdateRequest,
+) -> dict[str, Change]:
+    """What differs, but for what the program ignores."""
+    changes = changes_of(resource, state, news)
+    return {name: change for name, change in changes.items() if name not in request.ignoreChanges}
 
 
 def _checked(inputs: Any, faults: list[Fault]) -> pb.CheckResponse:

@@ -107,7 +107,7 @@ class Engine:
             )
         )
 
-    def update(self, thing: Thing, news: dict[str, Any], *, preview: bool = False) -> Thing:
+    def update(self, thing: Thing, news: dict[str, Any], **options: Any) -> Thing:
         inputs = self.check(thing, news)
         reply = self.stub.Update(
             pb.UpdateRequest(
@@ -116,7 +116,7 @@ class Engine:
                 olds=struct(thing.outputs),
                 old_inputs=struct(thing.inputs),
                 news=struct(inputs),
-                preview=preview,
+                **options,
             )
         )
         return Thing(thing.token, thing.name, thing.id, inputs, plain(reply.properties))

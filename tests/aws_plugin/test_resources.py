@@ -229,9 +229,12 @@ def test_drift_of_what_the_program_leaves_to_its_default_is_mended_too(engine, q
     assert kinds(engine.diff(engine.read(queue), {})) == {"delaySeconds": DELETE}
 
 
-def test_a_change_that_the_engine_ignores_is_none(engine, queue):
-    diff = engine.diff(queue, {"delaySeconds": 9}, ignoreChanges=["delaySeconds"])
-    assert diff.changes == NONE
+def test_a_change_that_the_engine_ignores_is_none_and_is_not_made(engine, queue):
+    news, ignored = {"delaySeconds": 9}, {"ignoreChanges": ["delaySeconds"]}
+    assert engine.diff(queue, news, **ignored).changes == NONE
+    updated = engine.update(queue, news | {"visibilityTimeoutSeconds": 60}, **ignored)
+    assert updated.outputs["visibilityTimeoutSeconds"] == 60
+    assert updated.outputs["delaySeconds"] == 0
 
 
 def test_an_imported_resource_gets_the_inputs_that_make_it(engine, things):
@@ -370,6 +373,14 @@ def test_a_parameters_insecure_value_is_no_secret(engine):
     assert (made.outputs["insecureValue"], made.outputs["value"]) == ("hello", "")
     updated = engine.update(made, {"type": "String", "insecureValue": "bye"})
     assert engine.read(updated).outputs["insecureValue"] == "bye"
+
+
+def test_a_parameters_value_may_become_insecure_and_secret_again(engine):
+    made = engine.create(PARAMETER, "open", {"type": "String", "value": "one"})
+    for news in ({"insecureValue": "two"}, {"value": "three"}):
+        made = engine.update(made, {"type": "String"} | news)
+        assert engine.diff(engine.read(made), {"type": "String"} | news).changes == NONE
+    assert made.outputs["insecureValue"] == ""
 
 
 def test_a_write_only_value_is_in_no_state_and_changes_with_its_version(engine, aws):
