@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -92,11 +93,12 @@ def stack(tmp_path: Path, cloud: str) -> Stack:
 
 
 def test_a_program_comes_up_changes_and_goes(stack, aws):
-    assert "+ 9 to create" in stack.run("preview")
+    assert "+ 11 to create" in stack.run("preview")
     assert "[secret]" in stack.up()
     outputs = stack.outputs()
     assert outputs["topic"].startswith("arn:aws:sns:eu-central-1:123456789012:news-")
     assert (outputs["account"], outputs["partition"]) == ("123456789012", "aws")
+    assert re.fullmatch(r"arn:aws:sqs:us-west-2:\d{12}:far-[0-9a-f]{7}\.fifo", outputs["far"])
     assert (outputs["region"], outputs["token"]) == ("eu-central-1", "sesame")
 
     stack.up("--expect-no-changes")

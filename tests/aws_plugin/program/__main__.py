@@ -1,5 +1,7 @@
 """One of each type that the stand-in does, by the unmodified pulumi_aws SDK."""
 
+import os
+
 import pulumi
 import pulumi_aws as aws
 
@@ -42,9 +44,22 @@ aws.sqs.RedrivePolicy(
 aws.sns.TopicSubscription("inbox", topic=topic.arn, protocol="sqs", endpoint=queue.arn)
 token = aws.ssm.Parameter("token", type="SecureString", value=config.require_secret("token"))
 
+there = aws.Provider(
+    "there",
+    region="us-west-2",
+    access_key="someone",
+    secret_key="else",
+    skip_credentials_validation=True,
+    skip_requesting_account_id=True,
+    skip_metadata_api_check=True,
+    endpoints=[{"sqs": os.environ["AWS_ENDPOINT_URL"]}],
+)
+far = aws.sqs.Queue("far", fifo_queue=True, opts=pulumi.ResourceOptions(provider=there))
+
 pulumi.export("account", caller.account_id)
 pulumi.export("partition", partition)
 pulumi.export("region", aws.get_region_output().region)
 pulumi.export("queue", queue.id)
+pulumi.export("far", far.arn)
 pulumi.export("topic", topic.arn)
 pulumi.export("token", token.value)
