@@ -7,6 +7,7 @@ external_user_id: their order means nothing.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -164,15 +165,18 @@ def batches(attendees: Sequence[AttendeeInput]) -> tuple[tuple[AttendeeInput, ..
     return tuple(tuple(attendees[i : i + step]) for i in range(0, len(attendees), step))
 
 
-def at_create(attendees: Collection[AttendeeInput]) -> tuple[AttendeeInput, ...]:
+def at_create(
+    attendees: Collection[AttendeeInput], tags: Mapping[str, str]
+) -> tuple[AttendeeInput, ...]:
     """Those whom CreateMeetingWithAttendees makes: all, or as many as it takes.
 
-    Which ones depends on who else there is. So the answer to a repeated create, which holds the
-    attendees of the first, shows whether both declared the same people.
+    Which ones depends on who else there is and on the meeting's tags. So the answer to a repeated
+    create, which holds the attendees of the first, shows whether both declared the same.
     """
     if len(attendees) <= MAX_ATTENDEES_AT_CREATE:
         return tuple(attendees)
-    everyone = hashlib.sha256("\n".join(sorted(a.external_user_id for a in attendees)).encode())
+    declared = [sorted(a.external_user_id for a in attendees), sorted(tags.items())]
+    everyone = hashlib.sha256(json.dumps(declared).encode())
 
     def rank(attendee: AttendeeInput) -> bytes:
         own = everyone.copy()

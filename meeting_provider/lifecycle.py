@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from meeting_provider.errors import (
     TokenInUse,
 )
 from meeting_provider.models import (
+    CREATE_ONLY,
     MAX_ATTENDEES_AT_CREATE,
     AttendeeAnswer,
     AttendeeError,
@@ -75,7 +76,7 @@ class Lifecycle:
         raise _for_good(declared, failed)
 
     def _create(self, client: Chime, declared: MeetingInput, token: str) -> State:
-        first = changes.at_create(declared.attendees)
+        first = changes.at_create(declared.attendees, declared.tags or {})
         answer = client.create_meeting_with_attendees(declared, first, token)
         _refuse_another(declared, answer.meeting)
         work = _Work(client, declared, answer.meeting)
@@ -148,6 +149,7 @@ class _Work:
         self._id = meeting.meeting_id
         self._name = _name(meeting)
         self.known: dict[str, Attendee] = {}
+        self._refused: dict[str, AttendeeError] = {}
 
     def state(self) -> State:
         declared = self._declared.properties()
@@ -158,34 +160,41 @@ class _Work:
         """Bring a meeting that a create answered to all that is declared.
 
         The answer does not tell a new meeting from one that an earlier try made, nor a living one
-        from one that has ended. Adding attendees does; where there are none to add, listing them.
+        from one that has ended. Where everybody fits into one create, reading the meeting does.
+        Where not, adding the rest shows whether it lives, and whom the create answered with shows
+        whether an earlier try declared the same.
         """
         self._learn(answer.attendees)
-        refused = {e.external_user_id for e in answer.errors}
+        self._note_refused(answer.errors)
+        named = set(self.known) | {e.external_user_id for e in answer.errors}
         tags = self._declared.tags or {}
-        found = set(self.known) | refused != {a.external_user_id for a in asked}
-        if found or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
+        is_other = named != {a.external_user_id for a in asked}
+        if is_other or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
             self.known = {}
             self._learn(self._client.list_attendees(self._name, self._id), answer.attendees)
-        if found:
             tags = self._client.list_tags(self._name, self._meeting.meeting_arn or "")
-        _raise_refused("CreateMeetingWithAttendees", answer.errors, self._name)
         self.converge(tags)
 
     def converge(self, tags: Mapping[str, str]) -> None:
         """Make the meeting what is declared, given its attendees as known and its tags."""
-        can = {i: a.capabilities for i, a in self.known.items()}
-        plan = changes.plan(can, tags, self._declared)
+        plan = self._plan(tags)
         for external_user_id in plan.remove:
             self._remove(external_user_id)
         for batch in plan.add:
             self._add(batch)
-        self._recast(plan)
+        if self._refused:
+            raise _refusal(self._refused.values(), self._name)
+        # Whom an earlier try has made may come back from there with other capabilities.
+        self._recast(self._plan(tags))
         arn = self._meeting.meeting_arn or ""
         if plan.untag:
             self._client.untag(self._name, arn, plan.untag)
         if plan.tag:
             self._client.tag(self._name, arn, plan.tag)
+
+    def _plan(self, tags: Mapping[str, str]) -> changes.Plan:
+        can = {i: a.capabilities for i, a in self.known.items()}
+        return changes.plan(can, tags, self._declared)
 
     def undo(self) -> None:
         """Take the meeting away. A failure to do so must not hide the failure that led here."""
@@ -213,7 +222,9 @@ class _Work:
 
     def _add(self, batch: Sequence[AttendeeInput]) -> None:
         """Make attendees, and those again whom only a passing failure kept away."""
-        left = list(batch)
+        left = [a for a in batch if a.external_user_id not in self._refused]
+        if not left:
+            return
 
         @tenacity.retry(
             retry=tenacity.retry_if_result(bool),
@@ -224,11 +235,18 @@ class _Work:
         def attempt() -> list[AttendeeError]:
             answer = self._client.batch_create_attendee(self._name, self._id, left)
             self._learn(answer.attendees)
-            _raise_refused("BatchCreateAttendee", answer.errors, self._name)
-            left[:] = [a for a in left if a.external_user_id not in self.known]
-            return answer.errors
+            passing = self._note_refused(answer.errors)
+            again = {e.external_user_id for e in passing}
+            left[:] = [a for a in left if a.external_user_id in again]
+            return passing
 
-        _raise_refused("BatchCreateAttendee", attempt() or (), self._name, frozenset())
+        self._refused |= {e.external_user_id: e for e in attempt() or ()}
+
+    def _note_refused(self, errors: Sequence[AttendeeError]) -> list[AttendeeError]:
+        """Note whom the service refuses for good; the answer is the rest, whom to try again."""
+        passing = [e for e in errors if e.error_code in TRANSIENT]
+        self._refused |= {e.external_user_id: e for e in errors if e not in passing}
+        return passing
 
     def _recast(self, plan: changes.Plan) -> None:
         ids = {i: a.attendee_id for i, a in self.known.items()}
@@ -248,13 +266,16 @@ def _name(meeting: MeetingAnswer) -> str:
     return f"{meeting.external_meeting_id or ''} ({meeting.meeting_id})".strip()
 
 
+def _refusal(errors: Iterable[AttendeeError], meeting: str) -> AttendeesRefused:
+    each = [(e.external_user_id, e.error_code or "?", e.error_message or "?") for e in errors]
+    return AttendeesRefused("BatchCreateAttendee", each, meeting)
+
+
 def _refuse_another(declared: MeetingInput, found: MeetingAnswer) -> None:
     """Leave alone what a token brings back that other settings made."""
-    asked = {
-        n: getattr(declared, n)
-        for n in ("external_meeting_id", "media_region", "meeting_host_id", "primary_meeting_id")
-    }
-    other = [n for n, v in asked.items() if v is not None and getattr(found, n) not in (None, v)]
+    asked, answered = declared.create_only(), found.wire()
+    names = {MeetingInput.model_fields[n].alias or n: n for n in CREATE_ONLY}
+    other = [names[n] for n, v in asked.items() if not _agrees(v, answered.get(n))]
     if other:
         raise TokenInUse(
             "CreateMeetingWithAttendees",
@@ -262,6 +283,17 @@ def _refuse_another(declared: MeetingInput, found: MeetingAnswer) -> None:
             "set another client_request_token, or none",
             _name(found),
         )
+
+
+def _agrees(asked: Any, answered: Any) -> bool:
+    """Whether an answer has what was asked for. What it leaves out it does not contradict."""
+    if answered is None:
+        return True
+    if isinstance(asked, Mapping) and isinstance(answered, Mapping):
+        return all(_agrees(v, answered.get(n)) for n, v in asked.items())
+    if isinstance(asked, list) and isinstance(answered, list):
+        return sorted(asked) == sorted(answered)
+    return bool(asked == answered)
 
 
 def _check_primary(client: Chime, declared: MeetingInput) -> None:
@@ -291,18 +323,6 @@ def _for_good(declared: MeetingInput, error: ServiceError | None) -> ServiceErro
         )
     assert error is not None
     return error
-
-
-def _raise_refused(
-    operation: str,
-    errors: Sequence[AttendeeError],
-    meeting: str,
-    transient: frozenset[str] = TRANSIENT,
-) -> None:
-    refused = [e for e in errors if (e.error_code or "") not in transient]
-    if refused:
-        each = [(e.external_user_id, e.error_code or "?", e.error_message or "?") for e in refused]
-        raise AttendeesRefused(operation, each, meeting)
 
 
 def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str, str]) -> State:
