@@ -1,5 +1,6 @@
 """What an operation does to a stack: on the sandbox engine, or on the one that PULUMI names."""
 
+import contextlib
 import json
 import os
 import signal
@@ -205,19 +206,19 @@ def test_checkpoints_can_be_skipped(things: Things) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [found for child in map(int, children) for found in (child, *_descendants(child))]
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [found for child in children for found in (child, *_descendants(child))]
 
 
-def _kill(process: "subprocess.Popen[str]", *, spare: bool = False) -> list[int]:
-    """Kills an engine without warning, and unless spared all that it has started."""
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """Kills an engine without warning, and then what it has started and can no longer end."""
     orphans = _descendants(process.pid)
     process.kill()
     process.wait()
-    if not spare:
-        for orphan in orphans:
+    for orphan in orphans:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(orphan, signal.SIGKILL)
-    return orphans
 
 
 def test_a_killed_run_leaves_a_lock_and_what_it_was_about_to_do(things: Things) -> None:
