@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ from typing import Final
 
 import click
 
+from sandbox.aws_plugin import script
+
 HOME: Final = Path(".sandbox")
 ENGINE: Final = (sys.executable, "-m", "sandbox.engine")
 PLUGIN: Final = "pulumi-resource-aws"
@@ -30,6 +33,7 @@ START_SECONDS: Final = 20
 
 _ENDPOINT_FILE: Final = HOME / "endpoint"
 _PID_FILE: Final = HOME / "cloud.pid"
+_PORT_FILE: Final = HOME / "port"
 _LOG_FILE: Final = HOME / "cloud.log"
 _AS_IS: Final = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -115,9 +119,9 @@ def _plugin_folder() -> Path:
     """A folder to put on PATH, which has the stand-in for pulumi-aws and nothing else."""
     folder = HOME.resolve() / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    script = folder / PLUGIN
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m sandbox.aws_plugin "$@"\n')
-    script.chmod(0o755)
+    launcher = folder / PLUGIN
+    launcher.write_text(script(sys.executable))
+    launcher.chmod(0o755)
     return folder
 
 
@@ -132,6 +136,7 @@ def _start() -> None:
     HOME.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "sandbox.cloud", "--state-file", str(HOME / "cloud")]
     command += ["--port-file", str(_ENDPOINT_FILE), "--pid-file", str(_PID_FILE)]
+    command += ["--port", str(_usual_port())]
     with _LOG_FILE.open("w") as log:
         subprocess.Popen(
             command,
@@ -143,7 +148,19 @@ def _start() -> None:
     if not _wait(lambda: _running() is not None):
         said = _LOG_FILE.read_text().strip()
         raise click.ClickException(f"the emulated AWS did not start: {said or 'it says nothing'}")
-    click.echo(f"sandbox: an emulated AWS at {_ENDPOINT_FILE.read_text().strip()}", err=True)
+    endpoint = _ENDPOINT_FILE.read_text().strip()
+    _PORT_FILE.write_text(endpoint.rpartition(":")[2])
+    click.echo(f"sandbox: an emulated AWS at {endpoint}", err=True)
+
+
+def _usual_port() -> int:
+    """The port of last time where it is free: the URLs of queues in a state have it in them."""
+    try:
+        port = int(_PORT_FILE.read_text())
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except (OSError, ValueError):
+        return 0
 
 
 def _running() -> int | None:
