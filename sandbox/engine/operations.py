@@ -137,6 +137,7 @@ def _interruptible(deployment: Deployment, host: Host) -> Iterator[None]:
 
     def interrupted(*_: object) -> None:
         if deployment.interrupted:
+            deployment.on_end()
             host.kill()
             os._exit(1)
         deployment.interrupted = True
