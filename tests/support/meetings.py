@@ -1,0 +1,52 @@
+"""Meetings as a program declares them, and the provider as the dynamic host sets it up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi.dynamic import ConfigureRequest
+from pulumi.dynamic.config import Config
+
+from meeting_provider.models import MeetingInput
+from meeting_provider.provider import MeetingProvider
+
+EVERYTHING = {"audio": "SendReceive", "video": "SendReceive", "content": "SendReceive"}
+LISTENING = {"audio": "Receive", "video": "Receive", "content": "Receive"}
+NOTHING = {"audio": "None", "video": "None", "content": "None"}
+
+REGION = "eu-central-1"
+
+
+def people(count: int, start: int = 0) -> list[str]:
+    """As many external user ids."""
+    return [f"guest-{number:03}" for number in range(start, start + count)]
+
+
+def attendee(external_user_id: str, **changed: Any) -> dict[str, Any]:
+    """One attendee as declared."""
+    return {"external_user_id": external_user_id, **changed}
+
+
+def properties(*external_user_ids: str, **changed: Any) -> dict[str, Any]:
+    """A meeting's input properties, as check leaves them; keywords add to them or replace them."""
+    return {
+        "attendees": [attendee(i) for i in external_user_ids],
+        "external_meeting_id": "keynote",
+        "media_region": REGION,
+        "control_region": REGION,
+        "identity": "conference",
+        **changed,
+    }
+
+
+def declared(*external_user_ids: str, **changed: Any) -> MeetingInput:
+    """The same, validated."""
+    return MeetingInput.model_validate(properties(*external_user_ids, **changed))
+
+
+def provider(config: dict[str, Any] | None = None) -> MeetingProvider:
+    """A provider that has been given the stack's settings."""
+    configured = MeetingProvider()
+    settings = {"aws:region": REGION} if config is None else config
+    configured.configure(ConfigureRequest(Config(settings, "meetings")))
+    return configured
