@@ -235,7 +235,9 @@ def _operate(
     )
 
     def run(as_preview: bool) -> bool:
-        shown = listener(diff=diff, show_secrets=show_secrets)
+        shown = listener(
+            diff=diff, show_secrets=show_secrets, interactive=False if non_interactive else None
+        )
         how = Options(**{**vars(options), "preview": as_preview})
         return operations.run(stack, how, shown, clear_pending=clear_pending_creates)
 

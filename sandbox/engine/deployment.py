@@ -373,13 +373,15 @@ class Deployment:
         except EngineError as error:
             if begun is not None:
                 self._journal.end(begun)
-            if visible:
-                self._listener.step_failed(_told(step), time.monotonic() - started)
             urn = "" if step.resource.is_internal else step.resource.urn
             if self._goes_on:
                 self._note_failure(step, error, urn)
+            else:
+                self.fail(error, urn)
+            if visible:
+                self._listener.step_failed(_told(step), time.monotonic() - started)
+            if self._goes_on:
                 raise NotBroughtAbout(step.resource.urn) from error
-            self.fail(error, urn)
             if self.options.kind != "refresh":
                 self._tell_failed()
             raise Aborted("") from error
