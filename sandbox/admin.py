@@ -7,6 +7,7 @@ The endpoint is ``--endpoint``, or else ``AWS_ENDPOINT_URL``.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,8 @@ ANY = "*"
 BEFORE = "before"
 AFTER = "after"
 READING = ("Get", "List")
+NOTIFICATION = "notification"
+DELIVERED = "delivered"
 SLACK_SECONDS = 10.0
 
 _open = build_opener(ProxyHandler({})).open
@@ -31,7 +34,7 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call, as the journal has it; see ``sandbox.chime.journal.Entry``."""
+    """One call or notification, as the journal has it; see ``sandbox.chime.journal.Entry``."""
 
     time: float
     service: str
@@ -42,12 +45,18 @@ class Call:
     meeting_id: str | None
     items: int
     fault: str | None
+    target: str | None
     number: int
 
     @property
     def is_write(self) -> bool:
-        """Whether the operation can change anything."""
-        return not self.operation.startswith(READING)
+        """Whether it is a call that can change anything."""
+        return self.service != NOTIFICATION and not self.operation.startswith(READING)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it is a notification that arrived."""
+        return self.service == NOTIFICATION and self.outcome == DELIVERED
 
 
 @dataclass(frozen=True)
@@ -130,8 +139,15 @@ class Sandbox:
         """The Chime calls so far that can change anything."""
         return [call for call in self.journal(after=after) if call.is_write]
 
+    def notifications(self, *, after: int = 0) -> list[Call]:
+        """What was sent so far to meetings' queues and topics, and what was swallowed on the way.
+
+        ``operation`` is the event type, ``target`` the ARN, ``fault`` why it was swallowed.
+        """
+        return self.journal(after=after, service=NOTIFICATION)
+
     def clear_journal(self) -> None:
-        """Forget the calls so far."""
+        """Forget the calls and notifications so far."""
         self._send("DELETE", "journal")
 
     def meetings(self) -> list[Meeting]:
@@ -173,6 +189,13 @@ class Sandbox:
     def drop(self, meeting_id: str, attendee_id: str) -> None:
         """Disconnect an attendee by a lost connection."""
         self._post(f"meetings/{meeting_id}/attendees/{attendee_id}/drop")
+
+    def tell(self, meeting_id: str, attendee_id: str, event: str) -> None:
+        """Say that an attendee's video or content did what no client can do here.
+
+        ``event`` is an event type such as ``chime:AttendeeVideoStarted``.
+        """
+        self._post(f"meetings/{meeting_id}/attendees/{attendee_id}/tell", event=event)
 
     # Faults
 
@@ -326,16 +349,29 @@ def main(context: click.Context, endpoint: str) -> None:
 
 @main.command()
 @click.option("--writes", is_flag=True, help="Only what can change anything.")
-@click.option("--all", "every", is_flag=True, help="The other services' calls too.")
+@click.option(
+    "--all", "every", is_flag=True, help="The other services' calls and the notifications too."
+)
 @click.pass_obj
 def journal(sandbox: Sandbox, writes: bool, every: bool) -> None:
     """Show the calls so far."""
     for call in sandbox.journal(service=None if every else "chime"):
         if call.is_write or not writes:
+            notes = " ".join(each for each in (call.target, call.fault) if each)
             click.echo(
                 f"{_clock(call.time)}  {call.region:14} {call.operation:38} {call.outcome:24} "
-                f"{call.meeting_id or '-':36} {call.items or '':>3} {call.fault or ''}".rstrip()
+                f"{call.meeting_id or '-':36} {call.items or '':>3} {notes}".rstrip()
             )
+
+
+@main.command()
+@click.pass_obj
+def notifications(sandbox: Sandbox) -> None:
+    """Count what was sent to each queue and topic, and what was swallowed, and why."""
+    sent = sandbox.notifications()
+    counted = Counter((each.target, each.outcome, each.fault or "") for each in sent)
+    for (target, outcome, why), count in sorted(counted.items()):
+        click.echo(f"{count:>6}  {outcome:9}  {target}  {why}".rstrip())
 
 
 @main.command()

@@ -1,7 +1,8 @@
 """One loopback endpoint for all of AWS that the sandbox needs.
 
 ``AWS_ENDPOINT_URL`` is all the set-up: a call's signature names its service and region. Amazon
-Chime SDK Meetings is answered by ``sandbox.chime``, SNS, SQS, STS and SSM by moto.
+Chime SDK Meetings is answered by ``sandbox.chime``, SNS, SQS, STS and SSM by moto. What happens in
+a meeting is delivered to its queue and topic.
 
     python -m sandbox.cloud --port 0 --state-file .sandbox/cloud
 
@@ -27,6 +28,7 @@ from werkzeug.wrappers import Response
 from .chime.admin import PREFIX, Admin
 from .chime.journal import Entry
 from .chime.service import ChimeService
+from .delivery import Delivery
 from .httpd import ConnectionDropped, LoopbackServer
 from .neighbours import SERVICES, Neighbours
 from .store import StateFileError, Store
@@ -55,7 +57,8 @@ class Cloud:
         self._store = Store(state_file)
         self._chime = ChimeService(self._store)
         self._neighbours = Neighbours(self._store)
-        self._admin = Admin(self._chime, self._neighbours.reset)
+        self._delivery = Delivery(self._chime, self._neighbours.changed)
+        self._admin = Admin(self._chime, self._neighbours.reset, self._delivery.settle)
         self._stopping = Event()
         self._ticking = Thread(target=self._tick, name="tick", daemon=True)
         self._ticking.start()
@@ -76,6 +79,7 @@ class Cloud:
         self._stopping.set()
         self._ticking.join()
         self._chime.lock.acquire()
+        self._delivery.close()
         self._neighbours.save()
         self._store.close()
 

@@ -13,11 +13,20 @@ Goals
 - Idempotency: a ClientRequestToken stands for the meeting that it made, an ExternalUserId for the
   attendee.
 - Errors in the service's form, so that clients raise their typed exceptions.
+- Notifications: what happens in a meeting is told to the queue and the topic that its maker named,
+  in the control region, and only where the policy of the queue or topic lets the service in.
 - Faults and quotas that tests turn on, and a journal that says what happened.
 
 Limitations
 -----------
-- No media: nobody can really join. Joining, leaving and dropping are done on the admin route.
+- No media: nobody can really join. Joining, leaving and dropping are done on the admin route, and
+  so is what video and content do.
+- A meeting is told to have started when it is made, in the order of events, once each. The service
+  may wait for somebody to join, and may deliver out of order.
+- A queue's or topic's policy must have a condition on aws:SourceAccount. That is stricter than the
+  service, for which one on aws:SourceArn is guard enough.
+- KMS and Lambda aren't there: what a KMS key's policy would forbid is delivered, what is for a
+  function is swallowed. What a topic passes on is moto's: queues' policies aren't asked for it.
 - Nothing is authorized: signatures are read for their service and region, not verified.
 - Transcription is noted and changes nothing.
 - A meeting is found in the control region that made it. Ended meetings are forgotten after a day.
@@ -39,6 +48,8 @@ changed_parameters   **original**,        a known ClientRequestToken with other 
                      conflict             the original meeting, or Conflict
 attendee_overflow    **call**, item       a batch past the limit of attendees fails as a whole
                                           (LimitExceeded), or for those past it, in ``Errors``
+source_arn           **regional**,        the aws:SourceArn of notifications: the meeting's ARN, or
+                     global               one without a region, as AWS documented it before
 read_join_tokens     **true**, false      GetAttendee, ListAttendees and
                                           UpdateAttendeeCapabilities answer with join tokens
 meetings_per_account **250**              how many meetings an account can have at once

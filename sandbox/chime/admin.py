@@ -15,6 +15,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from . import exceptions
+from .events import MEDIA_EVENTS, EventType
 from .faults import AttendeeFault, Fault
 from .models import Meeting
 from .quotas import ANY, Quota
@@ -28,11 +29,20 @@ View = Callable[..., Any]
 
 
 class Admin:
-    """Answers the admin route for one service. ``reset_others`` clears what else there is."""
+    """Answers the admin route for one service.
 
-    def __init__(self, service: ChimeService, reset_others: Callable[[], None]) -> None:
+    ``reset_others`` clears what else there is; ``settle`` waits for what has yet to be delivered.
+    """
+
+    def __init__(
+        self,
+        service: ChimeService,
+        reset_others: Callable[[], None],
+        settle: Callable[[], None],
+    ) -> None:
         self._service = service
         self._reset_others = reset_others
+        self._settle = settle
         self._routes = Map(
             [
                 _rule("GET", "journal", self._journal),
@@ -54,6 +64,7 @@ class Admin:
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/join", self._join),
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/leave", self._leave),
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/drop", self._drop),
+                _rule("POST", "meetings/<meeting>/attendees/<attendee>/tell", self._tell),
                 _rule("POST", "reset", self._reset),
             ]
         )
@@ -74,9 +85,11 @@ class Admin:
     # What happened
 
     def _journal(self, body: Body) -> Any:
+        self._settle()
         return self._service.journal.entries(int(body.get("after", 0)))
 
     def _clear_journal(self, body: Body) -> Any:
+        self._settle()
         self._service.journal.clear()
 
     # Time
@@ -160,7 +173,15 @@ class Admin:
         with self._changing():
             self._service.meetings.leave(self._living(meeting), attendee, dropped=True)
 
+    def _tell(self, body: Body, meeting: str, attendee: str) -> Any:
+        kind = EventType(body["event"])
+        if kind not in MEDIA_EVENTS:
+            raise ValueError(f"{kind} is told of where it happens")
+        with self._changing():
+            self._service.meetings.tell(kind, self._living(meeting), attendee)
+
     def _reset(self, body: Body) -> Any:
+        self._settle()
         with self._changing():
             self._service.meetings.clear()
         self._clear_faults(body)

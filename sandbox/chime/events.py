@@ -1,7 +1,7 @@
 """What happens in a meeting, announced to whoever subscribes.
 
-Nobody has to listen. Delivery to a meeting's queue and topic can subscribe here without the
-meetings knowing of it.
+Nobody has to listen. Delivery to a meeting's queue and topic subscribes here without the meetings
+knowing of it.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,31 @@ if TYPE_CHECKING:
 
 
 class EventType(StrEnum):
-    """The ``detail.eventType`` of the service's notifications."""
+    """The ``detail.eventType`` of the service's notifications.
+
+    Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html
+    """
 
     MEETING_STARTED = "chime:MeetingStarted"
     MEETING_ENDED = "chime:MeetingEnded"
     ATTENDEE_ADDED = "chime:AttendeeAdded"
     ATTENDEE_DELETED = "chime:AttendeeDeleted"
+    ATTENDEE_AUTHORIZED = "chime:AttendeeAuthorized"
     ATTENDEE_JOINED = "chime:AttendeeJoined"
     ATTENDEE_LEFT = "chime:AttendeeLeft"
     ATTENDEE_DROPPED = "chime:AttendeeDropped"
     ATTENDEE_CAPABILITIES_UPDATED = "chime:AttendeeCapabilitiesUpdated"
+    ATTENDEE_VIDEO_STARTED = "chime:AttendeeVideoStarted"
+    ATTENDEE_VIDEO_STOPPED = "chime:AttendeeVideoStopped"
+    ATTENDEE_CONTENT_JOINED = "chime:AttendeeContentJoined"
+    ATTENDEE_CONTENT_LEFT = "chime:AttendeeContentLeft"
+    ATTENDEE_CONTENT_DROPPED = "chime:AttendeeContentDropped"
+    ATTENDEE_CONTENT_VIDEO_STARTED = "chime:AttendeeContentVideoStarted"
+    ATTENDEE_CONTENT_VIDEO_STOPPED = "chime:AttendeeContentVideoStopped"
+
+
+#: What changes nothing that the emulator keeps, and is told of by hand alone.
+MEDIA_EVENTS = frozenset(each for each in EventType if "Video" in each or "Content" in each)
 
 
 @dataclass(frozen=True)

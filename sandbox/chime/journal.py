@@ -1,7 +1,7 @@
 """The record of every call: who called what, how it went, and what a fault did to it.
 
-It never holds a join token, an id that a person chose, or anything else of a call's body but the
-number of things in it.
+And of every notification: where it went, or why it didn't. It never holds a join token, an id that
+a person chose, or anything else of a call's body but the number of things in it.
 """
 
 from collections import deque
@@ -12,6 +12,11 @@ from typing import Any
 
 LONGEST = 200_000
 
+#: The service of entries that are no calls but notifications, and how these can end.
+NOTIFICATION = "notification"
+DELIVERED = "delivered"
+SWALLOWED = "swallowed"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -19,6 +24,9 @@ class Entry:
 
     ``outcome`` is ``OK`` or the error's code; ``items`` counts the attendees or tags that the call
     carried; ``fault`` says what a fault or a quota did to it.
+
+    Or one notification to the ARN ``target``: ``operation`` is its event type, ``outcome``
+    ``delivered`` or ``swallowed``, ``fault`` why it was swallowed.
     """
 
     time: float
@@ -30,6 +38,7 @@ class Entry:
     meeting_id: str | None = None
     items: int = 0
     fault: str | None = None
+    target: str | None = None
     number: int = 0
 
 

@@ -33,6 +33,13 @@ class Overflow(StrEnum):
     ITEM = "item"
 
 
+class SourceArn(StrEnum):
+    """Which ``aws:SourceArn`` a meeting's notifications come with: its own, or one regionless."""
+
+    REGIONAL = "regional"
+    GLOBAL = "global"
+
+
 @dataclass
 class Knobs:
     """The settings that ``/_sandbox/knobs`` shows and changes."""
@@ -41,6 +48,7 @@ class Knobs:
     repeated_attendees: RepeatedAttendees = RepeatedAttendees.ORIGINAL
     changed_parameters: ChangedParameters = ChangedParameters.ORIGINAL
     attendee_overflow: Overflow = Overflow.CALL
+    source_arn: SourceArn = SourceArn.REGIONAL
     read_join_tokens: bool = True
     meetings_per_account: int = 250
     latency: float = 0.0

@@ -222,11 +222,16 @@ class Meetings:
         self.touch(meeting)
 
     def join(self, meeting: Meeting, attendee_id: str) -> None:
-        """Connect an attendee, which keeps the meeting alive. Raises NotFound."""
+        """Connect an attendee, which keeps the meeting alive. Raises NotFound.
+
+        One who is connected already goes on on another device.
+        """
         attendee = self.attendee(meeting, attendee_id)
+        again = attendee.connected
         attendee.connected = True
         self.touch(meeting)
-        self._announce(EventType.ATTENDEE_JOINED, meeting, attendee)
+        kind = EventType.ATTENDEE_AUTHORIZED if again else EventType.ATTENDEE_JOINED
+        self._announce(kind, meeting, attendee)
 
     def leave(self, meeting: Meeting, attendee_id: str, *, dropped: bool = False) -> None:
         """Disconnect an attendee, by its own will or by a lost connection. Raises NotFound."""
@@ -238,6 +243,10 @@ class Meetings:
         self.touch(meeting)
         kind = EventType.ATTENDEE_DROPPED if dropped else EventType.ATTENDEE_LEFT
         self._announce(kind, meeting, attendee)
+
+    def tell(self, kind: EventType, meeting: Meeting, attendee_id: str) -> None:
+        """Say that an attendee's video or content started or stopped. Raises NotFound."""
+        self._announce(kind, meeting, self.attendee(meeting, attendee_id))
 
     def end(self, meeting: Meeting, reason: str, at: float | None = None) -> None:
         """End a living meeting, and its replicas with it."""

@@ -1,0 +1,207 @@
+"""Whether a resource's policy lets a service do something to it, and if not, why.
+
+A small part of IAM: what resource-based policies of queues and topics say to AWS services. Effects
+(an explicit Deny wins), Principal, Action and Resource with their Not... forms and wildcards, and
+the condition operators of strings, ARNs, booleans and Null, with ...IfExists. What else a policy
+says (other operators, ForAnyValue:, policy variables) is not understood, and what isn't understood
+never lets anybody in.
+
+Sources: IAM's user guide, reference_policies_elements_principal, ..._condition_operators and
+..._evaluation-logic (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies.html).
+No package for Python evaluates conditions: moto's own reads StringEquals alone, and linters none.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+Statement = Mapping[str, Any]
+
+ARN_PARTS: Final = 6
+IF_EXISTS: Final = "IfExists"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a service, such as ``meetings.chime.amazonaws.com``, is about to do.
+
+    ``context`` holds the condition keys of the request. An Allow counts only with a condition on
+    each of the keys ``guards``: who takes calls for others must not be let in for just anybody.
+    """
+
+    principal: str
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+    guards: tuple[str, ...] = ()
+
+
+def refusal(policy: str | None, access: Access) -> str | None:
+    """Why a policy, JSON as text, doesn't let the access happen; None where it does."""
+    statements = _statements(policy)
+    if not statements:
+        return "it has no policy"
+    denied = (why for each in statements if (why := _denial(each, access)))
+    if why := next(denied, None):
+        return why
+    allowing = [each for each in statements if each.get("Effect") == "Allow"]
+    faults = [next(_faults(each, access), None) for each in allowing]
+    if None in faults:
+        return None
+    named = (f"{_name(each)} {fault}" for each, fault in zip(allowing, faults, strict=True))
+    return "; ".join(named) or f"no statement allows {access.action}"
+
+
+def _statements(policy: str | None) -> list[Statement]:
+    """A policy's statements; a single one needs no list."""
+    try:
+        document = json.loads(policy or "{}")
+    except ValueError:
+        return []
+    statements = document.get("Statement", []) if isinstance(document, Mapping) else []
+    return [each for each in _listed(statements) if isinstance(each, Mapping)]
+
+
+def _name(statement: Statement) -> str:
+    return f"the statement {statement['Sid']}" if statement.get("Sid") else "a statement"
+
+
+def _denial(statement: Statement, access: Access) -> str | None:
+    """What a Deny says. One that isn't understood denies whatever else it fits."""
+    if statement.get("Effect") != "Deny" or next(_scope_faults(statement, access), None):
+        return None
+    unmet = [each for each in _conditions(statement) if not each.holds(access.context)]
+    strange = [each for each in unmet if not each.is_understood]
+    if len(unmet) > len(strange):
+        return None
+    doubt = f", as far as the sandbox knows: {strange[0].fault(access)}" if strange else ""
+    return f"{_name(statement)} denies {access.action}{doubt}"
+
+
+def _faults(statement: Statement, access: Access) -> Iterator[str]:
+    """What keeps an Allow from letting the access happen."""
+    yield from _scope_faults(statement, access)
+    conditions = list(_conditions(statement))
+    yield from (each.fault(access) for each in conditions if not each.holds(access.context))
+    keys = {each.key for each in conditions}
+    for guard in access.guards:
+        if guard.lower() not in keys:
+            yield f"has no condition on {guard}, which guards against confused deputies"
+
+
+def _scope_faults(statement: Statement, access: Access) -> Iterator[str]:
+    """Why a statement isn't about this principal, action and resource."""
+    if not _fits(statement, "Principal", lambda said: _is_principal(said, access.principal)):
+        yield f"is not for the principal {access.principal}"
+    if not _fits(statement, "Action", lambda said: _is_action(said, access.action)):
+        yield f"is not for the action {access.action}"
+    if not _fits(statement, "Resource", lambda said: _any_like(said, access.resource)):
+        yield f"is not for the resource {access.resource}"
+
+
+def _fits(statement: Statement, element: str, matches: Callable[[Any], bool]) -> bool:
+    if f"Not{element}" in statement:
+        return not matches(statement[f"Not{element}"])
+    return element in statement and matches(statement[element])
+
+
+def _is_principal(said: Any, service: str) -> bool:
+    """``"*"`` and ``{"AWS": "*"}`` mean the same: everybody, services too."""
+    if not isinstance(said, Mapping):
+        return bool(said == "*")
+    return "*" in _listed(said.get("AWS", ())) or service in _listed(said.get("Service", ()))
+
+
+def _is_action(said: Any, action: str) -> bool:
+    return _any_like([str(each).lower() for each in _listed(said)], action.lower())
+
+
+def _any_like(patterns: Any, value: str) -> bool:
+    return any(_like(str(each), value) for each in _listed(patterns))
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+@cache
+def _wildcards(pattern: str) -> re.Pattern[str]:
+    parts = (re.escape(each) for each in re.split(r"([*?])", pattern))
+    return re.compile("".join({r"\*": ".*", r"\?": "."}.get(p, p) for p in parts), re.DOTALL)
+
+
+def _like(pattern: str, value: str) -> bool:
+    return _wildcards(pattern).fullmatch(value) is not None
+
+
+def _arn_like(pattern: str, value: str) -> bool:
+    """Part by part: a wildcard never reaches from one of an ARN's six parts into the next."""
+    patterns, parts = (each.split(":", ARN_PARTS - 1) for each in (pattern, value))
+    return len(patterns) == len(parts) == ARN_PARTS and all(map(_like, patterns, parts))
+
+
+_TESTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "StringEquals": str.__eq__,
+    "StringEqualsIgnoreCase": lambda said, value: said.lower() == value.lower(),
+    "StringLike": _like,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
+    "Bool": lambda said, value: said.lower() == value.lower(),
+}
+_OPPOSITES: Final = {
+    "StringNotEquals": "StringEquals",
+    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+}
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """One operator on one key, whose name has no case, with the values of which any will do."""
+
+    operator: str
+    key: str
+    shown: str
+    values: tuple[str, ...]
+
+    @property
+    def _operator(self) -> str:
+        return self.operator.removesuffix(IF_EXISTS)
+
+    @property
+    def is_understood(self) -> bool:
+        known = {*_TESTS, *_OPPOSITES, "Null"}
+        return self._operator in known and not any("${" in each for each in self.values)
+
+    def holds(self, context: Mapping[str, str]) -> bool:
+        if not self.is_understood:
+            return False
+        value = {key.lower(): each for key, each in context.items()}.get(self.key)
+        if self._operator == "Null":
+            return str(value is None).lower() in self.values
+        positive = _OPPOSITES.get(self._operator)
+        if value is None:
+            return positive is not None or self.operator.endswith(IF_EXISTS)
+        test = _TESTS[positive or self._operator]
+        met = any(test(each, value) for each in self.values)
+        return met is not bool(positive)
+
+    def fault(self, access: Access) -> str:
+        if not self.is_understood:
+            return f"has the condition {self.operator} {self.shown}, which the sandbox doesn't know"
+        value = {key.lower(): each for key, each in access.context.items()}.get(self.key)
+        is_what = f"is {value}" if value is not None else "is not there"
+        wanted = ", ".join(self.values)
+        return f"asks {self.operator} {self.shown} {wanted}, and it {is_what}"
+
+
+def _conditions(statement: Statement) -> Iterable[_Condition]:
+    for operator, keys in (statement.get("Condition") or {}).items():
+        for key, values in keys.items():
+            texts = (str(v).lower() if isinstance(v, bool) else str(v) for v in _listed(values))
+            yield _Condition(operator, key.lower(), key, tuple(texts))

@@ -1,0 +1,101 @@
+"""The queues and topics that a service sends to by itself: moto's, by their ARNs.
+
+Nobody's credentials are at work here, so there is no call to sign: it is moto's backends that are
+asked. They don't look at policies; whoever sends has to.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from moto.backends import get_backend
+from moto.core.exceptions import ServiceException
+
+
+class Undeliverable(Exception):
+    """A target can't take a message; the message says why."""
+
+
+class Target(ABC):
+    """A queue or a topic, which needn't exist.
+
+    ``actions`` is what its policy has to allow for a message to get there.
+    """
+
+    service: ClassVar[str]
+    actions: ClassVar[tuple[str, ...]]
+
+    def __init__(self, arn: str) -> None:
+        self.arn = arn
+        _, _, _, self.region, self.account, self.name = arn.split(":", 5)
+
+    @abstractmethod
+    def policy(self) -> str | None:
+        """Its policy, JSON as text. Raises Undeliverable where it doesn't exist."""
+
+    @abstractmethod
+    def send(self, message: str) -> None:
+        """Send a message. Raises Undeliverable."""
+
+    @property
+    def _backend(self) -> Any:
+        backends: Any = get_backend(self.service)  # type: ignore[call-overload]
+        return backends[self.account][self.region]
+
+
+class Queue(Target):
+    """A queue of SQS."""
+
+    service = "sqs"
+    actions = ("sqs:GetQueueUrl", "sqs:SendMessage")
+
+    def policy(self) -> str | None:
+        """GetQueueAttributes."""
+        queue = self._backend.queues.get(self.name)
+        if queue is None:
+            raise Undeliverable("there is no such queue")
+        said: str | None = queue.policy
+        return said
+
+    def send(self, message: str) -> None:
+        """SendMessage."""
+        try:
+            self._backend.send_message(self.name, message)
+        except ServiceException as error:
+            raise Undeliverable(error.message) from error
+
+
+class Topic(Target):
+    """A topic of SNS, with everybody who subscribes to it."""
+
+    service = "sns"
+    actions = ("sns:Publish",)
+
+    def policy(self) -> str | None:
+        """GetTopicAttributes."""
+        topic = self._backend.topics.get(self.arn)
+        if topic is None:
+            raise Undeliverable("there is no such topic")
+        said: str = topic.policy
+        return said
+
+    def send(self, message: str) -> None:
+        """Publish."""
+        try:
+            self._backend.publish(message, self.arn)
+        except ServiceException as error:
+            raise Undeliverable(error.message) from error
+        except OSError as error:
+            raise Undeliverable(f"a subscriber can't be reached: {error}") from error
+
+
+KINDS: dict[str, type[Target]] = {"sqs": Queue, "sns": Topic}
+
+
+def target(arn: str) -> Target:
+    """The queue or topic of that ARN. Raises Undeliverable where the sandbox has no such thing."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[0] != "arn":
+        raise Undeliverable("that is no ARN")
+    if parts[2] not in KINDS:
+        raise Undeliverable(f"the sandbox has no {parts[2]}")
+    return KINDS[parts[2]](arn)
