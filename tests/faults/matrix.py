@@ -70,9 +70,16 @@ FAULTS = (
     Fault("end before", {"kind": "end"}, EITHER),
     Fault("end after", {"kind": "end", "when": "after"}, EITHER),
     Fault("500 for good", {"kind": "failure", "count": FOR_GOOD}, REFUSED, "lasting"),
-    Fault("503 for good", {"kind": "unavailable", "seconds": 1, "count": FOR_GOOD}, REFUSED, "lasting"),
+    Fault(
+        "503 for good", {"kind": "unavailable", "seconds": 1, "count": FOR_GOOD}, REFUSED, "lasting"
+    ),
     Fault("drop before for good", {"kind": "drop", "count": FOR_GOOD}, REFUSED, "lasting"),
-    Fault("drop after for good", {"kind": "drop", "when": "after", "count": FOR_GOOD}, EITHER, "lasting"),
+    Fault(
+        "drop after for good",
+        {"kind": "drop", "when": "after", "count": FOR_GOOD},
+        EITHER,
+        "lasting",
+    ),
 )
 
 #: How many host processes a pool has.
@@ -124,9 +131,9 @@ def record(root: Path) -> dict[str, list[Position]]:
     """Every call that each scenario makes where nothing goes wrong."""
     stage = Stage(root)
     try:
-        _bring_up(stage, _declared({s.name: (s, 0) for s in SCENARIOS}, before=True))
+        bring_up(stage, declared({s.name: (s, 0) for s in SCENARIOS}, before=True))
         last = max((c.number for c in stage.house.cloud.journal()), default=0)
-        _bring_up(stage, _declared({s.name: (s, 0) for s in SCENARIOS}, before=False))
+        bring_up(stage, declared({s.name: (s, 0) for s in SCENARIOS}, before=False))
         names = {m.meeting_id: m.external_meeting_id for m in stage.house.cloud.meetings()}
         calls = defaultdict(list)
         for call in stage.house.cloud.journal(after=last):
@@ -137,7 +144,7 @@ def record(root: Path) -> dict[str, list[Position]]:
         s.name: [
             position
             for part in (MAIN, COPY)
-            for position in _positions(part, calls[_external(s.name, part)], part in s.before)
+            for position in _positions(part, calls[external(s.name, part)], part in s.before)
         ]
         for s in SCENARIOS
     }
@@ -211,7 +218,7 @@ def _try_batch(batch: list[Case], root: Path) -> list[Result]:
 def _try_once(batch: list[Case], stage: Stage) -> list[Result] | None:
     names = {f"c{number}": case for number, case in enumerate(batch)}
     placed = {name: (case.scenario, _host(name, case)) for name, case in names.items()}
-    _bring_up(stage, _declared(placed, before=True))
+    bring_up(stage, declared(placed, before=True))
     before = stage.known()
     wait_for_room(BATCH_SECONDS)
     began = window()
@@ -219,10 +226,10 @@ def _try_once(batch: list[Case], stage: Stage) -> list[Result] | None:
         stage.house.cloud.fault(
             operation=case.position.operation,
             skip=case.position.number,
-            meeting=_external(name, case.position.part),
+            meeting=external(name, case.position.part),
             **case.fault.settings,
         )
-    stage.declare(_declared(placed, before=False))
+    stage.declare(declared(placed, before=False))
     faulted = stage.up()
     unmet = {
         fault["meeting"]
@@ -240,7 +247,7 @@ def _try_once(batch: list[Case], stage: Stage) -> list[Result] | None:
     results = []
     for name, case in names.items():
         result = Result(case)
-        parts = {part: _external(name, part) for part in (MAIN, COPY)}
+        parts = {part: external(name, part) for part in (MAIN, COPY)}
         if parts[case.position.part] in unmet:
             result.problems.append("the fault was never met")
         errors = {each: said[each] for each in parts.values() if each in said}
@@ -248,7 +255,9 @@ def _try_once(batch: list[Case], stage: Stage) -> list[Result] | None:
         result.problems += _unclean(errors)
         if case.fault.ends_in not in (EITHER, result.ended_in):
             result.problems.append(f"the run ended in {result.ended_in}: {errors}")
-        result.problems += [f"not healed: {text}" for n, text in diagnostics(healed).items() if n in parts.values()]
+        result.problems += [
+            f"not healed: {text}" for n, text in diagnostics(healed).items() if n in parts.values()
+        ]
         result.problems += not_as_declared(case.scenario, parts, before, after, meetings)
         results.append(result)
     leaks = _leaks([faulted, healed], [before, after])
@@ -299,9 +308,7 @@ def not_as_declared(
             yield "the replica is of another primary"
 
 
-def _differences(
-    part: str, arguments: Any, known: Known, live: Meeting
-) -> Iterator[str]:
+def _differences(part: str, arguments: Any, known: Known, live: Meeting) -> Iterator[str]:
     wanted = {a["external_user_id"]: a.get("capabilities") for a in arguments["attendees"]}
     there = {a.external_user_id: a for a in live.attendees}
     if sorted(wanted) != live.external_user_ids:
@@ -335,21 +342,25 @@ def _lost(
 
 def _leaks(runs: Iterable[Run], states: Iterable[dict[str, list[Known]]]) -> int:
     said = "".join(run.text for run in runs)
-    tokens = {t for state in states for known in state.values() for k in known for t in k.tokens.values()}
+    tokens = {
+        t for state in states for known in state.values() for k in known for t in k.tokens.values()
+    }
     return sum(token in said for token in tokens)
 
 
-def _bring_up(stage: Stage, meetings: dict[str, Any]) -> None:
+def bring_up(stage: Stage, meetings: dict[str, Any]) -> None:
+    """Run `up` for these meetings, which nothing is to keep from success."""
     stage.declare(meetings)
     done = stage.up()
     assert done.code == 0, done.text
 
 
-def _declared(placed: dict[str, tuple[Scenario, int]], *, before: bool) -> dict[str, Any]:
+def declared(placed: dict[str, tuple[Scenario, int]], *, before: bool) -> dict[str, Any]:
+    """The meetings of scenarios, each of which has a name and a host process."""
     return {
-        _external(name, part): {
+        external(name, part): {
             "host": host,
-            "primary": _external(name, MAIN) if part == COPY else None,
+            "primary": external(name, MAIN) if part == COPY else None,
             "arguments": arguments,
         }
         for name, (scenario, host) in placed.items()
@@ -361,7 +372,8 @@ def _side(scenario: Scenario, before: bool) -> Declared:
     return scenario.before if before else scenario.after
 
 
-def _external(name: str, part: str) -> str:
+def external(name: str, part: str) -> str:
+    """The external_meeting_id of a scenario's part."""
     return f"{name}-{part}"
 
 
@@ -385,7 +397,9 @@ def table(results: Sequence[Result]) -> list[str]:
             if cell := cells.get((operation, fault.name)):
                 ended = [sum(r.ended_in == how for r in cell) for how in (MENDED, REFUSED)]
                 healed = sum(not r.problems for r in cell)
-                lines.append(f"    {operation:{width}}  {len(cell):3}: {ended[0]}/{ended[1]}/{healed}")
+                lines.append(
+                    f"    {operation:{width}}  {len(cell):3}: {ended[0]}/{ended[1]}/{healed}"
+                )
     total = [sum(r.ended_in == how for r in results) for how in (MENDED, REFUSED)]
     healed = sum(not r.problems for r in results)
     lines += ["", f"{len(results)} cases: {total[0]}/{total[1]}/{healed}"]

@@ -56,7 +56,9 @@ SCENARIOS = (
     Scenario("read", {MAIN: TRIO}, {MAIN: TRIO}),
     Scenario("read-large", {MAIN: meeting(crowd(130))}, {MAIN: meeting(crowd(130))}),
     Scenario("attendees", {MAIN: TRIO}, {MAIN: TRIO | meeting(people("ann", "cat", "dan", "eve"))}),
-    Scenario("capability", {MAIN: TRIO}, {MAIN: TRIO | meeting(people("ann", "bob", cat="Receive"))}),
+    Scenario(
+        "capability", {MAIN: TRIO}, {MAIN: TRIO | meeting(people("ann", "bob", cat="Receive"))}
+    ),
     Scenario(
         "capabilities",
         {MAIN: meeting(people("ann", "bob", "cat", "dan", "eve"))},

@@ -6,12 +6,16 @@ import base64
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faults import processes
 from support.house import House, Run
 
 from meeting_provider.tokens import WINDOW
@@ -37,6 +41,7 @@ class Stage:
 
     def __init__(self, root: Path) -> None:
         self.house = House.build(root)
+        self.orphans: list[processes.Process] = []
         for source in PROGRAM.iterdir():
             shutil.copy2(source, root / source.name)
         self.declare({})
@@ -59,6 +64,23 @@ class Stage:
     def up(self, env: Mapping[str, str] | None = None) -> Run:
         return self.house.pulumi(*self.up_command, env=env)
 
+    @contextmanager
+    def running(self, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """An `up` in its course."""
+        command = subprocess.Popen(
+            (sys.executable, "-m", "sandbox", "pulumi", *self.up_command),
+            cwd=self.house.root,
+            env=self.house.env(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield command
+        finally:
+            command.kill()
+            command.wait()
+
     def known(self) -> dict[str, list[Known]]:
         """What the state has under each name: one meeting, unless a replacement is under way."""
         run = self.house.pulumi("stack", "export", "--show-secrets", "--stack", "dev")
@@ -71,6 +93,8 @@ class Stage:
         return found
 
     def close(self) -> None:
+        """Stop what the stage started, and what outlived its parents."""
+        processes.kill(self.orphans)
         self.house.close()
 
 

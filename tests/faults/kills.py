@@ -1,0 +1,205 @@
+"""The kill matrix: SIGKILL to the host, the engine or all, before and after every call that writes.
+
+The calls of many meetings are held at once, each at its own place in the meeting's life; then the
+victims are killed, and the calls are let go.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faults import processes
+from faults.matrix import Position, bring_up, declared, external, not_as_declared
+from faults.scenarios import COPY, MAIN, SCENARIOS, Scenario
+from faults.stage import Stage, diagnostics, wait_for_room, window
+
+#: A host has so many threads, each of which a held call keeps.
+THREADS = 4
+
+#: What a wave may take from its kill to its repair, in seconds.
+WAVE_SECONDS = 45
+
+HOST, ENGINE, ALL = "host", "engine", "all"
+BEFORE, AFTER = "before", "after"
+AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Blow:
+    """Who is killed, whether before or after the service acted, and how the engine keeps state."""
+
+    victim: str
+    when: str
+    checkpoints: bool
+
+    def __str__(self) -> str:
+        return f"{self.victim} {self.when}, {'with' if self.checkpoints else 'without'} checkpoints"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {} if self.checkpoints else {"PULUMI_SKIP_CHECKPOINTS": "true"}
+
+
+BLOWS = tuple(
+    Blow(victim, when, checkpoints)
+    for victim in (HOST, ENGINE, ALL)
+    for when in (BEFORE, AFTER)
+    for checkpoints in (True, False)
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A blow at a call."""
+
+    scenario: Scenario
+    position: Position
+    blow: Blow
+
+    @property
+    def name(self) -> str:
+        at = f"{self.position.part}-{self.position.operation}-{self.position.number}"
+        return f"{self.scenario.name} {at}: {self.blow}"
+
+    @property
+    def wave(self) -> str:
+        """Which cases it can be held together with: deletions come last, replicas' first."""
+        return self.position.part if self.position.operation == "DeleteMeeting" else "first"
+
+
+@dataclass
+class Result:
+    """How a case went: `problems` is empty where the next `up` put all right."""
+
+    case: Case
+    problems: list[str] = field(default_factory=list)
+
+
+def cases(recorded: dict[str, list[Position]]) -> list[Case]:
+    """Every blow at every call that an operation makes, less those that only look."""
+    return [
+        Case(scenario, position, blow)
+        for scenario in SCENARIOS
+        for position in recorded[scenario.name]
+        if not position.refreshes
+        for blow in BLOWS
+    ]
+
+
+def selection(every: Sequence[Case]) -> list[Case]:
+    """Each operation once under each of four blows, in scenarios that take turns."""
+    chosen = [
+        Blow(HOST, BEFORE, checkpoints=True),
+        Blow(HOST, AFTER, checkpoints=False),
+        Blow(ENGINE, BEFORE, checkpoints=False),
+        Blow(ENGINE, AFTER, checkpoints=True),
+    ]
+    groups: dict[tuple[Blow, str], list[Case]] = defaultdict(list)
+    for case in every:
+        if case.blow in chosen and case.wave != COPY:
+            groups[case.blow, case.position.operation].append(case)
+    return [group[chosen.index(blow) % len(group)] for (blow, _), group in groups.items()]
+
+
+def run(chosen: Sequence[Case], root: Path) -> list[Result]:
+    """Try cases, wave by wave; each wave is a stack."""
+    waves: dict[tuple[Blow, str], list[Case]] = defaultdict(list)
+    for case in chosen:
+        waves[case.blow, case.wave].append(case)
+    roots = (root / f"wave-{number}" for number in range(len(waves)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        done = pool.map(_try_wave, waves.values(), roots)
+        return [result for results in done for result in results]
+
+
+def _try_wave(wave: list[Case], root: Path) -> list[Result]:
+    for attempt in range(3):
+        stage = Stage(root / str(attempt))
+        try:
+            results = _try_once(wave, stage)
+        finally:
+            stage.close()
+        if results is not None:
+            return results
+    raise AssertionError("three times in a row, a wave was not done within one window")
+
+
+def _try_once(wave: list[Case], stage: Stage) -> list[Result] | None:
+    blow = wave[0].blow
+    names = {f"k{number}": case for number, case in enumerate(wave)}
+    placed = {
+        name: (case.scenario, number // THREADS)
+        for number, (name, case) in enumerate(names.items())
+    }
+    bring_up(stage, declared(placed, before=True))
+    before = stage.known()
+    wait_for_room(WAVE_SECONDS)
+    began = window()
+    stage.declare(declared(placed, before=False))
+    for name, case in names.items():
+        stage.house.cloud.hold(
+            case.position.operation,
+            when=blow.when,
+            skip=case.position.number,
+            meeting=external(name, case.position.part),
+        )
+    _strike(stage, blow, len(names))
+    healed = stage.up(blow.environment)
+    if window() != began:
+        return None
+    assert healed.code == 0, healed.text
+    after = stage.known()
+    meetings = stage.house.cloud.meetings()
+    return [
+        Result(case, [*_problems(name, case, before, after, meetings, diagnostics(healed))])
+        for name, case in names.items()
+    ]
+
+
+def _strike(stage: Stage, blow: Blow, held: int) -> None:
+    """Run `up` until all calls are held, kill whom the blow is for, and let the calls go."""
+    with stage.running(blow.environment) as command:
+        stage.house.cloud.wait_all_held(held, timeout=60)
+        family = processes.below(command.pid)
+        victims = {
+            HOST: [each for each in family if each.is_host],
+            ENGINE: [each for each in family if each.parent == command.pid],
+            ALL: family,
+        }[blow.victim]
+        assert victims, family
+        stage.orphans += family
+        processes.kill(victims)
+        # Whom the blow left alive finishes its calls; whose caller is dead never came, or did.
+        lives_on = blow.victim == ENGINE
+        stage.house.cloud.release(drop=blow.when == BEFORE and not lives_on)
+        command.wait(timeout=120)
+    if blow.victim != HOST:
+        cancelled = stage.house.pulumi("cancel", "--yes", "--stack", "dev")
+        assert cancelled.code == 0, cancelled.text
+
+
+def _problems(name: str, case: Case, *seen: Any) -> Iterator[str]:
+    *worlds, said = seen
+    parts = {part: external(name, part) for part in (MAIN, COPY)}
+    yield from not_as_declared(case.scenario, parts, *worlds)
+    yield from (text for each, text in said.items() if each in parts.values())
+
+
+def table(results: Sequence[Result]) -> list[str]:
+    """Blow by operation: how many cases there were, and how many the next `up` put right."""
+    cells: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        cells[str(result.case.blow), result.case.position.operation].append(result)
+    lines = ["kills: cases/put right", ""]
+    for (blow, operation), cell in sorted(cells.items()):
+        lines.append(f"    {blow:36}  {operation:38} {len(cell)}/{_healed(cell)}")
+    return [*lines, "", f"{len(results)} cases: {_healed(results)} put right"]
+
+
+def _healed(results: Sequence[Result]) -> int:
+    return sum(not result.problems for result in results)
