@@ -1,0 +1,135 @@
+"""What a stack's state holds of a meeting, and keeps readable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.meetings import EVERYTHING, LISTENING, attendee, declared, properties
+
+from meeting_provider import changes, state
+from meeting_provider.models import MeetingAnswer, MeetingInput
+from meeting_provider.state import Attendee, State
+
+V1 = Path(__file__).parent / "data" / "state-v1.json"
+ARN = "arn:aws:chime:eu-central-1:123456789012:meeting/one"
+MEETING = MeetingAnswer.model_validate(
+    {
+        "MeetingId": "one",
+        "MeetingArn": ARN,
+        "ExternalMeetingId": "keynote",
+        "MediaRegion": "eu-central-1",
+        "MediaPlacement": {"AudioHostUrl": "host:3478", "NewUrl": "wss://new"},
+        "NewField": {"Kept": True},
+    }
+)
+
+
+def made(**changed: object) -> State:
+    """A meeting with two attendees, of whom one may only listen."""
+    meeting = declared(
+        attendees=[attendee("ana", tags={"role": "host"}), attendee("ben", capabilities=LISTENING)],
+        **changed,
+    )
+    attendees = {
+        "ana": Attendee("id-ana", "token-ana", EVERYTHING),
+        "ben": Attendee("id-ben", "token-ben", LISTENING),
+    }
+    return State(meeting.properties(), MEETING, attendees)
+
+
+class TestOutputs:
+    def test_come_back_as_the_same_state(self):
+        whole = made(tags={"day": "one"}, meeting_features={"attendee": {"max_count": 5}})
+        assert state.from_outputs(whole.outputs()) == whole
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from("abcdefgh"), st.none() | st.sampled_from([LISTENING])),
+            min_size=1,
+            unique_by=lambda one: one[0],
+        )
+    )
+    def test_come_back_as_the_same_declaration(self, people):
+        entries = [attendee(f"{i}{i}", **({"capabilities": c} if c else {})) for i, c in people]
+        whole = State(
+            properties(attendees=entries),
+            MEETING,
+            {
+                a["external_user_id"]: Attendee("id", "t", a.get("capabilities", EVERYTHING))
+                for a in entries
+            },
+        )
+        assert state.from_outputs(json.loads(json.dumps(whole.outputs()))) == whole
+        assert state.declared_in(whole.outputs()) == whole.declared
+
+    def test_have_tokens_in_the_two_secrets_alone(self):
+        outputs = made().outputs()
+        secrets = json.dumps({n: outputs.pop(n) for n in state.SECRETS})
+        assert secrets.count("token-ana") == secrets.count("token-ben") == 2
+        assert "token-" not in json.dumps(outputs)
+
+    def test_have_everything_that_only_the_service_can_say(self):
+        outputs = made().outputs()
+        assert set(outputs) == {*made().declared, *state.COMPUTED}
+        assert outputs["state_version"] == state.VERSION == 1
+        assert outputs["media_placement"] == {"audio_host_url": "host:3478"}
+
+    def test_join_as_the_javascript_client_takes_it(self):
+        info = made().outputs()["join_info"]["ana"]
+        assert info == {
+            "Meeting": MEETING.wire(),
+            "Attendee": {
+                "ExternalUserId": "ana",
+                "AttendeeId": "id-ana",
+                "JoinToken": "token-ana",
+            },
+        }
+        assert info["Meeting"]["NewField"] == {"Kept": True}
+
+    def test_leave_out_whom_nobody_could_give_a_token(self):
+        """As if not there: to make the attendee again brings it back with its token."""
+        whole = made()
+        unknown = Attendee("id-ben", "", LISTENING)
+        outputs = State(whole.declared, MEETING, {**whole.attendees, "ben": unknown}).outputs()
+        assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana"]
+        assert list(outputs["join_tokens"]) == list(outputs["join_info"]) == ["ana"]
+
+    def test_know_the_region_by_the_meetings_arn(self):
+        moved = {**made().outputs(), "control_region": "us-east-1"}
+        assert state.from_outputs(moved).control_region == "eu-central-1"
+        gone = {**made().outputs(), "meeting_arn": None}
+        assert state.from_outputs(gone).control_region == "eu-central-1"
+
+
+def test_a_token_shows_in_no_repr():
+    whole = made()
+    assert "ana" in repr(whole)
+    assert "token-" not in repr(whole)
+    assert "token-" not in repr(state.from_outputs(whole.outputs()))
+
+
+class TestTheFirstVersion:
+    """These outputs were stored by the first version, and have to load for ever."""
+
+    outputs = json.loads(V1.read_text("utf-8"))
+
+    def test_loads_whole(self):
+        assert self.outputs["state_version"] == 1
+        old = state.from_outputs(self.outputs)
+        assert old.meeting.meeting_id == "6b2f7f0e-9f0f-4c39-8a8a-6a1f6f2f2706"
+        assert old.meeting.media_placement.signaling_url
+        assert list(old.attendees) == ["speaker-1", "host-1", "viewer-1"]
+        assert all(a.join_token and a.attendee_id for a in old.attendees.values())
+        assert old.tags == {"conference": "acme-summit"}
+        assert old.control_region == "eu-central-1"
+
+    def test_declares_what_can_still_be_declared(self):
+        old = state.from_outputs(self.outputs)
+        meeting = MeetingInput.model_validate(dict(old.declared))
+        assert changes.differing(old.declared, meeting.properties()) == []
+
+    def test_is_written_as_it_was(self):
+        assert state.from_outputs(self.outputs).outputs() == self.outputs
