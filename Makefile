@@ -31,7 +31,7 @@ journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
 
 test: .venv/.dev ## run every test
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m ruff check
