@@ -176,7 +176,13 @@ class _Work:
         self.converge(tags)
 
     def converge(self, tags: Mapping[str, str]) -> None:
-        """Make the meeting what is declared, given its attendees as known and its tags."""
+        """Make the meeting what is declared, given its attendees as known and its tags.
+
+        A declared attendee whose token nobody could say is made again, which brings back the same
+        one with its token.
+        """
+        declared = {a.external_user_id for a in self._declared.attendees}
+        self.known = {i: a for i, a in self.known.items() if a.join_token or i not in declared}
         plan = self._plan(tags)
         for external_user_id in plan.remove:
             self._remove(external_user_id)
@@ -338,9 +344,9 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         token = now.join_token or (was.join_token if was and same else "")
         before = was.capabilities if was else None
         can = now.capabilities.properties() if now.capabilities else before
-        attendees[i] = Attendee(now.attendee_id, token, can)
-        if not token:
+        if not token and i in declared:
             continue
+        attendees[i] = Attendee(now.attendee_id, token, can)
         entry = dict(declared.get(i, {"external_user_id": i}))
         if can and can != before:
             entry["capabilities"] = dict(can)

@@ -64,12 +64,13 @@ class State:
     def outputs(self) -> dict[str, Any]:
         """The state as Pulumi's output properties.
 
-        An attendee whose token nobody could say is left out, as if it weren't there: to make it
-        again brings back the same attendee with its token.
+        A declared attendee whose token nobody could say is left out, as if it weren't there: to
+        make it again brings back the same attendee with its token. Others need none to be removed.
         """
         meeting = self.meeting.wire()
         declared = {a["external_user_id"]: a for a in self.declared["attendees"]}
         known = {i: a for i, a in self.attendees.items() if a.join_token}
+        everyone = {i: a for i, a in self.attendees.items() if a.join_token or i not in declared}
         return {
             **self.declared,
             "meeting_id": self.meeting.meeting_id,
@@ -77,7 +78,7 @@ class State:
             "media_placement": self.meeting.media_placement.model_dump(
                 include=set(MediaPlacement.model_fields), exclude_none=True
             ),
-            "attendees": [_attendee_output(i, a, declared.get(i, {})) for i, a in known.items()],
+            "attendees": [_attendee_output(i, a, declared.get(i, {})) for i, a in everyone.items()],
             "join_tokens": {i: a.join_token for i, a in known.items()},
             "join_info": {i: _join_info(meeting, i, a) for i, a in known.items()},
             "state_version": VERSION,
