@@ -1,0 +1,273 @@
+"""A programme file -> the meetings that should exist, or every fault at its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meeting_provider import InvalidProgramme, programme
+from meeting_provider.models import MAX_ATTENDEES_AT_CREATE
+
+SHIPPED = Path(__file__).parents[2] / "programme.yaml"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads a programme of this text."""
+    path = tmp_path / "day.yaml"
+
+    def written(text):
+        path.write_text(dedent(text).lstrip("\n"), "utf-8")
+        return programme.load(path)
+
+    return written
+
+
+@pytest.fixture
+def faults(load, tmp_path):
+    """The faults of a programme of this text, without the file's own path."""
+
+    def found(text):
+        with pytest.raises(InvalidProgramme) as error:
+            load(text)
+        return [fault.removeprefix(f"{tmp_path / 'day.yaml'}:") for fault in error.value.faults]
+
+    return found
+
+
+class TestEvents:
+    def test_come_in_the_files_order_with_all_that_they_declare(self, load):
+        keynote, closing = load("""
+            events:
+              - name: keynote
+                media_region: eu-central-1
+                attendees:
+                  - external_user_id: ana
+                    capabilities: {audio: Send, video: Send, content: Send}
+                    tags: {role: speaker}
+                meeting_features: {attendee: {max_count: 20}}
+              - {name: closing, attendees: [{external_user_id: ben}]}
+            """)
+        assert (keynote.name, closing.name) == ("keynote", "closing")
+        assert keynote.arguments == {
+            "media_region": "eu-central-1",
+            "attendees": [
+                {
+                    "external_user_id": "ana",
+                    "capabilities": {"audio": "Send", "video": "Send", "content": "Send"},
+                    "tags": {"role": "speaker"},
+                }
+            ],
+            "meeting_features": {"attendee": {"max_count": 20}},
+        }
+        assert closing.arguments == {"attendees": [{"external_user_id": "ben"}]}
+
+    def test_take_the_defaults_where_they_say_nothing_and_add_to_the_tags(self, load):
+        own, other = load("""
+            defaults:
+              media_region: us-east-1
+              tags: {day: one, track: main}
+            events:
+              - {name: own, media_region: us-west-2, tags: {track: side, room: r1},
+                 attendees: [{external_user_id: ana}]}
+              - {name: other, attendees: [{external_user_id: ana}]}
+            """)
+        assert own.arguments["media_region"] == "us-west-2"
+        assert own.arguments["tags"] == {"day": "one", "track": "side", "room": "r1"}
+        assert other.arguments["media_region"] == "us-east-1"
+        assert other.arguments["tags"] == {"day": "one", "track": "main"}
+
+    def test_may_be_put_together_from_anchors_and_merges(self, load):
+        """Also where a mapping overrides what it merges, and is used more than once."""
+        one, two = load("""
+            x-viewer: &viewer
+              capabilities: {audio: Receive, video: Receive, content: Receive}
+              tags: {role: viewer}
+            x-people: &people
+              - {<<: *viewer, external_user_id: ana, tags: {role: host}}
+              - {<<: *viewer, external_user_id: ben}
+            events:
+              - {name: one, attendees: *people}
+              - {name: two, attendees: *people}
+            """)
+        assert one.arguments == two.arguments
+        ana, ben = one.arguments["attendees"]
+        assert ana["tags"] == {"role": "host"}
+        assert ana["capabilities"] == ben["capabilities"]
+        assert ben["tags"] == {"role": "viewer"}
+
+    def test_may_be_none(self, load):
+        assert load("events: []") == ()
+
+    def test_may_belong_to_govcloud(self, load):
+        (event,) = load("""
+            events:
+              - name: briefing
+                media_region: us-gov-west-1
+                attendees: [{external_user_id: ana}]
+                notifications_configuration:
+                  sqs_queue_arn: arn:aws-us-gov:sqs:us-gov-west-1:123456789012:queue
+            """)
+        assert event.arguments["media_region"] == "us-gov-west-1"
+
+
+class TestFaults:
+    def test_come_all_at_once_each_at_its_line(self, faults):
+        assert faults("""
+            defaults:
+              tagz: {day: one}
+            evens: []
+            events:
+              - name: keynote
+                media_regon: mars
+                attendees:
+                  - external_user_id: ana
+                  - external_user_id: aws:ben
+                  - external_user_id: ana
+              - name: keynote
+                media_region: mars
+                attendees: []
+              - closing
+            """) == [
+            "3: evens: is no section of a programme; did you mean 'events'?",
+            "2: defaults.tagz: is no argument of a meeting; did you mean 'tags'?",
+            "6: events[0].media_regon: is no argument of a meeting; did you mean 'media_region'?",
+            "9: events[0].attendees[1].external_user_id: 'aws:ben' uses the reserved prefix 'aws:'",
+            "10: events[0].attendees[2].external_user_id: 'ana' is declared twice; attendees[0]"
+            " has it already",
+            "13: events[1].attendees: has 0 entries; at least 1",
+            "12: events[1].media_region: 'mars' is not one of af-south-1, ap-northeast-1,"
+            " ap-northeast-2, ap-south-1, ap-southeast-1, ap-southeast-2, ca-central-1,"
+            " eu-central-1, eu-north-1, eu-south-1, eu-west-1, eu-west-2, eu-west-3, sa-east-1,"
+            " us-east-1, us-east-2, us-west-1, us-west-2, us-gov-east-1, us-gov-west-1",
+            "11: events[1].name: 'keynote' is the name of events[0] already",
+            "14: events[2]: is not an event: it has no `name` and no `attendees`",
+        ]
+
+    def test_of_the_defaults_are_told_once_and_at_the_defaults(self, faults):
+        assert faults("""
+            defaults:
+              meeting_host_id: h
+              tags:
+                aws:day: one
+            events:
+              - {name: one, attendees: [{external_user_id: ana}]}
+              - {name: two, attendees: [{external_user_id: ana}], tags: {room: r1}}
+              - {name: three, attendees: [{external_user_id: ana}], meeting_host_id: host}
+            """) == [
+            "2: defaults.meeting_host_id: 'h' has 1 character; at least 2",
+            """4: defaults.tags["aws:day"]: 'aws:day' uses the reserved prefix 'aws:'""",
+        ]
+
+    def test_of_a_name_that_names_the_meeting_are_told_of_the_name(self, faults):
+        assert faults("""
+            events:
+              - attendees: [{external_user_id: ana}]
+                name: k
+            """) == ["3: events[0].name: 'k' has 1 character; at least 2"]
+
+    def test_of_a_missing_property_are_told_at_the_nearest_line(self, faults):
+        assert faults("""
+            events:
+              - name: keynote
+                attendees:
+                  - external_user_id: ana
+                  - tags: {role: host}
+              - attendees: [{external_user_id: ana}]
+              - name: closing
+            """) == [
+            "5: events[0].attendees[1].external_user_id: is required",
+            "6: events[1].name: is required, and a text",
+            "7: events[2].attendees: is required",
+        ]
+
+    def test_name_keys_that_stand_twice(self, faults):
+        assert faults("""
+            events:
+              - name: keynote
+                tags: {day: one,
+                       day: two}
+                attendees: [{external_user_id: ana}]
+                name: closing
+            """) == [
+            "6: events[0].name: stands here twice; line 2 has it already",
+            "4: events[0].tags.day: stands here twice; line 3 has it already",
+        ]
+
+    def test_say_which_values_yaml_does_not_read_as_texts(self, faults):
+        assert faults("""
+            events:
+              - name: keynote
+                tags: {day: 2026-11-22, open: yes, room: 12}
+                attendees: [{external_user_id: 7}]
+            """) == [
+            "4: events[0].attendees[0].external_user_id: 7 is not a string",
+            "3: events[0].tags.day: 2026-11-22 is not a string",
+            "3: events[0].tags.open: true is not a string",
+            "3: events[0].tags.room: 12 is not a string",
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "fault"),
+        [
+            ("", "1: is not a programme: it has no `events`"),
+            ("- keynote", "1: is not a programme: it has no `events`"),
+            ("defaults: {}", "1: events: is required, and a list"),
+            ("events: {}", "1: events: is required, and a list"),
+            ("defaults: [a]\nevents: []", "1: defaults: is not a mapping"),
+            ("events:\n\t- x", "2: is not YAML: found character '\\t' that cannot start any token"),
+            ("events: [", "1: is not YAML: expected the node content, but found '<stream end>'"),
+            ("a: 1\n---\nb: 2", "2: is not YAML: but found another document"),
+            ("events: *who", "1: is not YAML: found undefined alias 'who'"),
+            ("x-a:\n  b: 2026-13-01", "2: is not YAML: month must be in 1..12"),
+            (
+                "x-a: !!python/name:os.system x",
+                "1: is not YAML: could not determine a constructor for the tag"
+                " 'tag:yaml.org,2002:python/name:os.system'",
+            ),
+            ("x-a: 1\nevents: &e [*e]", "2: is not YAML: holds itself"),
+            ("x-a: &e {b: *e}", "1: is not YAML: holds itself"),
+            (f"events: {'[' * 5000}", " nests too deep"),
+            (
+                "x-a: \x07",
+                " can't be read: unacceptable character #x0007: special characters are not allowed"
+                ' in "<unicode string>", position 5',
+            ),
+        ],
+    )
+    def test_of_what_is_no_programme_are_told_in_one_line(self, load, text, fault):
+        with pytest.raises(InvalidProgramme) as error:
+            load(text)
+        (only,) = error.value.faults
+        assert only.endswith(f"day.yaml:{fault}")
+
+    def test_of_a_file_that_is_not_there_name_it(self, tmp_path):
+        with pytest.raises(InvalidProgramme, match=r"none\.yaml: can't be read: .*No such file"):
+            programme.load(tmp_path / "none.yaml")
+
+    def test_of_a_file_that_is_no_text_name_it(self, tmp_path):
+        (tmp_path / "day.yaml").write_bytes(b"\xff\xfe\xfd")
+        with pytest.raises(InvalidProgramme, match=r"day\.yaml: can't be read"):
+            programme.load(tmp_path / "day.yaml")
+
+    @given(st.text(alphabet="abe: -[]{}&*<'\"\n!|#%@,?0", max_size=40))
+    def test_of_any_text_are_told(self, tmp_path_factory, text):
+        path = tmp_path_factory.getbasetemp() / "any.yaml"
+        path.write_text(text, "utf-8")
+        with pytest.raises(InvalidProgramme):
+            programme.load(path)
+
+
+def test_the_programme_that_comes_with_the_project_is_a_conference_day():
+    events = programme.load(SHIPPED)
+    sizes = [len(event.arguments["attendees"]) for event in events]
+    assert len(events) >= 12
+    assert min(sizes) >= 3
+    assert max(sizes) == MAX_ATTENDEES_AT_CREATE
+    assert len({event.arguments.get("media_region") for event in events}) > 2
+    roles = {a["tags"]["role"] for event in events for a in event.arguments["attendees"]}
+    assert {"speaker", "host", "viewer"} <= roles

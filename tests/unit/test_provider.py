@@ -1,0 +1,245 @@
+"""Pulumi's calls, as far as they need no service: configure, check and diff."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from pulumi.output import Unknown
+from pulumi.runtime.rpc import UNKNOWN
+from support.meetings import EVERYTHING, LISTENING, attendee, properties, provider
+
+from meeting_provider import MeetingProviderError, state
+from meeting_provider.models import CONTROL_REGIONS, MeetingAnswer
+from meeting_provider.provider import MeetingProvider
+from meeting_provider.state import Attendee, State
+
+ARGUMENTS = {"attendees": [attendee("ana")], "external_meeting_id": "keynote"}
+PICKLED = "gAWV"
+
+UNKNOWNS = [UNKNOWN, Unknown()]
+
+
+@pytest.fixture(autouse=True)
+def no_aws(monkeypatch, tmp_path):
+    """A machine with no configuration of AWS."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+
+def check(news, olds=None, config=None):
+    """The inputs that check leaves, and its failures by property."""
+    result = provider(config).check(olds or {}, {"__provider": PICKLED, **news})
+    return result.inputs, {f.property: f.reason for f in result.failures}
+
+
+def faults(**changed):
+    return check(ARGUMENTS | changed)[1]
+
+
+def outputs(**changed):
+    """What the state holds of a meeting declared so."""
+    made = State(
+        properties("ana", "ben") | changed,
+        MeetingAnswer(meeting_id="one", meeting_arn="arn:aws:chime:eu-central-1:1:meeting/one"),
+        {i: Attendee(f"id-{i}", f"token-{i}", EVERYTHING) for i in ("ana", "ben")},
+    ).outputs()
+    return {"__provider": PICKLED, **made}
+
+
+def diff(olds, news):
+    result = provider().diff("one", olds, {"__provider": PICKLED, **news})
+    return result.changes, result.replaces
+
+
+def test_the_provider_is_stored_by_reference():
+    """A class stored by value would show a difference with every release."""
+    stored = pickle.dumps(MeetingProvider())
+    assert b"meeting_provider.provider" in stored
+    assert len(stored) < 100
+
+
+class TestTheRegion:
+    def test_comes_from_the_stacks_settings(self, monkeypatch):
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        inputs, failures = check(ARGUMENTS, config={"aws:region": "eu-west-2"})
+        assert failures == {}
+        assert (inputs["control_region"], inputs["media_region"]) == ("eu-west-2", "eu-west-2")
+
+    @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+    def test_comes_else_from_the_environment(self, monkeypatch, name):
+        monkeypatch.setenv(name, "il-central-1")
+        inputs, failures = check(ARGUMENTS, config={})
+        assert failures == {}
+        assert (inputs["control_region"], inputs["media_region"]) == ("il-central-1", "us-east-1")
+
+    def test_comes_else_from_the_profile(self, tmp_path):
+        (tmp_path / "config").write_text("[profile here]\nregion = af-south-1\n")
+        inputs, failures = check(ARGUMENTS, config={"aws:profile": "here"})
+        assert failures == {}
+        assert inputs["control_region"] == "af-south-1"
+
+    def test_that_nothing_names_is_one_fault_which_lists_them_all(self):
+        _, failures = check(ARGUMENTS, config={})
+        assert list(failures) == ["control_region"]
+        assert "pulumi config set aws:region" in failures["control_region"]
+        assert all(region in failures["control_region"] for region in CONTROL_REGIONS)
+
+    @pytest.mark.parametrize("region", ["eu-west-1", "sa-east-1", "mars"])
+    def test_without_an_endpoint_is_one_fault_which_lists_those_with_one(self, region):
+        _, failures = check(ARGUMENTS, config={"aws:region": region})
+        assert list(failures) == ["control_region"]
+        assert failures["control_region"].startswith(f"'{region}', as in aws:region, has no")
+        assert all(region in failures["control_region"] for region in CONTROL_REGIONS)
+
+    def test_leaves_a_media_region_that_is_declared(self):
+        inputs, _ = check(ARGUMENTS | {"media_region": "sa-east-1"})
+        assert inputs["media_region"] == "sa-east-1"
+
+    def test_of_a_profile_that_is_not_there_is_told_in_one_line(self):
+        with pytest.raises(
+            MeetingProviderError, match=r"could not be found; .*aws:profile"
+        ) as error:
+            check(ARGUMENTS, config={"aws:profile": "nobody"})
+        assert "\n" not in str(error.value)
+
+
+class TestCheck:
+    def test_leaves_nothing_of_pulumis_own_and_nothing_that_is_none(self):
+        inputs, failures = check(ARGUMENTS | {"tags": None, "meeting_id": None})
+        assert failures == {}
+        assert inputs == {**ARGUMENTS, "control_region": "eu-central-1",
+                          "media_region": "eu-central-1"}  # fmt: skip
+
+    def test_takes_whole_numbers_as_the_protocol_brings_them(self):
+        inputs, failures = check(
+            ARGUMENTS | {"meeting_features": {"attendee": {"max_count": 25.0}}}
+        )
+        assert failures == {}
+        assert repr(inputs["meeting_features"]["attendee"]["max_count"]) == "25"
+
+    def test_takes_what_is_empty(self):
+        empty = {"tags": {}, "meeting_features": {}, "notifications_configuration": {}}
+        assert faults(**empty) == {}
+
+    def test_says_every_fault_at_once(self):
+        assert list(faults(attendees=[attendee("a"), attendee("b")], tenant_ids=[], tagz=1)) == [
+            "attendees[0].external_user_id",
+            "attendees[1].external_user_id",
+            "tenant_ids",
+            "tagz",
+        ]
+
+    @pytest.mark.parametrize("unknown", UNKNOWNS, ids=["as text", "as object"])
+    @pytest.mark.parametrize(
+        "place",
+        [
+            lambda u: {"attendees": u},
+            lambda u: {"attendees": [u]},
+            lambda u: {"attendees": [{"external_user_id": u}, {"external_user_id": u}]},
+            lambda u: {"attendees": [attendee("ana", capabilities=u)]},
+            lambda u: {"attendees": [attendee("ana", capabilities=EVERYTHING | {"video": u})]},
+            lambda u: {"attendees": [attendee("ana", tags={"role": u})]},
+            lambda u: {"external_meeting_id": u},
+            lambda u: {"media_region": u},
+            lambda u: {"meeting_features": {"video": {"max_resolution": u}}},
+            lambda u: {"notifications_configuration": {"sqs_queue_arn": u}},
+            lambda u: {"primary_meeting_id": u},
+            lambda u: {"tenant_ids": ["acme", u]},
+            lambda u: {"tags": {"day": u}},
+            lambda u: {"identity": u},
+        ],
+    )
+    def test_lets_what_is_unknown_through_as_it_came(self, unknown, place):
+        inputs, failures = check(ARGUMENTS | place(unknown))
+        assert failures == {}
+        assert {n: inputs[n] for n in place(UNKNOWN)} == place(UNKNOWN)
+
+
+class TestATokenThatWasSet:
+    olds = ARGUMENTS | {
+        "client_request_token": "mine",
+        "control_region": "eu-central-1",
+        "media_region": "eu-central-1",
+    }
+
+    def faults(self, **changed):
+        news = {n: v for n, v in (self.olds | changed).items() if n != "control_region"}
+        return check(news, self.olds)[1]
+
+    @pytest.mark.parametrize(
+        "changed", [{}, {"tags": {"a": "b"}}, {"attendees": [attendee("ben")]}]
+    )
+    def test_stays_where_the_meeting_stays(self, changed):
+        assert self.faults(**changed) == {}
+
+    @pytest.mark.parametrize(
+        "changed", [{"media_region": "us-east-1"}, {"external_meeting_id": "closing"}]
+    )
+    def test_has_to_change_where_the_meeting_is_replaced(self, changed):
+        (name,) = changed
+        found = self.faults(**changed)
+        assert list(found) == ["client_request_token"]
+        assert found["client_request_token"].startswith(f"has to change together with {name}, or")
+
+    @pytest.mark.parametrize("token", ["other", None])
+    def test_may_change_with_it_or_go(self, token):
+        assert self.faults(media_region="us-east-1", client_request_token=token) == {}
+
+    def test_has_to_change_where_a_property_is_taken_away(self):
+        olds = self.olds | {"meeting_host_id": "host"}
+        assert list(check(self.olds, olds)[1]) == ["client_request_token"]
+
+    @pytest.mark.parametrize("unknown", UNKNOWNS, ids=["as text", "as object"])
+    def test_is_not_judged_by_what_is_unknown(self, unknown):
+        configuration = {"sqs_queue_arn": unknown}
+        assert self.faults(notifications_configuration=configuration) == {}
+        assert self.faults(media_region=unknown) == {}
+        assert self.faults(client_request_token=unknown, media_region="us-east-1") == {}
+
+
+class TestDiff:
+    def test_finds_nothing_between_a_state_and_its_own_declaration(self):
+        assert diff(outputs(), properties("ana", "ben")) == (False, [])
+
+    def test_finds_nothing_in_another_order_or_another_identity(self):
+        assert diff(outputs(), properties("ben", "ana", identity="moved")) == (False, [])
+
+    def test_finds_nothing_in_what_is_none_or_empty(self):
+        news = properties("ana", "ben", tags={}, meeting_host_id=None, meeting_features={})
+        assert diff(outputs(), news) == (False, [])
+
+    def test_finds_changes_in_place(self):
+        can = [attendee("ana", capabilities=LISTENING), attendee("ben")]
+        for changed in ({"attendees": can}, {"tags": {"a": "b"}}, {"attendees": can[:1]}):
+            assert diff(outputs(), properties("ana", "ben") | changed) == (True, [])
+
+    def test_finds_what_needs_another_meeting_made_before_the_old_goes(self):
+        news = properties("ana", media_region="us-east-1", external_meeting_id="closing")
+        result = provider().diff("one", outputs(), news)
+        assert result.changes
+        assert sorted(result.replaces) == ["external_meeting_id", "media_region"]
+        assert result.delete_before_replace is False
+
+    def test_follows_the_region_that_knows_the_meeting_not_the_one_that_is_stored(self):
+        stored = outputs() | {"control_region": "us-east-1"}
+        assert diff(stored, properties("ana", "ben")) == (False, [])
+        assert diff(outputs(), properties("ana", "ben", control_region="us-east-1"))[1] == [
+            "control_region"
+        ]
+
+    @pytest.mark.parametrize("unknown", UNKNOWNS, ids=["as text", "as object"])
+    def test_takes_what_is_unknown_for_changed(self, unknown):
+        for attendees in (unknown, [unknown], [{"external_user_id": unknown}]):
+            assert diff(outputs(), properties(attendees=attendees)) == (True, [])
+        news = properties("ana", "ben", meeting_features={"video": {"max_resolution": unknown}})
+        assert diff(outputs(), news) == (True, ["meeting_features"])
+        news = properties("ana", "ben", meeting_features=unknown)
+        assert diff(outputs(), news) == (True, ["meeting_features"])
+
+    def test_reads_outputs_as_they_are_stored(self):
+        assert state.declared_in(outputs(tags={"a": "b"})) == properties(
+            "ana", "ben", tags={"a": "b"}
+        )
