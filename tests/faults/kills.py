@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from faults import processes
-from faults.matrix import Position, bring_up, declared, external, not_as_declared
+from faults.calls import Position, bring_up, declared, external
 from faults.scenarios import COPY, MAIN, SCENARIOS, Scenario
 from faults.stage import Stage, diagnostics, wait_for_room, window
+from faults.verdict import not_as_declared
 
 #: A host has so many threads, each of which a held call keeps.
 THREADS = 4
 
 #: What a wave may take from its kill to its repair, in seconds.
 WAVE_SECONDS = 45
+
+FIRST = "first"
 
 HOST, ENGINE, ALL = "host", "engine", "all"
 BEFORE, AFTER = "before", "after"
@@ -69,7 +72,7 @@ class Case:
     @property
     def wave(self) -> str:
         """Which cases it can be held together with: deletions come last, replicas' first."""
-        return self.position.part if self.position.operation == "DeleteMeeting" else "first"
+        return self.position.part if self.position.operation == "DeleteMeeting" else FIRST
 
 
 @dataclass
@@ -92,16 +95,20 @@ def cases(recorded: dict[str, list[Position]]) -> list[Case]:
 
 
 def selection(every: Sequence[Case]) -> list[Case]:
-    """Each operation once under each of four blows, in scenarios that take turns."""
+    """Each operation once under each of four blows, in scenarios that take turns.
+
+    Deletions, which take a wave of their own, under two of the blows alone.
+    """
     chosen = [
         Blow(HOST, BEFORE, checkpoints=True),
         Blow(HOST, AFTER, checkpoints=False),
         Blow(ENGINE, BEFORE, checkpoints=False),
         Blow(ENGINE, AFTER, checkpoints=True),
     ]
+    waves = {(blow, FIRST) for blow in chosen} | {(blow, MAIN) for blow in chosen[1:3]}
     groups: dict[tuple[Blow, str], list[Case]] = defaultdict(list)
     for case in every:
-        if case.blow in chosen and case.wave != COPY:
+        if (case.blow, case.wave) in waves:
             groups[case.blow, case.position.operation].append(case)
     return [group[chosen.index(blow) % len(group)] for (blow, _), group in groups.items()]
 
@@ -132,10 +139,7 @@ def _try_wave(wave: list[Case], root: Path) -> list[Result]:
 def _try_once(wave: list[Case], stage: Stage) -> list[Result] | None:
     blow = wave[0].blow
     names = {f"k{number}": case for number, case in enumerate(wave)}
-    placed = {
-        name: (case.scenario, number // THREADS)
-        for number, (name, case) in enumerate(names.items())
-    }
+    placed = {f"k{i}": (case.scenario, i // THREADS) for i, case in enumerate(wave)}
     bring_up(stage, declared(placed, before=True))
     before = stage.known()
     wait_for_room(WAVE_SECONDS)
@@ -191,15 +195,15 @@ def _problems(name: str, case: Case, *seen: Any) -> Iterator[str]:
 
 
 def table(results: Sequence[Result]) -> list[str]:
-    """Blow by operation: how many cases there were, and how many the next `up` put right."""
+    """Blow by operation: how many cases there were, and how many of them are healed."""
     cells: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         cells[str(result.case.blow), result.case.position.operation].append(result)
-    lines = ["kills: cases/put right", ""]
+    lines = ["kills: cases, of which the next run put right"]
     for (blow, operation), cell in sorted(cells.items()):
-        lines.append(f"    {blow:36}  {operation:38} {len(cell)}/{_healed(cell)}")
-    return [*lines, "", f"{len(results)} cases: {_healed(results)} put right"]
+        lines.append(f"{blow:36}{operation:40}{_counts(cell):>8}")
+    return [*lines, "", f"{len(results)} cases: {_counts(results)}"]
 
 
-def _healed(results: Sequence[Result]) -> int:
-    return sum(not result.problems for result in results)
+def _counts(results: Sequence[Result]) -> str:
+    return f"{len(results)} {sum(not result.problems for result in results)}"

@@ -48,6 +48,8 @@ def meeting(attendees: Iterable[dict[str, Any]], **arguments: Any) -> dict[str, 
 
 
 TRIO = meeting(people("ann", "bob", "cat"), tags={"room": "main", "track": "one"})
+EXCHANGED = meeting(people("ann", "cat", "dan", "eve"), tags=TRIO["tags"])
+MUTED = meeting(people("ann", "bob", cat="Receive"), tags=TRIO["tags"])
 ELSEWHERE = {"media_region": "eu-central-1"}
 
 SCENARIOS = (

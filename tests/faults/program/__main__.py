@@ -1,4 +1,4 @@
-"""Declares the meetings of declared.json: each with its host process, a replica with its primary."""
+"""Declares the meetings of declared.json, each in a host process of its choice."""
 
 import json
 from pathlib import Path

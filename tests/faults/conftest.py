@@ -1,0 +1,36 @@
+"""The calls to try, recorded once; and the matrices, to be printed in the end."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from faults import calls
+from faults.calls import Position
+
+TABLES = pytest.StashKey[list[list[str]]]()
+
+
+@pytest.fixture(scope="session")
+def whole() -> bool:
+    """Whether to try all there is, and not a selection."""
+    return os.environ.get("FAULTS") == "all"
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Position]]:
+    """Every call that each scenario makes where nothing goes wrong."""
+    return calls.record(tmp_path_factory.mktemp("recording") / "house")
+
+
+@pytest.fixture(scope="session")
+def tables(pytestconfig: pytest.Config) -> list[list[str]]:
+    """What is printed in the end, where everything was tried."""
+    return pytestconfig.stash.setdefault(TABLES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for table in terminalreporter.config.stash.get(TABLES, []):
+        terminalreporter.section(table[0])
+        for line in table[1:]:
+            terminalreporter.write_line(line)
