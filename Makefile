@@ -5,9 +5,10 @@ SANDBOX := $(PYTHON) -m sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
 PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulumi))
+AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down outputs journal test lint format
+.PHONY: help up preview down outputs events journal test faults lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +28,18 @@ down: .venv/.sandbox ## end all meetings of the stack, and stop the sandbox
 	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
 	@$(SANDBOX) stop
 
+events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
+	@queue=$$($(PULUMI_RUN) stack output queue_arn --stack $(STACK)) && \
+	$(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
+
 journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
 
 test: .venv/.dev ## run every test
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile
+
+faults: .venv/.dev ## try every fault and every kill at every call, and print the matrices
+	FAULTS=all $(PYTHON) -m pytest tests/faults
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m ruff check

@@ -23,7 +23,7 @@ FOR_GOOD = 10_000
 #: What a batch may take from its first fault to its last repair, in seconds.
 BATCH_SECONDS = 75
 
-BATCH_SIZE = 60
+BATCH_SIZE = 70
 AT_ONCE = 2
 
 MENDED, REFUSED, EITHER = "success", "error", "either"
@@ -71,7 +71,7 @@ FAULTS = (
 )
 
 #: How many host processes a pool has.
-HOSTS = {"common": 2, "throttle": 1, "slow": 3, "lasting": 2}
+HOSTS = {"common": 1, "throttle": 1, "slow": 2, "lasting": 2}
 
 
 @dataclass(frozen=True)
