@@ -120,6 +120,7 @@ def _fault(error: ErrorDetails) -> Fault:
 
 def _shown(value: object) -> str:
     text = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     if len(text) > _LONGEST_SHOWN:
         text = f"{text[:_LONGEST_SHOWN]}..."
     return f"'{text}'" if isinstance(value, str) else text

@@ -8,6 +8,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from meeting_provider.chime import Chime
+from meeting_provider.lifecycle import Lifecycle
 from sandbox.admin import Sandbox
 from sandbox.cloud import running
 
@@ -82,3 +84,32 @@ def new(chime: Any) -> Callable[..., Any]:
         return chime.create_meeting(**parameters)
 
     return create
+
+
+@pytest.fixture(scope="session")
+def provider_client(endpoint: str) -> Callable[[str], Chime]:
+    """The provider's own clients by control region, set up as a user sets them up."""
+    with pytest.MonkeyPatch.context() as environment:
+        _set_up(environment, endpoint)
+        made = {region: Chime(region) for region in ("eu-central-1", "us-east-1")}
+    return made.__getitem__
+
+
+@pytest.fixture
+def lifecycle(provider_client: Callable[[str], Chime], sandbox: Sandbox) -> Callable[[], Lifecycle]:
+    """Makes the lifecycle of a new provider host, on the cloud's clock."""
+    return lambda: Lifecycle(provider_client, sandbox.now)
+
+
+@pytest.fixture
+def set_up(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment that leads AWS's SDK to the emulated cloud."""
+    _set_up(monkeypatch, endpoint)
+
+
+def _set_up(environment: pytest.MonkeyPatch, endpoint: str) -> None:
+    environment.setenv("AWS_ENDPOINT_URL", endpoint)
+    environment.setenv("AWS_ACCESS_KEY_ID", "sandbox")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        environment.delenv(name, raising=False)
