@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/mtgs-sdk-notifications.h
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ TOPIC_ACTIONS: Final = ("sns:Publish",)
 
 #: What the service does with a key that encrypts them.
 KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
+
+#: The service that an argument's ARN has to be of.
+_SERVICES: Final = {"topic_arn": "sns", "queue_arn": "sqs", "lambda_function_arn": "lambda"}
 
 
 def policy(
@@ -53,7 +57,10 @@ def policy(
 
 
 def key_policy_statement() -> dict[str, Any]:
-    """What the policy of a KMS key has to say, so that the service can use what it encrypts."""
+    """What the policy of a KMS key has to say, so that the service can use what it encrypts.
+
+    A key that AWS manages (`alias/aws/sqs`) has a policy that can't be changed: it won't do.
+    """
     return {
         "Sid": "AllowChimeSdkMeetings",
         "Effect": "Allow",
@@ -67,14 +74,15 @@ class MeetingNotifications(pulumi.ComponentResource):
     """An SNS topic and an SQS queue that meetings, and nothing else, may talk to.
 
     The queue has a dead-letter queue. Both queues and the topic are in the region of `aws:region`,
-    which has to be the meetings' control region. A queue, topic or function that exists already is
-    taken by its ARN and left as it is: its own policy has to let the service in.
+    which is the meetings' control region. A queue, topic or function that exists already is taken
+    by its ARN and left as it is: its own policy has to let the service in.
 
     Queues are encrypted with keys that SQS manages, or, like the topic, with the KMS key that is
     named. The policy of that key has to have the statement of `key_policy_statement()`.
     """
 
-    #: For `Meeting(notifications_configuration=...)`.
+    #: For `Meeting(notifications_configuration=...)`: known once the policies are in place, so that
+    #: no meeting starts before it can be told of.
     configuration: pulumi.Output[dict[str, str]]
     #: The topic and the queues; None where there is none.
     topic_arn: pulumi.Output[str | None]
@@ -116,10 +124,20 @@ class MeetingNotifications(pulumi.ComponentResource):
             dead-letter queue.
         :param tags: for topic and queues.
         :param opts: Pulumi's resource options.
-        :raises InvalidNotifications: nothing is asked for, or an ARN is in no control region.
+        :raises InvalidNotifications: nothing is asked for, an ARN is of something else or in
+            another region than the meetings' control region, or that region has no endpoint. An
+            ARN that is an `Output` is looked at once it is known.
         """
-        super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
         self._name = name
+        self._control_region = _control_region()
+        given = {
+            "topic_arn": topic_arn,
+            "queue_arn": queue_arn,
+            "lambda_function_arn": lambda_function_arn,
+        }
+        makes_topic, makes_queue = topic and topic_arn is None, queue and queue_arn is None
+        self._refuse(given, asks=makes_topic or makes_queue or any(given.values()))
+        super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
         self._tags = tags
         self._kms_key_id = kms_key_id
         self._child = pulumi.ResourceOptions(parent=self)
@@ -128,26 +146,29 @@ class MeetingNotifications(pulumi.ComponentResource):
             region=aws.get_region_output(opts=_invoke(self)).region,
             account=aws.get_caller_identity_output(opts=_invoke(self)).account_id,
         )
-        makes_topic, makes_queue = topic and topic_arn is None, queue and queue_arn is None
-        given = (topic_arn, queue_arn, lambda_function_arn)
-        if not makes_topic and not makes_queue and not any(given):
-            raise InvalidNotifications(f"'{name}' asks for no topic, no queue and no function")
+        existing = {argument: self._existing(argument, arn) for argument, arn in given.items()}
+        self.topic_arn, self.queue_arn = existing["topic_arn"], existing["queue_arn"]
         self.queue_url = self.dead_letter_queue_arn = self.dead_letter_queue_url = _nothing()
-        self.topic_arn = (
-            self._topic().arn if makes_topic else self._existing("topic_arn", topic_arn)
-        )
-        self.queue_arn = self._existing("queue_arn", queue_arn)
+        policies: list[pulumi.Output[str]] = []
+        if makes_topic:
+            made, topic_policy = self._topic()
+            self.topic_arn = made.arn
+            policies.append(topic_policy.id)
         if makes_queue:
-            dead, alive = self._queues(
+            dead, alive, queue_policy = self._queues(
                 message_retention_seconds, visibility_timeout_seconds, max_receive_count
             )
             self.queue_arn, self.queue_url = alive.arn, alive.url
             self.dead_letter_queue_arn, self.dead_letter_queue_url = dead.arn, dead.url
-        self.configuration = pulumi.Output.all(
-            lambda_function_arn=self._existing("lambda_function_arn", lambda_function_arn),
+            policies.append(queue_policy.id)
+        arns = pulumi.Output.all(
+            lambda_function_arn=existing["lambda_function_arn"],
             sns_topic_arn=self.topic_arn,
             sqs_queue_arn=self.queue_arn,
-        ).apply(lambda arns: {k: v for k, v in arns.items() if v is not None})
+        )
+        self.configuration = pulumi.Output.all(arns, *policies).apply(
+            lambda known: {k: v for k, v in known[0].items() if v is not None}
+        )
         self.register_outputs(
             {
                 "configuration": self.configuration,
@@ -159,24 +180,42 @@ class MeetingNotifications(pulumi.ComponentResource):
             }
         )
 
-    def _topic(self) -> aws.sns.Topic:
+    def _refuse(self, given: Mapping[str, object], *, asks: bool) -> None:
+        """Say before anything is declared what can be said by then."""
+        if not asks:
+            raise InvalidNotifications(
+                f"'{self._name}' asks for no topic, no queue and no function"
+            )
+        region = self._control_region
+        if region is None:
+            return
+        if region not in CONTROL_REGIONS:
+            raise InvalidNotifications(
+                f"'{self._name}': '{region}', as in aws:region, has no endpoint for meetings; "
+                f"one of {', '.join(CONTROL_REGIONS)} has"
+            )
+        for argument, arn in given.items():
+            if isinstance(arn, str):
+                self._checked(argument, arn, region)
+
+    def _topic(self) -> tuple[aws.sns.Topic, aws.sns.TopicPolicy]:
         topic = aws.sns.Topic(
             self._name, kms_master_key_id=self._kms_key_id, tags=self._tags, opts=self._child
         )
-        aws.sns.TopicPolicy(
+        admission = aws.sns.TopicPolicy(
             self._name,
             arn=topic.arn,
             policy=self._policy(topic.arn, TOPIC_ACTIONS),
             opts=self._child,
         )
-        return topic
+        return topic, admission
 
     def _queues(
         self,
         retention: pulumi.Input[int] | None,
         visibility: pulumi.Input[int] | None,
         max_receive_count: int,
-    ) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
+    ) -> tuple[aws.sqs.Queue, aws.sqs.Queue, aws.sqs.QueuePolicy]:
         encryption: dict[str, Any] = (
             {"sqs_managed_sse_enabled": True}
             if self._kms_key_id is None
@@ -199,13 +238,13 @@ class MeetingNotifications(pulumi.ComponentResource):
             opts=self._child,
             **encryption,
         )
-        aws.sqs.QueuePolicy(
+        admission = aws.sqs.QueuePolicy(
             self._name,
             queue_url=queue.url,
             policy=self._policy(queue.arn, QUEUE_ACTIONS),
             opts=self._child,
         )
-        return dead, queue
+        return dead, queue, admission
 
     def _policy(self, arn: pulumi.Output[str], actions: Sequence[str]) -> pulumi.Output[str]:
         return pulumi.Output.all(arn, self._where).apply(
@@ -216,9 +255,43 @@ class MeetingNotifications(pulumi.ComponentResource):
         """An ARN that was given, once it is seen to be where the meetings are made."""
         if arn is None:
             return _nothing()
-        return pulumi.Output.all(arn, self._where).apply(
-            lambda parts: _checked(self._name, argument, parts[0], parts[1]["region"])
+        region = self._control_region or self._where.apply(lambda where: where["region"])
+        return pulumi.Output.all(arn, region).apply(
+            lambda known: self._checked(argument, known[0], known[1])
         )
+
+    def _checked(self, argument: str, arn: str, region: str) -> str:
+        if fault := fault_of(argument, arn, region):
+            raise InvalidNotifications(f"'{self._name}': {argument} '{arn}' {fault}")
+        return arn
+
+
+def fault_of(argument: str, arn: str, region: str) -> str | None:
+    """Why an ARN that was given can't be told of meetings that are made in a region, if it can't.
+
+    :param argument: the argument of MeetingNotifications that it was given as.
+    """
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[0] != "arn" or not parts[5]:
+        return "is not an ARN"
+    _, _, service, place, _, _ = parts
+    if service != _SERVICES[argument]:
+        return f"is of {service}, not of {_SERVICES[argument]}"
+    if place != region:
+        return (
+            f"is in {place or 'no region'}, and the meetings are made in {region}: "
+            "the service tells only what is in the same region"
+        )
+    return None
+
+
+def _control_region() -> str | None:
+    """Where meetings are made, as far as that is known before anything is asked."""
+    return (
+        pulumi.Config("aws").get("region")
+        or os.environ.get("AWS_REGION")
+        or os.environ.get("AWS_DEFAULT_REGION")
+    )
 
 
 def _nothing() -> pulumi.Output[Any]:
@@ -227,16 +300,3 @@ def _nothing() -> pulumi.Output[Any]:
 
 def _invoke(parent: pulumi.Resource) -> pulumi.InvokeOptions:
     return pulumi.InvokeOptions(parent=parent)
-
-
-def _checked(name: str, argument: str, arn: str, region: str) -> str:
-    parts = arn.split(":")
-    if len(parts) < 6 or parts[0] != "arn":
-        raise InvalidNotifications(f"'{name}': {argument} '{arn}' is not an ARN")
-    if parts[3] != region:
-        raise InvalidNotifications(
-            f"'{name}': {argument} '{arn}' is in {parts[3]}, and the meetings are made in {region}:"
-            " the service tells only what is in the same region, one of "
-            + ", ".join(CONTROL_REGIONS)
-        )
-    return arn

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 #: What a checkout has, less what is linked because it is large or is the code under test.
 COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "pyproject.toml", "stacks")
-LINKED = ("meeting_provider", "sandbox")
+LINKED = ("examples", "meeting_provider", "sandbox")
 
 #: What would lead a run out of its own sandbox.
 FOREIGN = ("AWS_", "PULUMI_", "MAKE", "MFLAGS")

@@ -1,0 +1,323 @@
+"""Meetings that come up with the programme tell queue and topic what happens in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from typing import Any
+
+import boto3
+import pytest
+from support.house import House, Run
+
+from meeting_provider.events import MeetingEvent, parse
+
+PROGRAMME = """\
+events:
+  - name: keynote
+    media_region: us-east-1
+    attendees:
+      - {external_user_id: speaker-1}
+      - {external_user_id: viewer-1}
+  - name: panel
+    attendees:
+      - {external_user_id: speaker-2}
+"""
+DECLARED = "MeetingNotifications(pulumi.get_project())"
+KEPT_FOR_AN_HOUR = "MeetingNotifications(pulumi.get_project(), message_retention_seconds=3600)"
+STARTED = {"MeetingStarted": 2, "AttendeeAdded": 3}
+
+
+class Told:
+    """A house whose programme is up, and its queue and topic, by boto3."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        outputs = house.outputs()
+        self.queue_url: str = outputs["queue_url"]
+        self.queue_arn: str = outputs["queue_arn"]
+        self.topic_arn: str = outputs["topic_arn"]
+        self.sqs, self.sns = self.client("sqs"), self.client("sns")
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.house.cloud.endpoint,
+            aws_access_key_id="somebody",
+            aws_secret_access_key="else",
+        )
+
+    def events(self, url: str | None = None) -> list[MeetingEvent]:
+        """What has arrived in the queue, by now taken out of it."""
+        self.house.cloud.notifications()  # which waits for what is still on its way
+        queue, found = {"QueueUrl": url or self.queue_url}, []
+        while messages := self.sqs.receive_message(**queue, MaxNumberOfMessages=10).get("Messages"):
+            for each in messages:
+                found.append(parse(each["Body"]))
+                self.sqs.delete_message(**queue, ReceiptHandle=each["ReceiptHandle"])
+        return found
+
+    def subscribe(self) -> str:
+        """The URL of a second queue, which hears what the topic says."""
+        url: str = self.sqs.create_queue(QueueName="second")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        self.sns.subscribe(
+            TopicArn=self.topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+        )
+        return url
+
+    def attributes(self) -> dict[str, str]:
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
+        return dict(found["Attributes"])
+
+
+def types(events: list[MeetingEvent]) -> Counter[str]:
+    return Counter(str(each.detail.event_type).removeprefix("chime:") for each in events)
+
+
+@pytest.fixture
+def told(house: House) -> Told:
+    house.programme = PROGRAMME
+    succeed(house.make("up"))
+    return Told(house)
+
+
+def succeed(run: Run) -> Run:
+    assert run.code == 0, run.text
+    return run
+
+
+def test_a_meetings_start_attendees_and_end_arrive_in_the_queue_and_through_the_topic(
+    house: House, told: Told
+) -> None:
+    started = told.events()
+    assert types(started) == STARTED
+    assert {each.detail.meeting_id for each in started} == {
+        m.meeting_id for m in house.cloud.live()
+    }
+    second = told.subscribe()
+    keynote = next(m for m in house.cloud.live() if m.external_meeting_id == "keynote")
+    house.cloud.join(keynote.meeting_id, keynote.attendees[0].attendee_id)
+    house.cloud.drop(keynote.meeting_id, keynote.attendees[0].attendee_id)
+    house.programme = PROGRAMME.replace("viewer-1", "viewer-2").split("  - name: panel")[0]
+    succeed(house.make("up"))
+
+    for heard in (told.events(), told.events(second)):
+        assert types(heard) == {
+            "AttendeeJoined": 1,
+            "AttendeeDropped": 1,
+            "AttendeeAdded": 1,
+            "AttendeeDeleted": 1,
+            "MeetingEnded": 1,
+        }
+        (ended,) = (each for each in heard if each.detail.external_meeting_id == "panel")
+        assert str(ended.detail.event_type) == "chime:MeetingEnded"
+    assert all(each.is_delivered for each in house.cloud.notifications())
+
+
+def test_an_up_that_changes_nothing_tells_nothing(house: House, told: Told) -> None:
+    told.events()
+    succeed(house.pulumi("up", "--yes", "--expect-no-changes", "--stack", "dev"))
+    assert told.events() == []
+
+
+@pytest.mark.parametrize("taken_out", ["aws:SourceAccount", "Principal", "Action"])
+def test_a_policy_that_lacks_something_swallows_all_and_the_journal_says_why(
+    house: House, told: Told, taken_out: str
+) -> None:
+    told.events()
+    policy = told.sns.get_topic_attributes(TopicArn=told.topic_arn)["Attributes"]["Policy"]
+    told.sns.set_topic_attributes(
+        TopicArn=told.topic_arn, AttributeName="Policy", AttributeValue=lacking(policy, taken_out)
+    )
+    second = told.subscribe()
+    mute = lacking(told.attributes()["Policy"], taken_out)
+    told.sqs.set_queue_attributes(QueueUrl=told.queue_url, Attributes={"Policy": mute})
+    house.cloud.clear_journal()
+
+    house.cloud.end(house.cloud.live()[0].meeting_id)
+
+    assert told.events() == told.events(second) == []
+    swallowed = {each.target: each.fault for each in house.cloud.notifications()}
+    assert swallowed.keys() == {told.queue_arn, told.topic_arn}
+    wanting = taken_out if taken_out.startswith("aws:") else f"the {taken_out.lower()}"
+    assert all(wanting in str(why) for why in swallowed.values()), swallowed
+    shown = sandbox_admin(house, "journal", "--all")
+    assert len(re.findall(rf"chime:MeetingEnded +swallowed .*{wanting}", shown)) == 2
+    assert len(re.findall(r"^ +1  swallowed", sandbox_admin(house, "notifications"), re.M)) == 2
+
+
+def lacking(policy: str, taken_out: str) -> str:
+    document = json.loads(policy)
+    (statement,) = document["Statement"]
+    statement.pop(taken_out, None)
+    statement["Condition"]["StringEquals"].pop(taken_out, None)
+    return json.dumps(document)
+
+
+def sandbox_admin(house: House, *arguments: str) -> str:
+    command = (".venv/bin/python", "-m", "sandbox.admin", *arguments)
+    return succeed(house.run(command[0], "-m", "sandbox", "run", "--", *command)).out
+
+
+def test_the_next_up_mends_a_policy_that_lacks_something(house: House, told: Told) -> None:
+    mute = lacking(told.attributes()["Policy"], "Principal")
+    told.sqs.set_queue_attributes(QueueUrl=told.queue_url, Attributes={"Policy": mute})
+    meetings = house.outputs()["meeting_ids"]
+    succeed(house.make("up"))
+    assert house.outputs()["meeting_ids"] == meetings
+    told.events()
+    house.cloud.end(meetings["panel"])
+    assert types(told.events()) == {"MeetingEnded": 1}
+
+
+def test_a_queue_that_was_deleted_is_made_anew_and_so_are_the_meetings(
+    house: House, told: Told
+) -> None:
+    before = house.outputs()["meeting_ids"]
+    told.sqs.delete_queue(QueueUrl=told.queue_url)
+
+    preview = succeed(house.make("preview"))
+    assert re.search(r"\+ +aws:sqs/queue:Queue: \(create\)", preview.text), preview.text
+    for name in before:
+        replaced = rf"\+-pulumi-python:dynamic/meeting:Meeting: \(replace\)[^(]*::{name}\]"
+        assert re.search(replaced, preview.text), preview.text
+    assert house.outputs()["meeting_ids"] == before
+    assert len(house.cloud.live()) == 2
+
+    succeed(house.make("up"))
+    after = house.outputs()["meeting_ids"]
+    assert after.keys() == before.keys()
+    assert not {*after.values()} & {*before.values()}
+    assert {m.meeting_id for m in house.cloud.live()} == {*after.values()}
+    anew = Told(house)
+    assert anew.queue_arn != told.queue_arn
+    assert types(anew.events()) == STARTED
+
+
+def test_a_queue_that_keeps_messages_for_less_long_is_the_same_with_the_same_meetings(
+    house: House, told: Told
+) -> None:
+    before = house.outputs()
+    house.cloud.clear_journal()
+    program = house.root / "__main__.py"
+    assert DECLARED in program.read_text()
+    program.write_text(program.read_text().replace(DECLARED, KEPT_FOR_AN_HOUR))
+
+    run = succeed(house.make("up"))
+
+    assert re.search(r"~ +1 updated", run.text), run.text
+    assert "replaced" not in run.text
+    assert told.attributes()["MessageRetentionPeriod"] == "3600"
+    assert house.outputs() == before
+    assert house.cloud.writes() == []
+
+
+def test_an_event_of_the_programme_can_have_targets_of_its_own_or_none(house: House) -> None:
+    own = "arn:aws:sqs:us-east-1:123456789012:elsewhere"
+    house.programme = PROGRAMME.replace(
+        "media_region: us-east-1", f"notifications_configuration: {{sqs_queue_arn: '{own}'}}"
+    ).replace("name: panel", "name: panel\n    notifications_configuration:")
+    succeed(house.make("up"))
+    assert {each.target for each in house.cloud.notifications()} == {own}
+
+
+def test_a_stack_can_do_without(house: House) -> None:
+    house.programme = PROGRAMME
+    settings = house.root / "stacks" / "Pulumi.dev.yaml"
+    settings.write_text(settings.read_text().rstrip() + "\n  meetings:notifications: false\n")
+    run = succeed(house.make("up"))
+    assert re.search(r"\+ +3 created", run.text), run.text
+    assert "queue_arn" not in house.outputs()
+    assert house.cloud.notifications() == []
+
+
+def test_a_queue_in_another_region_is_refused_before_any_call(house: House) -> None:
+    house.programme = PROGRAMME
+    program, far = house.root / "__main__.py", "arn:aws:sqs:eu-central-1:123456789012:far"
+    declared = DECLARED.removesuffix(")") + f", queue_arn='{far}')"
+    program.write_text(program.read_text().replace(DECLARED, declared))
+
+    run = house.make("up")
+
+    assert run.code != 0
+    assert (
+        f"queue_arn '{far}' is in eu-central-1, and the meetings are made in us-east-1" in run.text
+    )
+    calls = house.cloud.journal(service=None)
+    assert [each for each in calls if each.is_write and each.service != "sts"] == []
+
+
+def test_a_meetings_own_queue_in_another_region_is_refused_before_any_call(house: House) -> None:
+    far = "arn:aws:sqs:eu-central-1:123456789012:far"
+    house.programme = PROGRAMME.replace(
+        "media_region: us-east-1", f"notifications_configuration: {{sqs_queue_arn: '{far}'}}"
+    )
+    run = house.make("up")
+    assert run.code != 0
+    assert f"'{far}' is in eu-central-1; it has to be in the control region" in run.text
+    assert "keynote" not in {m.external_meeting_id for m in house.cloud.live()}
+
+
+@pytest.mark.usefixtures("told")
+def test_make_events_follows_what_happens(house: House) -> None:
+    run = succeed(house.make("events", "FOLLOW=--count 5"))
+    heard = [line.split() for line in run.out.splitlines() if line.startswith("20")]
+    live = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
+    assert Counter((each[2], *each[3:]) for each in heard) == Counter(
+        [
+            ("MeetingStarted", live["keynote"], "keynote"),
+            ("MeetingStarted", live["panel"], "panel"),
+            ("AttendeeAdded", live["keynote"], "keynote", "speaker-1"),
+            ("AttendeeAdded", live["keynote"], "keynote", "viewer-1"),
+            ("AttendeeAdded", live["panel"], "panel", "speaker-2"),
+        ]
+    )
+    assert "MeetingStarted" not in succeed(house.make("events", "FOLLOW=--idle 1")).out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
+    house: House, told: Told, number: signal.Signals
+) -> None:
+    told.sqs.send_message(QueueUrl=told.queue_url, MessageBody="no event")
+    with subprocess.Popen(
+        [".venv/bin/python", "examples/subscriber.py", told.queue_arn],
+        cwd=house.root,
+        env=house.env(
+            {
+                "AWS_ENDPOINT_URL": house.cloud.endpoint,
+                "AWS_ACCESS_KEY_ID": "somebody",
+                "AWS_SECRET_ACCESS_KEY": "else",
+            }
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline().split()[2] for _ in range(5)].count("AttendeeAdded") == 3
+        panel = next(m for m in house.cloud.live() if m.external_meeting_id == "panel")
+        house.cloud.end(panel.meeting_id)
+        assert process.stdout.readline().split()[2:] == ["MeetingEnded", panel.meeting_id, "panel"]
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "")
+    assert "this is no event of a meeting: it is not JSON" in err
+    assert "Traceback" not in err
+    left = told.attributes()
+    assert left["ApproximateNumberOfMessagesNotVisible"] == "1"
+    assert left["ApproximateNumberOfMessages"] == "0"
+
+
+def test_the_subscriber_says_in_one_line_that_there_is_no_queue(house: House, told: Told) -> None:
+    told.sqs.delete_queue(QueueUrl=told.queue_url)
+    run = house.make("events", "FOLLOW=--idle 1")
+    assert run.code != 0
+    assert "Error: An error occurred" in run.err
+    assert "Traceback" not in run.err
