@@ -29,6 +29,7 @@ from sandbox.aws_plugin import script
 HOME: Final = Path(".sandbox")
 ENGINE: Final = (sys.executable, "-m", "sandbox.engine")
 PLUGIN: Final = "pulumi-resource-aws"
+PULUMI: Final = "pulumi"
 START_SECONDS: Final = 20
 
 _ENDPOINT_FILE: Final = HOME / "endpoint"
@@ -70,8 +71,9 @@ def stop() -> None:
 
 def _engine() -> tuple[Sequence[str], str]:
     if chosen := os.environ.get("PULUMI"):
-        return shlex.split(chosen), f"{chosen}, as PULUMI says"
-    if found := shutil.which("pulumi"):
+        name, *arguments = shlex.split(chosen)
+        return (shutil.which(name) or name, *arguments), f"{chosen}, as PULUMI says"
+    if found := shutil.which(PULUMI):
         return (found,), f"{found}, found on PATH"
     return ENGINE, "the sandbox engine, since there is no pulumi on PATH"
 
@@ -80,6 +82,7 @@ def _run(command: Sequence[str]) -> None:
     process = subprocess.Popen(command, env=_environment())
     # Ctrl-C reaches the command by itself, which finishes its work and then ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     sys.exit(process.wait())
 
 
@@ -100,8 +103,12 @@ def _environment() -> dict[str, str]:
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-    if not _has_real_plugin():
-        environment["PATH"] = os.pathsep.join([str(_plugin_folder()), environment.get("PATH", "")])
+    folders = [] if _has_real_plugin() else [_folder_of(PLUGIN, script(sys.executable))]
+    engine, _ = _engine()
+    if engine[0] != shutil.which(PULUMI):
+        # For what looks for `pulumi` by itself, as the Automation API does.
+        folders.append(_folder_of(PULUMI, f'#!/bin/sh\nexec {shlex.join(engine)} "$@"\n'))
+    environment["PATH"] = os.pathsep.join([*folders, environment.get("PATH", "")])
     return environment
 
 
@@ -115,14 +122,17 @@ def _has_real_plugin() -> bool:
     return bool(shutil.which(PLUGIN)) or any(home.glob("plugins/resource-aws-v*"))
 
 
-def _plugin_folder() -> Path:
-    """A folder to put on PATH, which has the stand-in for pulumi-aws and nothing else."""
-    folder = HOME.resolve() / "bin"
+def _folder_of(name: str, text: str) -> str:
+    """A folder to put on PATH, which has this executable and nothing else."""
+    folder = HOME.resolve() / "path" / name
     folder.mkdir(parents=True, exist_ok=True)
-    launcher = folder / PLUGIN
-    launcher.write_text(script(sys.executable))
-    launcher.chmod(0o755)
-    return folder
+    launcher = folder / name
+    # Whatever runs already may be looking.
+    fresh = folder / f".{name}.{os.getpid()}"
+    fresh.write_text(text)
+    fresh.chmod(0o755)
+    fresh.replace(launcher)
+    return str(folder)
 
 
 def _endpoint() -> str:

@@ -124,8 +124,11 @@ _COMMON: Final = [
     click.option("--diff", is_flag=True, help="Show every change in full."),
     click.option("--expect-no-changes", is_flag=True, help="Fail if anything changes."),
     click.option("--show-secrets", is_flag=True, help="Show secrets in the outputs."),
+    click.option("--suppress-outputs", is_flag=True, help="Show no outputs."),
     click.option("-C", "--cwd", type=click.Path(exists=True, file_okay=False)),
     click.option("--non-interactive", is_flag=True, help="Ask nothing."),
+    # The Automation API says what calls. Pulumi keeps it with the update's other metadata.
+    click.option("--exec-kind", hidden=True, expose_value=False),
 ]
 _REFRESH: Final = click.option(
     "-r", "--refresh", is_flag=False, flag_value="true", help="Look first at what is there."
@@ -204,6 +207,7 @@ def _operate(
     diff: bool,
     expect_no_changes: bool,
     show_secrets: bool,
+    suppress_outputs: bool,
     cwd: str | None,
     non_interactive: bool,
     refresh: str | None = None,
@@ -236,7 +240,10 @@ def _operate(
 
     def run(as_preview: bool) -> bool:
         shown = listener(
-            diff=diff, show_secrets=show_secrets, interactive=False if non_interactive else None
+            diff=diff,
+            show_secrets=show_secrets,
+            suppress_outputs=suppress_outputs,
+            interactive=False if silent or non_interactive else None,
         )
         how = Options(**{**vars(options), "preview": as_preview})
         return operations.run(stack, how, shown, clear_pending=clear_pending_creates)

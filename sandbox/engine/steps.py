@@ -3,7 +3,7 @@
 The decisions are those of pkg/resource/deploy/step_generator.go.
 """
 
-import fnmatch
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -361,12 +361,12 @@ class Planner:
         raise EngineError(f"could not find provider {resource.provider}")
 
     def check_targets(self) -> None:
-        """Makes sure that every target means something.
+        """Makes sure that every target means something; a pattern needn't match anything.
 
         Raises:
             EngineError: one doesn't.
         """
-        for target in self._targets:
+        for target in (target for target in self._targets if "*" not in target):
             known = {*self._seen, *(resource.urn for resource in self.resources)}
             if not any(_glob(target, urn) for urn in known):
                 raise EngineError(f"no resource named '{target}' found")
@@ -453,7 +453,11 @@ def _visible(inputs: Properties) -> Properties:
 
 
 def _glob(pattern: str, urn: str) -> bool:
-    return fnmatch.fnmatchcase(urn, pattern) if "*" in pattern else pattern == urn
+    """Whether a URN is what a target names: `*` is any part between colons, `**` anything."""
+    whole = (
+        "[^:]*".join(re.escape(part) for part in piece.split("*")) for piece in pattern.split("**")
+    )
+    return re.fullmatch(".*".join(whole), urn) is not None
 
 
 def shown(value: Any) -> str:
