@@ -345,6 +345,7 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         before = was.capabilities if was else None
         can = now.capabilities.properties() if now.capabilities else before
         if not token and i in declared:
+            # As if it weren't there: to make it again brings back the same one with its token.
             continue
         attendees[i] = Attendee(now.attendee_id, token, can)
         entry = dict(declared.get(i, {"external_user_id": i}))

@@ -62,15 +62,10 @@ class State:
         return dict(self.declared.get("tags") or {})
 
     def outputs(self) -> dict[str, Any]:
-        """The state as Pulumi's output properties.
-
-        A declared attendee whose token nobody could say is left out, as if it weren't there: to
-        make it again brings back the same attendee with its token. Others need none to be removed.
-        """
+        """The state as Pulumi's output properties."""
         meeting = self.meeting.wire()
         declared = {a["external_user_id"]: a for a in self.declared["attendees"]}
-        known = {i: a for i, a in self.attendees.items() if a.join_token}
-        everyone = {i: a for i, a in self.attendees.items() if a.join_token or i not in declared}
+        joining = {i: a for i, a in self.attendees.items() if a.join_token}
         return {
             **self.declared,
             "meeting_id": self.meeting.meeting_id,
@@ -78,9 +73,11 @@ class State:
             "media_placement": self.meeting.media_placement.model_dump(
                 include=set(MediaPlacement.model_fields), exclude_none=True
             ),
-            "attendees": [_attendee_output(i, a, declared.get(i, {})) for i, a in everyone.items()],
-            "join_tokens": {i: a.join_token for i, a in known.items()},
-            "join_info": {i: _join_info(meeting, i, a) for i, a in known.items()},
+            "attendees": [
+                _attendee_output(i, a, declared.get(i, {})) for i, a in self.attendees.items()
+            ],
+            "join_tokens": {i: a.join_token for i, a in joining.items()},
+            "join_info": {i: _join_info(meeting, i, a) for i, a in joining.items()},
             "state_version": VERSION,
         }
 

@@ -89,12 +89,12 @@ class TestOutputs:
         }
         assert info["Meeting"]["NewField"] == {"Kept": True}
 
-    def test_leave_out_whom_nobody_could_give_a_token(self):
-        """As if not there: to make the attendee again brings it back with its token."""
+    def test_join_nobody_without_a_token(self):
+        """Somebody whom others added, where no reading says a token."""
         whole = made()
         unknown = Attendee("id-ben", "", LISTENING)
         outputs = State(whole.declared, MEETING, {**whole.attendees, "ben": unknown}).outputs()
-        assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana"]
+        assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana", "ben"]
         assert list(outputs["join_tokens"]) == list(outputs["join_info"]) == ["ana"]
 
     def test_know_the_region_by_the_meetings_arn(self):
