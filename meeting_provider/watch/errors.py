@@ -1,0 +1,25 @@
+"""What goes wrong in watching.
+
+WatchError
+├── QueueFailed     a call of the queue failed for good, or more often than it is retried
+├── StackFailed     a Pulumi command failed; says its errors, and nothing else that it said
+└── StackBusy       somebody else's deploy has the stack
+"""
+
+from meeting_provider.errors import MeetingProviderError
+
+
+class WatchError(MeetingProviderError):
+    """The root: the watcher waits and tries again. Says what is wrong in one line."""
+
+
+class QueueFailed(WatchError):
+    """The queue can't be used."""
+
+
+class StackFailed(WatchError):
+    """A Pulumi command failed."""
+
+
+class StackBusy(WatchError):
+    """The stack is locked."""

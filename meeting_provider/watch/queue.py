@@ -1,0 +1,96 @@
+"""The queue that the stack's meetings talk to: receive, keep to ourselves, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from meeting_provider.watch.errors import QueueFailed
+
+#: How long a message that was received is kept from others, in seconds. An `up` that takes longer
+#: has it delivered again, which does no harm.
+HOLD_SECONDS: Final = 300
+
+#: The most that SQS waits for a message, in seconds, and the most messages of one call.
+LONGEST_WAIT: Final = 20
+_BATCH: Final = 10
+
+_CONFIG: Final = Config(
+    connect_timeout=3,
+    read_timeout=LONGEST_WAIT + 10,
+    retries={"mode": "standard", "total_max_attempts": 5},
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as it was received. What it says is nobody's who doesn't know it yet."""
+
+    id: str
+    receipt: str = field(repr=False)
+    body: str = field(repr=False)
+
+
+class Queue:
+    """An SQS queue.
+
+    :param url: the queue's URL.
+    :param region: its region; None for that of boto3's own configuration.
+    :param profile: a profile of AWS's configuration, or None.
+
+    Every method raises QueueFailed.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
+    """
+
+    def __init__(self, url: str, region: str | None = None, profile: str | None = None) -> None:
+        self._url = url
+        try:
+            session = boto3.Session(profile_name=profile, region_name=region)
+            self._client = session.client("sqs", config=_CONFIG)
+        except BotoCoreError as error:
+            raise QueueFailed(f"no queue can be reached: {error}") from error
+
+    def receive(self, wait: int = 0) -> list[Message]:
+        """Up to ten messages, waiting so many seconds for the first, 20 at most."""
+        answer = self._call(
+            "receive_message",
+            MaxNumberOfMessages=_BATCH,
+            WaitTimeSeconds=wait,
+            VisibilityTimeout=HOLD_SECONDS,
+        )
+        return [
+            Message(m["MessageId"], m["ReceiptHandle"], m["Body"])
+            for m in answer.get("Messages") or ()
+        ]
+
+    def hold(self, messages: Sequence[Message]) -> None:
+        """Keep messages from others for HOLD_SECONDS from now."""
+        for entries in _entries(messages):
+            held = [{**entry, "VisibilityTimeout": HOLD_SECONDS} for entry in entries]
+            self._call("change_message_visibility_batch", Entries=held)
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Take messages off the queue. One that can't be comes again."""
+        for entries in _entries(messages):
+            self._call("delete_message_batch", Entries=entries)
+
+    def _call(self, operation: str, **request: Any) -> Mapping[str, Any]:
+        try:
+            answer: Mapping[str, Any] = getattr(self._client, operation)(
+                QueueUrl=self._url, **request
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise QueueFailed(f"the queue {self._url} can't be used: {error}") from error
+        return answer
+
+
+def _entries(messages: Sequence[Message]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(messages), _BATCH):
+        batch = messages[start : start + _BATCH]
+        yield [{"Id": str(i), "ReceiptHandle": m.receipt} for i, m in enumerate(batch)]

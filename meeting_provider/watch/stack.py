@@ -1,0 +1,163 @@
+"""The watched stack: what its state knows of its meetings, and `up` for some of them.
+
+All of it goes by the command of the Automation API's workspace. The API's own `Stack.up` is not
+used: it ends with reading every output back in plain text, and a watcher that never asks for a
+join token can't lose one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CalledProcessError
+from typing import Any, Final
+
+from pulumi.automation import LocalWorkspace
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError, InvalidVersionError
+
+from meeting_provider.watch.errors import StackBusy, StackFailed
+
+#: How a state names the type of a Meeting.
+TYPE: Final = "pulumi-python:dynamic/meeting:Meeting"
+
+#: A target that every meeting of any stack matches, whatever it is a child of.
+EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
+
+_MOST_SAID: Final = 3
+_LONGEST_SAID: Final = 400
+
+#: How a self-managed backend names who holds a lock: pkg/backend/diy/lock.go.
+_HOLDER: Final = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>\d+)\) at ")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A meeting that the state has: the resource's URN, the MeetingId and the meeting's own name.
+
+    The name is the ExternalMeetingId, which is also what the service calls the meeting by.
+    """
+
+    urn: str
+    meeting_id: str
+    name: str
+
+
+class WatchedStack:
+    """A stack of the program in a folder.
+
+    :param name: the stack's name, as `pulumi --stack` takes it.
+    :param folder: where its Pulumi.yaml is.
+    :raises StackFailed: there is no usable `pulumi` on PATH.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name = name
+        self._folder = folder.resolve()
+        try:
+            self._workspace = LocalWorkspace(work_dir=str(self._folder))
+        except (OSError, CalledProcessError, InvalidVersionError) as error:
+            raise StackFailed(f"there is no usable pulumi on PATH: {error}") from error
+
+    def __str__(self) -> str:
+        return f"{self._name} of {self._folder.name}"
+
+    def output(self, name: str) -> str | None:
+        """An output of the stack that is a text and no secret; None where there is none.
+
+        :raises StackFailed: there is no such stack, or it can't be read.
+        """
+        value = self._json("stack", "output", "--json").get(name)
+        return value if isinstance(value, str) else None
+
+    def setting(self, key: str) -> str | None:
+        """A setting of the stack, or None.
+
+        :raises StackFailed: the settings can't be read.
+        """
+        entry = self._json("config", "--json").get(key) or {}
+        value: str | None = entry.get("value")
+        return value
+
+    def meetings(self) -> dict[str, Known]:
+        """By URN, the meetings that the state has and that no replacement has taken over from.
+
+        :raises StackFailed: there is no such stack, or it can't be read.
+        """
+        deployment = self._json("stack", "export").get("deployment") or {}
+        known = [
+            Known(r["urn"], r["id"], (r.get("outputs") or {}).get("external_meeting_id") or "")
+            for r in deployment.get("resources") or ()
+            if r["type"] == TYPE and r.get("id") and not r.get("delete")
+        ]
+        return {k.urn: k for k in known}
+
+    def up(self, urns: Iterable[str] = ()) -> None:
+        """Bring the stack to what its program declares: all of it, or what URNs or globs name.
+
+        Looks at what is there first, whatever the project's settings say about that.
+
+        :raises StackBusy: somebody else has it. Where whoever that was has died on this machine,
+            the stack is free again afterwards.
+        :raises StackFailed: not all of it could be done.
+        """
+        command = ["up", "--yes", "--skip-preview", "--refresh", "--continue-on-error"]
+        command += ["--suppress-outputs", "--exec-kind", "auto.local"]
+        for urn in urns:
+            # A literal that neither the program nor the state has is an error, and a pattern
+            # isn't: a meeting whose time is over is in neither.
+            command += ["--target", urn if "*" in urn else f"**{urn}"]
+        self._run(*command)
+
+    def _json(self, *command: str) -> Mapping[str, Any]:
+        answer = json.loads(self._run(*command) or "{}")
+        return answer if isinstance(answer, Mapping) else {}
+
+    def _run(self, *command: str) -> str:
+        """What a command answers.
+
+        :raises StackBusy: somebody else has the stack.
+        :raises StackFailed: it failed.
+        """
+        try:
+            return self._workspace.pulumi_command.run(
+                [*command, "--stack", self._name],
+                str(self._folder),
+                self._workspace.env_vars,
+            ).stdout
+        except ConcurrentUpdateError as error:
+            if _is_orphaned(str(error)):
+                self._run("cancel", "--yes")
+            raise StackBusy(f"another deploy has the stack {self}") from None
+        except CommandError as error:
+            raise StackFailed(f"pulumi {command[0]} of {self} failed: {_said(error)}") from None
+
+
+def _said(error: CommandError) -> str:
+    """The errors among what a command said, in one line: the rest may be anything."""
+    lines = (line.strip() for line in str(error).splitlines())
+    errors = (line.partition("error: ")[2] for line in lines if line.startswith("error: "))
+    said = list(dict.fromkeys(e[:_LONGEST_SAID] for e in errors if e))[:_MOST_SAID]
+    return "; ".join(said) or "it doesn't say why"
+
+
+def _is_orphaned(said: str) -> bool:
+    """Whether whoever holds the stack's locks is gone: processes of this machine that ended."""
+    holders = list(_HOLDER.finditer(said))
+    return bool(holders) and all(
+        h["host"] == socket.gethostname() and not _is_running(int(h["pid"])) for h in holders
+    )
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
