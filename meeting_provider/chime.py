@@ -55,6 +55,19 @@ _CONNECTIONS: Final = 16
 _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
 
 
+def _quieten() -> None:
+    """Let nothing at DEBUG through, whoever turned it on, and at whichever of the loggers."""
+    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] in _TALKATIVE]
+    for name in {*names, *_TALKATIVE}:
+        logging.getLogger(name).addFilter(_is_for_people)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
 def control_region_of(profile: str | None) -> str | None:
     """The region that the environment or the profile of AWS's own configuration names."""
     region: str | None = _session(profile).region_name
@@ -78,8 +91,7 @@ class Chime:
     """
 
     def __init__(self, region: str, profile: str | None = None) -> None:
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.INFO)
+        _quieten()
         self._client = _session(profile).client(
             "chime-sdk-meetings",
             region_name=region,

@@ -1,0 +1,219 @@
+"""No join token is ever in plain text but where somebody asks for it in so many words.
+
+The emulated service's tokens are the canaries. They are looked for in all that a stack leaves on
+the disk and says on the screen, while every process of it logs all that it can, and while calls
+fail and processes are killed at the worst moments. No assertion here sees a token: they count.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+import pytest
+from support.house import House, Run
+
+from sandbox.admin import AFTER
+
+#: Loaded by every Python process of a run: logs everything to a file, whatever else is set up.
+TALK = """
+import logging, os, sys
+
+folder = os.environ["LOGGED"]
+name = os.path.join(folder, f"{os.getpid()}.log")
+logging.basicConfig(level=logging.DEBUG, filename=name, format="%(name)s %(message)s")
+for each in ("boto3", "botocore", "botocore.parsers", "botocore.endpoint", "urllib3"):
+    logging.getLogger(each).setLevel(logging.DEBUG)
+logging.debug("this is %s", sys.orig_argv)
+"""
+
+CROWD = "".join(f"      - {{external_user_id: guest-{i:02}}}\n" for i in range(22))
+SMALL = """\
+events:
+  - name: keynote
+    tags: {room: main}
+    attendees:
+      - {external_user_id: speaker-1}
+      - {external_user_id: host-1}
+  - name: panel
+    attendees:
+      - {external_user_id: speaker-1}
+"""
+CHANGED = SMALL.replace("host-1", "host-2").replace("main", "annex")
+LARGER = f"{CHANGED}  - name: plenum\n    attendees:\n{CROWD}"
+
+
+@dataclass
+class Told:
+    """All that a stack said and left behind, and the tokens that must not be in it."""
+
+    house: House
+    logs: Path
+    runs: list[Run] = field(default_factory=list)
+    canaries: set[str] = field(default_factory=set, repr=False)
+    killed_with: list[str] = field(default_factory=list)
+
+    def run(self, *targets: str, fails: bool = False) -> Run:
+        """Run make, and take note of the tokens that there are then."""
+        run = self.house.make(*targets)
+        assert (run.code != 0) is fails, run.text
+        self.runs.append(run)
+        self.learn()
+        return run
+
+    def learn(self) -> None:
+        """Take note of every token that the service has, whether or not a state knows it."""
+        client = self.client
+        for meeting in self.house.cloud.live():
+            answer = client.list_attendees(MeetingId=meeting.meeting_id)
+            self.canaries |= {a["JoinToken"] for a in answer["Attendees"]}
+
+    @property
+    def client(self):  # type: ignore[no-untyped-def]
+        return boto3.client(
+            "chime-sdk-meetings",
+            region_name="us-east-1",
+            endpoint_url=self.house.cloud.endpoint,
+            aws_access_key_id="canary",
+            aws_secret_access_key="canary",
+        )
+
+    def kill_at(self, operation: str) -> None:
+        """Kill all of a run once the service has acted, and before it has answered."""
+        self.house.cloud.hold(operation, when=AFTER)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "pulumi", "up", "--yes", "--skip-preview",
+             "--stack", "dev"],
+            cwd=self.house.root,
+            env=self.house.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        self.house.cloud.wait_held(60)
+        self.learn()
+        os.killpg(process.pid, signal.SIGKILL)
+        self.house.cloud.clear_faults()
+        said, _ = process.communicate(timeout=60)
+        self.runs.append(Run(process.returncode, said, ""))
+        state = self.house.state_file.read_text()
+        self.killed_with += [
+            each["type"] for each in json.loads(state)["checkpoint"]["latest"]["pending_operations"]
+        ]
+        self.runs.append(Run(0, state, ""))
+        self.house.pulumi("cancel", "--yes", "--stack", "dev")
+
+    def texts(self) -> Iterator[str]:
+        """All that was said and all that is on the disk, but for the service's own memory."""
+        yield from (run.text for run in self.runs)
+        for path in [*self.house.root.rglob("*"), *self.logs.iterdir()]:
+            inside = str(path).removeprefix(f"{self.house.root}/")
+            of_others = inside.startswith(
+                (".venv", "meeting_provider", "sandbox/", ".sandbox/cloud")
+            )
+            if path.is_file() and not of_others:
+                yield path.read_text(errors="replace")
+
+
+def spellings(token: str) -> list[str]:
+    """A token, and the secret half of it, as it is and as base64 may have it."""
+    padded = token + "=" * (-len(token) % 4)
+    secret = base64.b64decode(padded).decode().partition(":")[2]
+    return [token, secret, base64.b64encode(token.encode()).decode()[:-4]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """A stack that was brought up, changed, refused and killed, with every logger at DEBUG."""
+    folder = tmp_path_factory.mktemp("secrets")
+    hook, logs = folder / "hook", folder / "logs"
+    hook.mkdir()
+    logs.mkdir()
+    (hook / "sitecustomize.py").write_text(TALK)
+    house = House.build(folder / "house")
+    house.environment |= {"PYTHONPATH": str(hook), "LOGGED": str(logs)}
+    told = Told(house, logs)
+    house.programme = SMALL
+    told.run("up")
+    house.programme = CHANGED
+    told.run("preview")
+    fail_midway(told)
+    kill_midway(told)
+    told.run("up", "outputs", "preview")
+    told.runs += [
+        house.pulumi("up", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
+        house.pulumi("refresh", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
+        house.pulumi("stack", "export", "--stack", "dev"),
+        house.pulumi("stack", "output", "--json", "--stack", "dev"),
+    ]
+    assert [r.code for r in told.runs[-4:]] == [0] * 4
+    yield told
+    house.close()
+
+
+def fail_midway(told: Told) -> None:
+    """Have an update, and then a create, fail when there are tokens already."""
+    told.house.cloud.fault("forbidden", "TagResource")
+    told.run("up", fails=True)
+    told.house.programme = LARGER
+    told.house.cloud.refuse_attendees("Forbidden", external_user_ids=["guest-07"])
+    told.run("up", fails=True)
+
+
+def kill_midway(told: Told) -> None:
+    """Kill a create, and then an update, when there are tokens already."""
+    told.kill_at("CreateMeetingWithAttendees")
+    told.run("up")
+    told.house.programme = LARGER.replace("host-2", "host-3")
+    told.kill_at("BatchCreateAttendee")
+
+
+def test_no_token_is_in_plain_text_anywhere(told: Told) -> None:
+    assert len(told.canaries) >= 25
+    needles = [each for token in told.canaries for each in spellings(token)]
+    leaks = sum(needle in text for text in told.texts() for needle in needles)
+    assert leaks == 0
+
+
+def test_the_canaries_are_the_tokens_that_the_stack_gives_to_who_asks(told: Told) -> None:
+    """Else the search above would look for the wrong thing."""
+    given = {t for tokens in told.house.outputs()["join_tokens"].values() for t in tokens.values()}
+    assert len(given) == 25
+    strangers = len(given - told.canaries)
+    assert strangers == 0
+
+
+def test_the_state_was_looked_at_with_operations_pending(told: Told) -> None:
+    assert set(told.killed_with) == {"creating", "updating"}
+
+
+def test_the_hosts_logged_all_that_they_could(told: Told) -> None:
+    hosts = [t for t in map(Path.read_text, told.logs.iterdir()) if "pulumi.dynamic" in t]
+    assert len(hosts) >= 6
+
+
+def test_a_client_that_nobody_quietens_logs_tokens(told: Told, tmp_path: Path) -> None:
+    """Else the search above would find nothing in the logs whatever the provider did."""
+    meeting = told.house.cloud.live()[0].meeting_id
+    code = (
+        "import boto3; boto3.client('chime-sdk-meetings', region_name='us-east-1')"
+        f".list_attendees(MeetingId='{meeting}')"
+    )
+    run = told.house.run(
+        sys.executable, "-m", "sandbox", "run", "--", sys.executable, "-c", code,
+        env={"LOGGED": str(tmp_path)},
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    logged = "".join(path.read_text() for path in tmp_path.iterdir())
+    found = sum(token in logged for token in told.canaries)
+    assert found > 0
