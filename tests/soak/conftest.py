@@ -28,7 +28,7 @@ settings.register_profile(
     "short",
     settings.get_profile("soak"),
     derandomize=True,
-    max_examples=12,
+    max_examples=10,
     stateful_step_count=30,
     phases=[Phase.generate],
 )

@@ -158,10 +158,12 @@ class Soak(RuleBasedStateMachine):
         repeated_attendees=st.sampled_from(["original", "none"]),
         changed_parameters=st.sampled_from(["original", "conflict"]),
         read_join_tokens=st.booleans(),
+        first=guests,
     )
-    def turn_knobs(self, **knobs: Any) -> None:
+    def turn_knobs(self, first: dict[str, str | None], **knobs: Any) -> None:
         self.knobs = knobs
         self.sandbox.knobs(**knobs)
+        self.declared[NAMES[0]] = Declaration(first, {}, MEDIA_REGIONS[0])
 
     # Declarations
 
@@ -243,6 +245,7 @@ class Soak(RuleBasedStateMachine):
             self._count("join")
             self.sandbox.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
 
+    @precondition(lambda self: self.engine.resources)
     @rule(seconds=st.sampled_from([IDLE, 24 * 3600.0]))
     def let_time_pass(self, seconds: float) -> None:
         self._count("let time pass")
