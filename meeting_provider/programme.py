@@ -1,69 +1,249 @@
-"""A programme file -> the meetings that should exist.
+"""A programme -> the meetings that should exist now, and what opens next.
 
 A programme is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
-them. A section whose name begins with `x-` is for anchors, and otherwise left alone.
+them. An event with a `start` has a meeting while its window is open (`schedules` says what it may
+say of its times); one without always has. `calendars` names iCalendar files, or folders of them,
+beside the programme. A section whose name begins with `x-` is for anchors, and is left alone.
 
     defaults:
+      zone: Europe/Berlin
       tags: {conference: acme-summit}
     events:
       - name: keynote
+        start: 2027-03-01T09:00
+        end: 2027-03-01T10:00
         media_region: eu-central-1
         attendees:
           - external_user_id: speaker-1
             tags: {role: speaker}
+    calendars: [team.ics]
+
+An iCalendar file, or a folder of them, is a programme by itself too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-from yaml.constructor import ConstructorError
-from yaml.reader import ReaderError
-
+from meeting_provider import schedules
+from meeting_provider.documents import Document
 from meeting_provider.errors import InvalidProgramme
 from meeting_provider.faults import UNKNOWN, Fault, faults_of
 from meeting_provider.faults import Path as FaultPath
 from meeting_provider.models import MeetingInput
+from meeting_provider.windows import Window, at
 
-#: What an event may say beside its name: every argument of Meeting.
+if TYPE_CHECKING:
+    from meeting_provider.attendance import Disclosure
+    from meeting_provider.calendars import Invitation
+
+#: What an event may say beside its name and its times: every argument of Meeting.
 ARGUMENTS: Final = tuple(
     n for n in MeetingInput.model_fields if n not in ("control_region", "identity")
 )
 
-_SECTIONS: Final = ("defaults", "events")
+_SECTIONS: Final = ("calendars", "defaults", "events")
+_SHARED: Final = (*ARGUMENTS, *schedules.SHARED)
+_OWN: Final = ("name", *ARGUMENTS, *schedules.ARGUMENTS)
+_LONGEST_NAME: Final = 64 - schedules.STAMP_LENGTH
+_RECURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
+
+#: How many openings a preview names, and how many open meetings.
+_SHOWN_NEXT: Final = 5
+_SHOWN_OPEN: Final = 20
 
 
 @dataclass(frozen=True)
 class Event:
-    """One entry of a programme: the name of a meeting, and the arguments to declare it with."""
+    """A meeting that should exist: its name, the arguments to declare it with, and until when.
+
+    Without a window it always should.
+    """
 
     name: str
     arguments: Mapping[str, Any]
+    window: Window | None = None
 
 
-def load(path: str | Path) -> tuple[Event, ...]:
-    """The events of a programme file, in its order.
+@dataclass(frozen=True)
+class Opening:
+    """A meeting that will exist."""
+
+    name: str
+    window: Window
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a programme comes to at one instant.
+
+    `upcoming` has the next opening of each event, in order. `reports` says what of its calendars
+    can't be used. `directory` says who is who in the open meetings of calendars: the mail address
+    of each external_user_id. It is personal data.
+    """
+
+    now: datetime
+    open: tuple[Event, ...]
+    upcoming: tuple[Opening, ...] = ()
+    reports: tuple[str, ...] = ()
+    directory: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def news(self) -> Iterator[str]:
+        """What is open until when, and what opens next, a line each; nothing of untimed events."""
+        timed = [(e.name, e.window) for e in self.open if e.window]
+        for name, window in timed[:_SHOWN_OPEN]:
+            yield f"{name} is open until {_shown(window.closes)}"
+        if len(timed) > _SHOWN_OPEN:
+            yield f"{len(timed) - _SHOWN_OPEN} more are open"
+        for opening in self.upcoming[:_SHOWN_NEXT]:
+            window = opening.window
+            yield (
+                f"{opening.name} opens at {_shown(window.opens)}, "
+                f"for {_shown(window.start)} to {_shown(window.end)}"
+            )
+
+
+def _shown(time: datetime) -> str:
+    return time.isoformat(timespec="minutes")
+
+
+def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
+    """The meetings of a programme that should exist at an instant, by default the present one.
 
     :raises InvalidProgramme: with every fault at once, each with file, line and path.
     """
-    document = _Document.read(Path(path))
-    # A fault of the defaults is found once for each event, and said once.
-    if faults := dict.fromkeys([*document.faults, *_faults(document.content)]):
-        raise InvalidProgramme(str(path), [document.place(f) for f in faults])
-    defaults = document.content.get("defaults") or {}
-    return tuple(
-        Event(e["name"], _merged(defaults, {k: v for k, v in e.items() if k != "name"}))
-        for e in document.content["events"]
-    )
+    return plan(path, now).open
+
+
+def plan(
+    path: str | Path, now: datetime | None = None, disclosure: Disclosure | None = None
+) -> Plan:
+    """What a programme comes to at an instant, by default the present one.
+
+    `disclosure` says what of the people in calendars may be known outside of secrets.
+
+    :raises InvalidProgramme: with every fault at once, each with file, line and path. What can't be
+        used of a calendar is no fault: it is in `reports`.
+    """
+    path = Path(path)
+    draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure)
+    if path.is_dir() or path.suffix.lower() == ".ics":
+        draft.add_calendar(path, {})
+    else:
+        draft.add_document(path)
+    return draft.plan()
+
+
+class _Draft:
+    """A plan in the making."""
+
+    def __init__(self, now: datetime, disclosure: Disclosure | None) -> None:
+        self._now = now
+        self._disclosure = disclosure
+        self._open: dict[str, Event] = {}
+        self._upcoming: list[Opening] = []
+        self._reports: list[str] = []
+        self._directory: dict[str, str] = {}
+
+    def plan(self) -> Plan:
+        upcoming = sorted(self._upcoming, key=lambda o: (o.window.opens, o.name))
+        events, reports = tuple(self._open.values()), tuple(dict.fromkeys(self._reports))
+        return Plan(self._now, events, tuple(upcoming), reports, self._directory)
+
+    def add_document(self, path: Path) -> None:
+        """Add what a YAML file says."""
+        document = Document.read(path)
+        # A fault of the defaults is found once for each event, and said once.
+        if faults := dict.fromkeys([*document.faults, *_faults(document.content, path.parent)]):
+            raise InvalidProgramme(str(path), [document.place(f) for f in faults])
+        defaults = document.content.get("defaults") or {}
+        for place, entry in enumerate(document.content.get("events") or ()):
+            self._add_entry(
+                entry["name"],
+                _merged(defaults, entry),
+                document.place(Fault(("events", place), "")),
+            )
+        for calendar in document.content.get("calendars") or ():
+            self.add_calendar(path.parent / calendar, defaults)
+
+    def _add_entry(self, name: str, said: Mapping[str, Any], where: str) -> None:
+        schedule, _ = schedules.read(said)
+        arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
+        if schedule.series is None:
+            self._open[name] = Event(name, arguments)
+            return
+        try:
+            windows, coming = at(self._now, schedule.series, schedule.margins)
+        except ValueError as error:
+            self._reports.append(f"{where}{error}")
+            return
+        for window in windows:
+            self._add(Event(_name(name, window), arguments, window))
+        if coming:
+            self._upcoming.append(Opening(_name(name, coming), coming))
+
+    def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
+        """Add what is scheduled in a calendar, or in a folder of them."""
+        # The calendars' libraries are loaded where there are calendars.
+        from meeting_provider import calendars
+
+        shared, _ = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
+        zone = schedules.zone_of(defaults)
+        try:
+            invitations, reports = calendars.read(path, zone)
+        except calendars.NoCalendar as error:
+            raise InvalidProgramme(str(path), [str(error)]) from error
+        self._reports += map(str, reports)
+        arguments = {k: v for k, v in defaults.items() if k in ARGUMENTS}
+        for invitation in invitations:
+            try:
+                windows, coming = at(self._now, invitation.series, shared.margins)
+            except (ValueError, ArithmeticError) as error:
+                self._reports.append(str(invitation.report(str(error))))
+                continue
+            if windows or coming:
+                self._reports += map(str, invitation.reports())
+            if invitation.can_meet:
+                self._add_invitation(invitation, arguments, windows)
+                if coming:
+                    self._upcoming.append(Opening(_name(invitation.name, coming), coming))
+
+    def _add_invitation(
+        self, invitation: Invitation, arguments: Mapping[str, Any], windows: Sequence[Window]
+    ) -> None:
+        if not windows:
+            return
+        from meeting_provider.attendance import Disclosure
+
+        disclosure = self._disclosure or Disclosure()
+        declared = {**arguments, "attendees": invitation.attendees(disclosure)}
+        name = _name(invitation.name, windows[0])
+        if faults := _meeting_faults(name, declared):
+            self._reports += [str(invitation.report(str(f))) for f in faults]
+            return
+        self._directory.update(invitation.directory(disclosure))
+        for window in windows:
+            event = Event(_name(invitation.name, window), declared, window)
+            if not self._add(event):
+                what = f"is there twice; the meeting '{event.name}' is the first one's"
+                self._reports.append(str(invitation.report(what)))
+
+    def _add(self, event: Event) -> bool:
+        return self._open.setdefault(event.name, event) is event
+
+
+def _name(name: str, window: Window) -> str:
+    return f"{name}-{window.recurrence}" if window.recurrence else name
 
 
 def _merged(defaults: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event's own arguments over the defaults; tags add up."""
+    """What the event says itself over the defaults; tags add up."""
     merged = {**defaults, **event}
     own, shared = event.get("tags"), defaults.get("tags")
     if isinstance(own, Mapping) and isinstance(shared, Mapping):
@@ -71,7 +251,7 @@ def _merged(defaults: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _faults(content: Any) -> Iterator[Fault]:
+def _faults(content: Any, folder: Path) -> Iterator[Fault]:
     if not isinstance(content, Mapping):
         yield Fault((), "is not a programme: it has no `events`")
         return
@@ -82,19 +262,47 @@ def _faults(content: Any) -> Iterator[Fault]:
     if not isinstance(defaults, Mapping):
         yield Fault(("defaults",), "is not a mapping")
         defaults = {}
-    yield from _unknown_keys(("defaults",), defaults, ARGUMENTS)
-    events = content.get("events")
+    yield from _unknown_keys(("defaults",), defaults, _SHARED)
+    _, shared = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
+    yield from (Fault(("defaults", *f.path), f.message) for f in shared)
+    calendars = content.get("calendars")
+    if calendars is not None:
+        yield from _calendar_faults(calendars, folder)
+    events = content.get("events", [] if calendars else None)
     if not isinstance(events, list):
         yield Fault(("events",), "is required, and a list")
         return
-    names: dict[object, int] = {}
     for place, event in enumerate(events):
         yield from _event_faults(("events", place), event, defaults)
+    yield from _name_faults(events)
+
+
+def _calendar_faults(calendars: Any, folder: Path) -> Iterator[Fault]:
+    if not isinstance(calendars, list):
+        yield Fault(("calendars",), "is not a list of files and folders")
+        return
+    for place, name in enumerate(calendars):
+        if not isinstance(name, str) or not (folder / name).exists():
+            yield Fault(("calendars", place), f"'{name}' is no file and no folder")
+
+
+def _name_faults(events: Sequence[Any]) -> Iterator[Fault]:
+    """What would give two meetings the same name."""
+    names: dict[object, int] = {}
+    recurring: set[object] = set()
+    for place, event in enumerate(events):
         name = event.get("name") if isinstance(event, Mapping) else None
-        if isinstance(name, str) and names.setdefault(name, place) != place:
+        if not isinstance(name, str):
+            continue
+        if names.setdefault(name, place) != place:
             yield Fault(
                 ("events", place, "name"), f"'{name}' is the name of events[{names[name]}] already"
             )
+        if "recurrence" in event:
+            recurring.add(name)
+    for name, place in names.items():
+        if (base := _RECURRENCE.sub("", str(name))) != name and base in recurring:
+            yield Fault(("events", place, "name"), f"'{name}' may be an occurrence of '{base}' too")
 
 
 def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> Iterator[Fault]:
@@ -105,15 +313,25 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
     if not isinstance(name, str) or not name:
         yield Fault((*path, "name"), "is required, and a text")
         name = "unnamed"
-    yield from _unknown_keys(path, event, ("name", *ARGUMENTS))
-    declared = {
-        "external_meeting_id": name,
-        "media_region": UNKNOWN,
-        "control_region": UNKNOWN,
-        **{k: v for k, v in _merged(defaults, event).items() if k in ARGUMENTS},
-    }
-    for fault in faults_of(declared):
+    yield from _unknown_keys(path, event, _OWN)
+    merged = _merged(defaults, event)
+    if "recurrence" in event and len(name) > _LONGEST_NAME:
+        yield Fault(
+            (*path, "name"),
+            f"has {len(name)} characters; at most {_LONGEST_NAME}, since the time of each "
+            "recurrence is added",
+        )
+    else:
+        declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
+        for fault in _meeting_faults(name, declared):
+            yield Fault(_source(path, fault.path, event, defaults), fault.message)
+    for fault in schedules.read(merged)[1]:
         yield Fault(_source(path, fault.path, event, defaults), fault.message)
+
+
+def _meeting_faults(name: str, declared: Mapping[str, Any]) -> list[Fault]:
+    own = {"external_meeting_id": name, "media_region": UNKNOWN, "control_region": UNKNOWN}
+    return faults_of({**own, **declared})
 
 
 def _source(
@@ -140,86 +358,3 @@ def _unknown_keys(
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
-
-
-class _Document:
-    """A YAML file with the line of every entry in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.content: Any = None
-        self.faults: list[Fault] = []
-        self._lines: dict[FaultPath, int] = {(): 1}
-        self._open: list[yaml.Node] = []
-        self._seen: set[int] = set()
-
-    @classmethod
-    def read(cls, path: Path) -> _Document:
-        document = cls(path)
-        try:
-            loader = yaml.SafeLoader(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, ReaderError) as error:
-            said = " ".join(str(error).split())
-            raise InvalidProgramme(str(path), [f"{path}: can't be read: {said}"]) from error
-        try:
-            node = loader.get_single_node()
-            document.content = document._value(loader, node, ()) if node else None
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else 1
-            said = f"{path}:{line}: is not YAML: {error.problem or error.context}"
-            raise InvalidProgramme(str(path), [said]) from error
-        except RecursionError as error:
-            raise InvalidProgramme(str(path), [f"{path}: nests too deep"]) from error
-        finally:
-            loader.dispose()
-        return document
-
-    def place(self, fault: Fault) -> str:
-        """The fault with file and line: the line of what is nearest to its path."""
-        path = fault.path
-        while path not in self._lines:
-            path = path[:-1]
-        where = f"{self.path}:{self._lines[path]}: "
-        return f"{where}{fault}" if fault.path else f"{where}{fault.message}"
-
-    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if node in self._open:
-            raise ConstructorError(None, None, "holds itself", node.start_mark)
-        self._open.append(node)
-        value = self._value_of(loader, node, path)
-        self._open.pop()
-        return value
-
-    def _value_of(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            self._note_repetitions(node, path)
-            loader.flatten_mapping(node)
-            return dict(self._entry(loader, k, v, path) for k, v in node.value)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(loader, v, (*path, i)) for i, v in enumerate(node.value)]
-        try:
-            return loader.construct_object(node)
-        except ValueError as error:
-            raise ConstructorError(None, None, str(error), node.start_mark) from error
-
-    def _entry(
-        self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: FaultPath
-    ) -> tuple[str, Any]:
-        name = str(loader.construct_object(key, deep=True))
-        self._lines[*path, name] = key.start_mark.line + 1
-        return name, self._value(loader, value, (*path, name))
-
-    def _note_repetitions(self, node: yaml.MappingNode, path: FaultPath) -> None:
-        # Through an alias a mapping comes again, with what `<<` has merged into it by now.
-        if id(node) in self._seen:
-            return
-        self._seen.add(id(node))
-        lines: dict[str, int] = {}
-        for key, _ in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if lines.setdefault(name, line) != line:
-                self.faults.append(
-                    Fault((*path, name), f"stands here twice; line {lines[name]} has it already")
-                )

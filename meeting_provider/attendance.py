@@ -1,0 +1,126 @@
+"""Who is invited: the ATTENDEE and ORGANIZER lines of an event -> attendees of a meeting.
+
+Mail addresses and names are personal data, and AWS asks for none in ids. So whoever is invited gets
+an id that is a digest (HMAC-SHA-256) of the event's UID and the address: the same in every
+occurrence and after every change of the event, and another one in every other event. Without a key,
+somebody who knows a UID can check a guessed address against it; with a secret key nobody can.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote
+
+from pydantic import TypeAdapter, ValidationError
+
+from meeting_provider.contentlines import Component, Property
+from meeting_provider.models import ExternalId, TagValue
+
+_ABSENT: Final = ("DECLINED", "DELEGATED")
+_THINGS: Final = ("ROOM", "RESOURCE")
+_TAGS: Final = ("ROLE", "PARTSTAT", "CUTYPE")
+_ADDRESS: Final = re.compile(r"[^\s@:/]+@[^\s@:/]+")
+_AS_ID: Final[TypeAdapter[str]] = TypeAdapter(ExternalId)
+_AS_TAG: Final[TypeAdapter[str]] = TypeAdapter(TagValue)
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What may be known of people outside of secrets.
+
+    `key` keys the digests. `addresses` takes mail addresses as ids, and names into tags.
+    """
+
+    key: str = field(default="", repr=False)
+    addresses: bool = False
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody invited: a mail address in lower case, and what the calendar says of them."""
+
+    address: str
+    name: str
+    tags: Mapping[str, str]
+
+    def external_user_id(self, uid: str, disclosure: Disclosure) -> str:
+        """The id in a meeting of the event with a UID."""
+        if disclosure.addresses and _fits(_AS_ID, self.address):
+            return self.address
+        message = f"{uid}\n{self.address}".encode()
+        return hmac.new(disclosure.key.encode(), message, hashlib.sha256).hexdigest()[:32]
+
+    def attendee(self, uid: str, disclosure: Disclosure) -> dict[str, Any]:
+        """The attendee to declare."""
+        tags = dict(self.tags)
+        if disclosure.addresses and self.name and _fits(_AS_TAG, self.name):
+            tags["name"] = self.name
+        return {"external_user_id": self.external_user_id(uid, disclosure), "tags": tags}
+
+
+def _fits(adapter: TypeAdapter[str], text: str) -> bool:
+    try:
+        adapter.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def people(event: Component) -> tuple[list[Person], list[tuple[int, str]]]:
+    """Whoever is to meet, the organizer among them, and what can't be used, by line.
+
+    Left out are rooms and other resources, whoever declined, and whoever sent somebody else.
+    """
+    found: dict[str, Person] = {}
+    unusable: list[tuple[int, str]] = []
+    absent: set[str] = set()
+    for entry in _entries(event, unusable):
+        address = _address(entry)
+        if entry.parameters.get("CUTYPE", "").upper() in _THINGS:
+            continue
+        if not address:
+            unusable.append((entry.line, f"{entry.name} has no mail address"))
+        elif entry.parameters.get("PARTSTAT", "").upper() in _ABSENT:
+            absent.add(address)
+        else:
+            person = _person(address, entry)
+            known = found.get(address)
+            tags = {**person.tags, **known.tags} if known else person.tags
+            found[address] = Person(address, (known and known.name) or person.name, tags)
+    return [p for a, p in found.items() if a not in absent], unusable
+
+
+def _entries(event: Component, unusable: list[tuple[int, str]]) -> Iterator[Property]:
+    for name in ("ATTENDEE", "ORGANIZER"):
+        for line, text in event.lines.get(name, ()):
+            try:
+                yield Property.parse(line, text)
+            except ValueError as error:
+                unusable.append((line, f"{name} can't be read: {error}"))
+
+
+def _person(address: str, entry: Property) -> Person:
+    said = {n: entry.parameters.get(n, "").strip().lower() for n in _TAGS}
+    tags = {n.lower(): v for n, v in said.items() if v and _fits(_AS_TAG, v)}
+    if entry.name == "ORGANIZER":
+        tags["organizer"] = "true"
+    return Person(address, entry.parameters.get("CN", "").strip(), tags)
+
+
+def _address(entry: Property) -> str:
+    """The mail address, wherever the program that wrote the line put it; empty for none."""
+    value = entry.value.strip()
+    scheme, _, rest = value.rpartition(":")
+    candidates = [entry.parameters.get("EMAIL", "")]
+    if scheme.lower() in ("mailto", "smtp", ""):
+        candidates.insert(0, unquote(rest.partition("?")[0]))
+    for candidate in candidates:
+        address = candidate.strip().strip("<>").lower().removeprefix("mailto:")
+        if _ADDRESS.fullmatch(address):
+            return address
+    return ""

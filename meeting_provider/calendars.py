@@ -1,0 +1,230 @@
+"""iCalendar files -> what is scheduled in them, and with whom.
+
+A file that can't be read, an event that can't be placed in time, somebody without an address: each
+is reported with file, line and UID, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from meeting_provider import vevents
+from meeting_provider.attendance import Disclosure, Person, people
+from meeting_provider.contentlines import Component, components
+from meeting_provider.models import MAX_ATTENDEES
+from meeting_provider.recurrence import to_utc
+from meeting_provider.vevents import Calendar, Revision, Unusable
+from meeting_provider.windows import Segment, Series
+
+#: Messages about events that are not the event: answers, and what a client asks a server for.
+_NOT_EVENTS: Final = ("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH")
+# The rest of a meeting's 64 characters is for the time of a recurrence: `-20270301T090000Z`.
+_TAME: Final = re.compile(r"(?!aws:)[A-Za-z0-9][A-Za-z0-9._@+=-]{1,46}", re.IGNORECASE)
+
+
+class NoCalendar(ValueError):
+    """There is no calendar at all, not even an empty one: an export that went wrong."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What could not be used, and where it stands."""
+
+    path: str
+    line: int
+    uid: str
+    message: str
+
+    def __str__(self) -> str:
+        event = f"event '{self.uid}': " if self.uid else ""
+        return f"{self.path}:{self.line}: {event}{self.message}"
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An event, or a part of it that has its own times or people."""
+
+    path: str
+    line: int
+    uid: str
+    component: Component
+    series: Series
+
+    @cached_property
+    def _people(self) -> tuple[list[Person], list[tuple[int, str]]]:
+        return people(self.component)
+
+    @cached_property
+    def identity(self) -> str:
+        """The UID; where there is none, a digest of what the event says of itself."""
+        if self.uid:
+            return self.uid
+        said = [self.component.text(n) for n in ("DTSTART", "RRULE", "SUMMARY", "RECURRENCE-ID")]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+    @cached_property
+    def name(self) -> str:
+        """The name of its meetings: the UID, or a digest where that doesn't fit or names somebody.
+
+        It fits with up to 47 letters, digits and `._@+=-`, which leaves room for a time.
+        """
+        uid = self.identity
+        names_somebody = any(p.address in uid.lower() for p in self._people[0])
+        if self.uid and _TAME.fullmatch(uid) and not names_somebody:
+            return uid
+        return f"event-{hashlib.sha256(uid.encode()).hexdigest()[:20]}"
+
+    def attendees(self, disclosure: Disclosure) -> list[dict[str, Any]]:
+        """Whoever is to meet."""
+        return [p.attendee(self.identity, disclosure) for p in self._people[0]]
+
+    def directory(self, disclosure: Disclosure) -> dict[str, str]:
+        """Who is who: the mail address of each external_user_id."""
+        return {p.external_user_id(self.identity, disclosure): p.address for p in self._people[0]}
+
+    def reports(self) -> Iterator[Report]:
+        """What keeps people, or everybody, from being invited."""
+        found, unusable = self._people
+        yield from (self.report(message, line) for line, message in unusable)
+        if not found:
+            yield self.report("has nobody to meet: no attendee who comes, and no organizer")
+        if len(found) > MAX_ATTENDEES:
+            yield self.report(f"has {len(found)} attendees; a meeting has at most {MAX_ATTENDEES}")
+
+    @property
+    def can_meet(self) -> bool:
+        """Whether there are as many people as a meeting takes."""
+        return 0 < len(self._people[0]) <= MAX_ATTENDEES
+
+    def report(self, message: str, line: int | None = None) -> Report:
+        """A report about this event."""
+        return Report(self.path, line or self.line, self.uid, message)
+
+
+def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]]:
+    """Everything that is scheduled in a calendar file, or in all of a folder, and what is not.
+
+    `zone` is where floating times and days are, unless the calendar says so itself.
+
+    :raises NoCalendar: where there is none. To take that for an empty one would end every meeting.
+    """
+    reports: list[Report] = []
+    revisions: dict[str, list[Revision]] = defaultdict(list)
+    calendars = [c for file in _files(path) for c in _calendars(file, zone, reports)]
+    if not calendars:
+        said = [str(r) for r in reports] or [f"{path}: is a folder without calendars (*.ics)"]
+        raise NoCalendar("; ".join(said))
+    for calendar in calendars:
+        for revision in _events(calendar, reports):
+            # Without a UID nothing can be a revision of something else.
+            own = f"\n{calendar.path}\n{revision.component.line}"
+            revisions[revision.uid or own].append(revision)
+    invitations = [i for group in revisions.values() for i in _invitations(group)]
+    return invitations, reports
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(f for f in path.rglob("*") if f.suffix.lower() == ".ics" and f.is_file())
+
+
+def _calendars(file: Path, zone: tzinfo, reports: list[Report]) -> Iterator[Calendar]:
+    try:
+        found = components(file.read_bytes())
+    except OSError as error:
+        reports.append(Report(str(file), 1, "", f"can't be read: {error.strerror}"))
+        return
+    calendars = [c for c in found if c.name == "VCALENDAR"]
+    if not calendars:
+        reports.append(Report(str(file), 1, "", "is no calendar: it has no BEGIN:VCALENDAR"))
+    yield from (Calendar(str(file), c, zone) for c in calendars)
+
+
+def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
+    if calendar.method in _NOT_EVENTS:
+        what = f"is a message about events, not a calendar: METHOD:{calendar.method}"
+        reports.append(Report(calendar.path, calendar.component.line, "", what))
+        return
+    for event in calendar.component.components:
+        if event.name != "VEVENT":
+            continue
+        try:
+            revision = vevents.read(event, calendar)
+        except Unusable as error:
+            reports.append(Report(calendar.path, error.line, event.uid, str(error)))
+        except Exception as error:
+            # Whatever one event of a stranger's calendar holds, the others take place.
+            what = f"can't be read: {type(error).__name__}: {error}"
+            reports.append(Report(calendar.path, event.line, event.uid, what))
+        else:
+            reports += [Report(calendar.path, n, event.uid, said) for n, said in revision.notes]
+            yield revision
+
+
+def _invitations(revisions: Sequence[Revision]) -> Iterator[Invitation]:
+    """The parts of one event: its series, those of them that were moved, and single times."""
+    masters = _newest_masters([r for r in revisions if r.recurrence is None])
+    if masters and all(m.is_cancelled for m in masters):
+        return
+    changes = _newest_changes([r for r in revisions if r.recurrence is not None])
+    for master in masters:
+        if not master.is_cancelled:
+            yield from _series(master, changes, is_split=len(masters) > 1)
+    for change in changes.values():
+        if not change.is_cancelled and not (change.is_future and masters):
+            yield _invitation(change, change.series)
+
+
+def _series(
+    master: Revision, changes: Mapping[datetime, Revision], is_split: bool
+) -> Iterator[Invitation]:
+    series = master.series
+    own = {c.recurrence.mark(series.zone, series.all_day) for c in changes.values() if c.recurrence}
+    futures = sorted((at, c) for at, c in changes.items() if c.is_future)
+    singles = own - {
+        c.recurrence.mark(series.zone, series.all_day) for _, c in futures if c.recurrence
+    }
+    series = replace(series, excluded=series.excluded | singles)
+    if is_split and not series.recurs:
+        series = replace(series, stamp=to_utc(series.first, series.zone))
+    ends = [at for at, _ in futures]
+    first = replace(series, segment=Segment(until=ends[0])) if ends else series
+    yield _invitation(master, first)
+    for (at, change), until in zip(futures, [*ends[1:], None], strict=True):
+        if not change.is_cancelled:
+            yield _invitation(change, vevents.future(series, change.series, at, until))
+
+
+def _invitation(revision: Revision, series: Series) -> Invitation:
+    event = revision.component
+    return Invitation(revision.calendar.path, event.line, revision.uid, event, series)
+
+
+def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
+    """The revision that counts.
+
+    Several events of one calendar that share a UID, and are no revisions of each other, all count.
+    """
+    if not masters:
+        return []
+    newest = max(masters, key=lambda m: m.age)
+    alike = [m for m in masters if m.calendar is newest.calendar and m.age[0] == newest.age[0]]
+    by_start = {m.series.first: m for m in sorted(alike, key=lambda m: m.age)}
+    return list(by_start.values())
+
+
+def _newest_changes(changes: Sequence[Revision]) -> dict[datetime, Revision]:
+    by_recurrence: dict[datetime, Revision] = {}
+    for change in sorted(changes, key=lambda c: c.age):
+        if change.series.stamp:
+            by_recurrence[change.series.stamp] = change
+    return by_recurrence
