@@ -8,7 +8,7 @@ PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulum
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down outputs events journal test faults lint format
+.PHONY: help up preview down outputs events journal test faults soak lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: .venv/.dev ## run every test
 
 faults: .venv/.dev ## try every fault and every kill at every call, and print the matrices
 	FAULTS=all $(PYTHON) -m pytest tests/faults
+
+soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any order
+	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m ruff check

@@ -2,9 +2,9 @@
 
 import pulumi
 
-from meeting_provider import AttendeeArgs, Meeting
+from meeting_provider import AttendeeArgs, CapabilitiesArgs, Meeting
 
-LISTENING = {"audio": "Receive", "video": "Receive", "content": "Receive"}
+LISTENING: CapabilitiesArgs = {"audio": "Receive", "video": "Receive", "content": "Receive"}
 
 attendees: list[AttendeeArgs] = [
     {"external_user_id": "speaker"},
