@@ -13,9 +13,9 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from meeting_provider.errors import InvalidEvent
@@ -24,6 +24,7 @@ SOURCE: Final = "aws.chime"
 DETAIL_TYPE: Final = "Chime Meeting State Change"
 
 _SNS_MESSAGE: Final = "Message"
+_SNS_NOTIFICATION: Final = "Notification"
 
 
 class EventType(StrEnum):
@@ -55,10 +56,14 @@ class _Message(BaseModel):
     )
 
 
+def _known(kind: str) -> EventType | str:
+    return EventType(kind) if kind in list(EventType) else kind
+
+
 class EventDetail(_Message):
     """What happened. An event type that is new to us stays the text that it is."""
 
-    event_type: EventType | str = Field(union_mode="left_to_right")
+    event_type: Annotated[str, AfterValidator(_known)]
     meeting_id: str
     #: As the service says it, in milliseconds since the epoch.
     timestamp: int | None = None
@@ -101,12 +106,9 @@ def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
     """
     message = _json(body)
     if _SNS_MESSAGE in message and "detail" not in message:
-        message = _json(message[_SNS_MESSAGE])
-    source, detail_type = message.get("source"), message.get("detail-type")
-    if source != SOURCE:
-        raise InvalidEvent(f"its source is {source!r}, not {SOURCE!r}")
-    if detail_type != DETAIL_TYPE:
-        raise InvalidEvent(f"its detail-type is {detail_type!r}, not {DETAIL_TYPE!r}")
+        message = _published(message)
+    _require(message, "source", SOURCE)
+    _require(message, "detail-type", DETAIL_TYPE)
     try:
         return MeetingEvent.model_validate(message)
     except ValidationError as error:
@@ -114,12 +116,27 @@ def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
         raise InvalidEvent("; ".join(faults)) from error
 
 
+def _published(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What SNS passes on. It also asks to confirm a subscription, and tells that one is over."""
+    kind = envelope.get("Type", _SNS_NOTIFICATION)
+    if kind != _SNS_NOTIFICATION:
+        raise InvalidEvent(f"it is SNS's own {kind}")
+    return _json(envelope[_SNS_MESSAGE])
+
+
+def _require(message: Mapping[str, Any], name: str, wanted: str) -> None:
+    if name not in message:
+        raise InvalidEvent(f"it has no {name}")
+    if message[name] != wanted:
+        raise InvalidEvent(f"its {name} is {message[name]!r}, not {wanted!r}")
+
+
 def _json(body: object) -> Mapping[str, Any]:
     if isinstance(body, (str, bytes)):
         try:
             body = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidEvent(f"it is not JSON: {error}") from error
     if not isinstance(body, Mapping):
-        raise InvalidEvent(f"it is a JSON {type(body).__name__}, not an object")
+        raise InvalidEvent(f"it is of type {type(body).__name__}, not an object")
     return body

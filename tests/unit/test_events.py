@@ -1,4 +1,4 @@
-"""Messages of the service: read as they are documented, and refused with what is wrong with them."""
+"""Messages are read as they are documented, and refused with what is wrong with them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,25 @@ MEETING = "87654321-4321-4321-1234-111122223333"
 ATTENDEE = "12345678-4321-4321-1234-111122223333"
 CONNECTING = {"Joined", "Left", "Dropped", "ContentJoined", "ContentLeft", "ContentDropped"}
 
-#: The sixteen headings of https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html, in
-#: their order, by the event type under each.
-DOCUMENTED = """
-    MeetingStarted MeetingEnded AttendeeAdded AttendeeDeleted AttendeeAuthorized AttendeeJoined
-    AttendeeLeft AttendeeDropped AttendeeVideoStarted AttendeeVideoStopped
-    AttendeeContentVideoStarted AttendeeContentVideoStopped AttendeeCapabilitiesUpdated
-    AttendeeContentJoined AttendeeContentLeft AttendeeContentDropped
-""".split()
+#: What https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html documents, in its order.
+DOCUMENTED = [
+    "MeetingStarted",
+    "MeetingEnded",
+    "AttendeeAdded",
+    "AttendeeDeleted",
+    "AttendeeAuthorized",
+    "AttendeeJoined",
+    "AttendeeLeft",
+    "AttendeeDropped",
+    "AttendeeVideoStarted",
+    "AttendeeVideoStopped",
+    "AttendeeContentVideoStarted",
+    "AttendeeContentVideoStopped",
+    "AttendeeCapabilitiesUpdated",
+    "AttendeeContentJoined",
+    "AttendeeContentLeft",
+    "AttendeeContentDropped",
+]
 
 
 def message(name: str = "MeetingStarted", **detail: Any) -> dict[str, Any]:
@@ -143,9 +154,9 @@ def lacking(name: str) -> dict[str, Any]:
         ("hello", "it is not JSON: Expecting value"),
         (b"\xff\xfe\xfd", "it is not JSON: "),
         ("[" * 100_000, "it is not JSON: "),
-        ("[]", "it is a list, not an object"),
-        ("null", "it is a NoneType, not an object"),
-        (7, "it is a int, not an object"),
+        ("[]", "it is of type list, not an object"),
+        ("null", "it is of type NoneType, not an object"),
+        (7, "it is of type int, not an object"),
         ({}, "it has no source"),
         (lacking("source"), "it has no source"),
         ({**message(), "source": "aws.s3"}, "its source is 'aws.s3', not 'aws.chime'"),
@@ -168,7 +179,7 @@ def lacking(name: str) -> dict[str, Any]:
             "it is SNS's own SubscriptionConfirmation",
         ),
         (published({"source": "aws.s3"}), "its source is 'aws.s3'"),
-        ({"Message": 7}, "it is a int, not an object"),
+        ({"Message": 7}, "it is of type int, not an object"),
     ],
 )
 def test_what_is_no_event_is_refused_with_what_is_wrong_with_it(body: Any, fault: str) -> None:
