@@ -425,6 +425,15 @@ def leave(sandbox: Sandbox, meeting_id: str, attendee_id: str) -> None:
 
 
 @main.command()
+@click.argument("meeting_id")
+@click.argument("attendee_id")
+@click.pass_obj
+def drop(sandbox: Sandbox, meeting_id: str, attendee_id: str) -> None:
+    """Disconnect an attendee as a lost connection does."""
+    sandbox.drop(meeting_id, attendee_id)
+
+
+@main.command()
 @click.argument("kind")
 @click.argument("operation", default=ANY)
 @click.option("--when", type=click.Choice([BEFORE, AFTER]), default=BEFORE, show_default=True)

@@ -8,7 +8,7 @@ something up, and soon after messages went through.
 import io
 import pickle
 import time
-from threading import Event, Lock, RLock
+from threading import Condition, Event, Lock, RLock
 from types import FunctionType
 from typing import Any
 from urllib.parse import parse_qs
@@ -31,12 +31,17 @@ LOCK_TYPE = type(RLock())
 
 
 class _Pickler(pickle.Pickler):
-    """Copes with what moto's backends hold besides data: a lock, a default, a dict of its own."""
+    """Copes with what moto's backends hold besides data: locks, a default, a dict of its own.
+
+    A queue's condition is made anew: whoever waits on the old one for messages is not data either.
+    """
 
     def reducer_override(self, value: Any) -> Any:
         """How such a value is made again; everything else is pickled as usual."""
         if isinstance(value, LOCK_TYPE):
             return RLock, ()
+        if isinstance(value, Condition):
+            return Condition, ()
         if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
             return dill.loads, (dill.dumps(value),)
         if isinstance(value, ParameterDict):

@@ -372,6 +372,19 @@ def test_what_was_delivered_outlives_the_cloud(tmp_path):
         assert types(again.events(2)) == ["MeetingStarted", "MeetingEnded"]
 
 
+def test_the_state_is_saved_while_somebody_waits_for_messages(clients, sandbox, queue):
+    waiting = Thread(
+        target=queue.sqs.receive_message, kwargs={"QueueUrl": queue.url, "WaitTimeSeconds": 2}
+    )
+    waiting.start()
+    while waiting.is_alive():
+        clients("sns").create_topic(Name="saved")
+        waiting.join(0.1)
+    saving = sandbox.journal(service="sns")
+    assert {each.outcome for each in saving} == {"OK"}
+    assert sandbox.journal(service="sqs")[-1].number > saving[0].number
+
+
 def test_notifications_hold_neither_ids_that_people_chose_nor_tokens(sandbox, new, queue):
     answer = new("somebody@example", **told(queue))
     shown = repr(sandbox.notifications())
