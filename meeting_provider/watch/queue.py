@@ -14,7 +14,7 @@ from meeting_provider.watch.errors import QueueFailed
 
 #: How long a message that was received is kept from others, in seconds. An `up` that takes longer
 #: has it delivered again, which does no harm.
-HOLD_SECONDS: Final = 300
+HOLD_SECONDS: Final = 60
 
 #: The most that SQS waits for a message, in seconds, and the most messages of one call.
 LONGEST_WAIT: Final = 20

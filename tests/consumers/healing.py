@@ -1,0 +1,82 @@
+"""Ends in a row, each under another fault and some with the watcher killed, and what must hold."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from itertools import cycle
+
+from support.house import House
+from support.watching import Watch
+
+from meeting_provider.tokens import WINDOW
+from sandbox.admin import AFTER, BEFORE
+
+NAMES = ("keynote", "workshop", "panel", "room-7")
+
+#: What the service does to the heal of every other end: kind, operation, when.
+FAULTS = (
+    ("throttle", "CreateMeetingWithAttendees", BEFORE),
+    ("failure", "CreateMeetingWithAttendees", AFTER),
+    ("unavailable", "ListAttendees", BEFORE),
+    ("drop", "CreateMeetingWithAttendees", AFTER),
+    ("forbidden", "CreateMeetingWithAttendees", BEFORE),
+    ("limit", "CreateMeetingWithAttendees", BEFORE),
+    ("drop", "ListTagsForResource", BEFORE),
+    ("end", "CreateMeetingWithAttendees", AFTER),
+)
+
+#: A create that dies with its watcher is found again in the window of its token. Close to the
+#: window's end that is no promise.
+ROOM = 60.0
+
+
+@dataclass(frozen=True)
+class Healed:
+    """What became of the ends: how many, in how many seconds each, with how many kills."""
+
+    seconds: list[float]
+    kills: int
+
+
+def heal(house: House, watch: Watch, ends: int, kill_every: int, seed: int = 6) -> Healed:
+    """End so many meetings one after the other, and wait for the successor of each.
+
+    Before every other end a fault is put up. At every `kill_every`th the watcher is killed at a
+    moment drawn by chance, and started again.
+    """
+    moments = random.Random(seed)
+    faults = cycle(FAULTS)
+    seconds, kills = [], 0
+    for number, name in zip(range(1, ends + 1), cycle(NAMES), strict=False):
+        kills_now = number % kill_every == 0
+        if kills_now:
+            _wait_for_room()
+        (ending,) = watch.live(name)
+        if number % 2 == 0:
+            kind, operation, when = next(faults)
+            house.cloud.fault(kind, operation, when=when)
+        house.cloud.end(ending.meeting_id)
+        if kills_now:
+            kills += 1
+            time.sleep(moments.uniform(0, 4))
+            watch.kill()
+            watch.start()
+        seconds.append(watch.until_healed(ending))
+    house.cloud.clear_faults()
+    watch.until(lambda: _agrees(house), "the state knows what lives")
+    return Healed(seconds, kills)
+
+
+def _agrees(house: House) -> bool:
+    lives = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
+    ids = house.outputs()["meeting_ids"]
+    known = {("room-7" if name == "clinic" else name): each for name, each in ids.items()}
+    return known == lives
+
+
+def _wait_for_room() -> None:
+    left = WINDOW - time.time() % WINDOW
+    if left < ROOM:
+        time.sleep(left + 0.1)

@@ -1,0 +1,212 @@
+"""The watcher heals what ends too soon, and only that, whatever happens to it meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from consumers.conftest import PROGRAMME
+from consumers.healing import NAMES, heal
+from support.house import House
+from support.watching import Watch
+
+ALL = os.environ.get("HEAL") == "all"
+ENDS, KILL_EVERY = (50, 7) if ALL else (8, 5)
+
+
+def ended_message(meeting_id: str, name: str) -> str:
+    """What the service writes of an end."""
+    detail = {
+        "eventType": "chime:MeetingEnded",
+        "meetingId": meeting_id,
+        "externalMeetingId": name,
+    }
+    envelope = {"source": "aws.chime", "detail-type": "Chime Meeting State Change"}
+    return json.dumps({**envelope, "detail": detail})
+
+
+def join_tokens(house: House) -> list[str]:
+    return [t for each in house.outputs()["join_tokens"].values() for t in each.values()]
+
+
+def test_every_end_has_one_successor_through_faults_and_kills(house: House, watch: Watch) -> None:
+    healed = heal(house, watch, ENDS, KILL_EVERY)
+    watch.until_quiet()
+    assert len(healed.seconds) == ENDS
+    assert healed.kills == ENDS // KILL_EVERY
+    assert sorted(m.external_meeting_id for m in house.cloud.live()) == sorted(NAMES)
+    assert watch.overlaps() == []
+    leaks = sum(token in watch.log for token in join_tokens(house))
+    assert leaks == 0
+    print(
+        f"\n{ENDS} ends, {healed.kills} kills: healed after {min(healed.seconds):.1f} to "
+        f"{max(healed.seconds):.1f} seconds, {statistics.median(healed.seconds):.1f} at the median"
+    )
+
+
+def test_a_burst_of_ends_is_one_up(house: House, watch: Watch) -> None:
+    watch.until_quiet()
+    before = watch.log.count("bringing up")
+    endings = house.cloud.live()
+    for meeting in endings:
+        house.cloud.end(meeting.meeting_id)
+    for meeting in endings:
+        watch.until_healed(meeting)
+    watch.until_quiet()
+    assert len(endings) == len(NAMES)
+    # The ends may come on both sides of one look at the queue.
+    assert watch.log.count("bringing up") - before <= 2
+
+
+def test_what_a_deploy_ends_is_left_alone(house: House, watch: Watch) -> None:
+    watch.until_quiet()
+    house.programme = PROGRAMME.replace("eu-central-1", "eu-west-1").split("  - name: clinic")[0]
+    run = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+    assert run.code == 0, run.text
+    after = house.cloud.writes()[-1].number
+    watch.until(lambda: "needs no successor" in watch.log, "the clinic's end is settled")
+    watch.until_quiet()
+    assert house.cloud.writes(after=after) == []
+    assert sorted(m.external_meeting_id for m in house.cloud.live()) == sorted(NAMES[:3])
+
+
+def test_ends_told_twice_late_or_of_strangers_make_nothing(house: House, watch: Watch) -> None:
+    (ending,) = watch.live("keynote")
+    house.cloud.end(ending.meeting_id)
+    watch.until_healed(ending)
+    watch.until_quiet()
+    after = house.cloud.writes()[-1].number
+    for _ in range(2):
+        told = ended_message(ending.meeting_id, "keynote")
+        watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=told)
+    stranger = ended_message("11111111-2222-3333-4444-555555555555", "of-another-stack")
+    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=stranger)
+    watch.until_quiet()
+    assert house.cloud.writes(after=after) == []
+
+
+def test_an_end_that_the_service_denies_makes_nothing_and_stays_told(watch: Watch) -> None:
+    watch.until_quiet()
+    (alive,) = watch.live("keynote")
+    told = ended_message(alive.meeting_id, "keynote")
+    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=told)
+    watch.until(lambda: "is said to have ended, and hasn't" in watch.log, "it is noticed")
+    assert watch.queued() == 1
+    assert watch.live("keynote") == [alive]
+    watch.sqs.purge_queue(QueueUrl=watch.queue_url)
+
+
+def test_what_nobody_can_read_is_left_to_the_dead_letters_and_kept_out_of_the_log(
+    house: House, watch: Watch
+) -> None:
+    watch.until_quiet()
+    sent = watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody="not for anybody's eyes")
+    watch.until(lambda: sent["MessageId"] in watch.log, "it is noticed")
+    (ending,) = watch.live("panel")
+    house.cloud.end(ending.meeting_id)
+    watch.until_healed(ending)
+    watch.until(lambda: watch.queued() == 1, "only the poison is left")
+    assert "anybody's eyes" not in watch.log
+    assert watch.log.count(sent["MessageId"]) == 1
+    watch.sqs.purge_queue(QueueUrl=watch.queue_url)
+
+
+def lock(house: House, pid: int) -> Path:
+    """Have a deploy hold the stack, or seem to."""
+    folder = house.root / ".sandbox/state/.pulumi/locks/organization/meetings/dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    held = folder / "11111111-2222-3333-4444-555555555555.json"
+    held.write_text(
+        json.dumps(
+            {
+                "pid": pid,
+                "username": "somebody",
+                "hostname": socket.gethostname(),
+                "timestamp": "2026-01-01T00:00:00Z",
+            }
+        )
+    )
+    return held
+
+
+def test_a_deploy_that_runs_is_waited_for(house: House, watch: Watch) -> None:
+    watch.until_quiet()
+    held = lock(house, os.getpid())
+    (ending,) = watch.live("workshop")
+    house.cloud.end(ending.meeting_id)
+    watch.until(lambda: watch.log.count("another deploy has the stack") >= 2, "it tries twice")
+    assert watch.live("workshop") == []
+    assert watch.queued() > 0
+    held.unlink()
+    watch.until_healed(ending)
+    watch.until_quiet()
+
+
+def test_a_deploy_that_died_on_this_machine_is_not_waited_for(house: House, watch: Watch) -> None:
+    watch.until_quiet()
+    with subprocess.Popen(("true",)) as gone:
+        gone.wait()
+    held = lock(house, gone.pid)
+    (ending,) = watch.live("workshop")
+    house.cloud.end(ending.meeting_id)
+    watch.until_healed(ending)
+    watch.until_quiet()
+    assert not held.exists()
+
+
+def test_sigterm_lets_the_running_up_finish(house: House, watch: Watch) -> None:
+    watch.until_quiet()
+    (ending,) = watch.live("keynote")
+    house.cloud.hold("CreateMeetingWithAttendees")
+    house.cloud.end(ending.meeting_id)
+    house.cloud.wait_held(120)
+    watch.ask_to_stop()
+    time.sleep(0.5)
+    assert watch.runs
+    house.cloud.release()
+    assert watch.wait() == 0
+    successor = watch.successor(ending)
+    assert successor is not None
+    assert house.outputs()["meeting_ids"]["keynote"] == successor.meeting_id
+    assert "Traceback" not in watch.log
+
+
+def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
+    watch.until_quiet()
+    assert watch.stop() == 0
+    assert watch.log.rstrip().endswith("ended, as asked")
+
+
+def test_an_end_while_nobody_watches_is_healed_by_the_next_watcher(
+    house: House, watch: Watch
+) -> None:
+    watch.until_quiet()
+    watch.kill()
+    (ending,) = watch.live("room-7")
+    house.cloud.end(ending.meeting_id)
+    watch.sqs.purge_queue(QueueUrl=watch.queue_url)
+    watch.start()
+    watch.until_healed(ending)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--stack", "nowhere"), "no stack named 'nowhere' found"),
+        (("--stack", "dev", "--cwd", "stacks"), "pulumi"),
+    ],
+)
+def test_what_can_not_be_watched_is_said_in_one_line(
+    house: House, watch: Watch, options: tuple[str, ...], said: str
+) -> None:
+    run = house.run(sys.executable, "-m", "meeting_provider.watch", *options, env=watch.environment)
+    assert run.code == 1
+    assert said in run.err
+    assert run.err.count("\n") == 1

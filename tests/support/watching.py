@@ -1,0 +1,150 @@
+"""A watcher of a house's stack, as a process of its own, and what is to be seen of its work."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final
+
+import boto3
+
+from sandbox.admin import Meeting
+from support.house import House
+
+#: How long anything is waited for that has to happen. Far more than it takes.
+PATIENCE: Final = 180.0
+
+_TELL: Final = "import json, os; print(json.dumps(dict(os.environ)))"
+
+
+class Watch:
+    """The watcher of the stack dev. It can be started again and again; its log goes on."""
+
+    def __init__(self, house: House, *options: str) -> None:
+        self._house = house
+        self._options = options
+        told = house.run(sys.executable, "-m", "sandbox", "run", "--", sys.executable, "-c", _TELL)
+        assert told.code == 0, told.text
+        #: What a command has to have in its environment to stay in the house's sandbox.
+        self.environment: dict[str, str] = json.loads(told.out)
+        self._log = house.root / "watch.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """All that it has said."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def start(self) -> None:
+        """Have it watch; returns once it does."""
+        said = self.log.count(" watching ")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                (sys.executable, "-m", "meeting_provider.watch", "--stack", "dev", *self._options),
+                cwd=self._house.root,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.until(lambda: self.log.count(" watching ") > said, "it begins to watch")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End it as an operator would; its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, without waiting for what it does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait for its end; the exit code."""
+        assert self._process is not None
+        return self._process.wait(PATIENCE)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.wait()
+
+    # What comes of it
+
+    def until(self, true: Callable[[], object], what: str) -> float:
+        """Wait until something is so; how many seconds it took."""
+        began = time.monotonic()
+        while not true():
+            assert time.monotonic() - began < PATIENCE, f"not in time: {what}\n{self.log}"
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def live(self, name: str) -> list[Meeting]:
+        """The living meetings of a name."""
+        return [m for m in self._house.cloud.live() if m.external_meeting_id == name]
+
+    def successor(self, ended: Meeting) -> Meeting | None:
+        """What lives in place of a meeting that ended."""
+        found = self.live(ended.external_meeting_id)
+        return found[0] if found and found[0].meeting_id != ended.meeting_id else None
+
+    def until_healed(self, ended: Meeting) -> float:
+        """Wait for a successor; how many seconds it took."""
+        return self.until(
+            lambda: self.successor(ended), f"{ended.external_meeting_id} has a successor"
+        )
+
+    def until_quiet(self) -> None:
+        """Wait until it has done all that there is to do, and the queue holds nothing."""
+        self.until(lambda: self.queued() == 0, "the queue is empty")
+
+    def overlaps(self) -> list[str]:
+        """The names that had two living meetings at once."""
+        lives: dict[str, list[Meeting]] = {}
+        for meeting in self._house.cloud.meetings():
+            lives.setdefault(meeting.external_meeting_id, []).append(meeting)
+        return [
+            name
+            for name, line in lives.items()
+            if any(a.ended_at is None or a.ended_at > b.created_at for a, b in pairwise(line))
+        ]
+
+    # Its queue
+
+    @cached_property
+    def queue_url(self) -> str:
+        """The queue that the stack exports."""
+        run = self._house.pulumi("stack", "output", "queue_url", "--stack", "dev")
+        assert run.code == 0, run.text
+        return run.out.strip()
+
+    @cached_property
+    def sqs(self) -> Any:
+        """A client of the sandbox's queues."""
+        return boto3.client(
+            "sqs",
+            region_name="us-east-1",
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+        )
+
+    def queued(self) -> int:
+        """How many messages the queue has, received or not."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        asked = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
+        return sum(int(asked["Attributes"][name]) for name in names)
