@@ -5,17 +5,28 @@ SANDBOX := $(PYTHON) -m sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
 PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulumi))
+# The join desk is a program of its own. A stack has one where the desk has settings for it.
+DESK := stacks/join_desk
+DESK_RUN := $(if $(wildcard $(DESK)/Pulumi.$(STACK).yaml),$(PULUMI_RUN) -C $(DESK))
+PORT ?= 8047
+PROGRAMME ?= programme.yaml
+TO ?= .sandbox/invitations
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down outputs events journal test faults soak lint format
+.PHONY: help up preview down outputs events desk invitations journal test faults soak lint format
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/.sandbox ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
 	@$(PULUMI_RUN) stack select --create $(STACK)
 	@$(PULUMI_RUN) up --yes --skip-preview --stack $(STACK)
+ifneq (,$(DESK_RUN))
+	@echo
+	@$(DESK_RUN) stack select --create $(STACK)
+	@$(DESK_RUN) up --yes --skip-preview --stack $(STACK)
+endif
 
 preview: .venv/.sandbox ## show what `make up` would do
 	@$(PULUMI_RUN) stack select --create $(STACK)
@@ -25,12 +36,24 @@ outputs: .venv/.sandbox ## show the stack's outputs
 	@$(PULUMI_RUN) stack output --stack $(STACK)
 
 down: .venv/.sandbox ## end all meetings of the stack, and stop the sandbox
+ifneq (,$(DESK_RUN))
+	@$(DESK_RUN) stack select --create $(STACK)
+	@$(DESK_RUN) destroy --yes --skip-preview --stack $(STACK)
+endif
 	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
 	@$(SANDBOX) stop
 
 events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
 	@queue=$$($(PULUMI_RUN) stack output queue_arn --stack $(STACK)) && \
 	$(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
+
+desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
+	@$(AWS_RUN) env PYTHONPATH=$(DESK) $(PYTHON) -m desk.server --stack $(STACK) --port $(PORT) \
+	--region "$$($(DESK_RUN) config get aws:region --stack $(STACK))"
+
+invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO
+	@$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
+	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $(INVITE) $(PROGRAMME)
 
 journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
@@ -54,10 +77,14 @@ format: .venv/.dev ## put the code into its form
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
 
+$(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
+	@npm --prefix $(DESK)/page install --no-audit --no-fund --no-package-lock --ignore-scripts
+	@npm --prefix $(DESK)/page run build
+
 .venv/.sandbox: pyproject.toml
 	@echo "setting up .venv, once"
 	@test -x $(PYTHON) || python3 -m venv .venv
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[desk,sandbox]'
 	@touch $@
 
 .venv/.dev: .venv/.sandbox

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from desk import addresses
 from pulumi_aws import ssm
+
+from desk import addresses
 
 config = pulumi.Config()
 reference = config.get("meetings") or f"{pulumi.get_organization()}/meetings/{pulumi.get_stack()}"

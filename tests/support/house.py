@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "pyproject.toml", "stacks")
 LINKED = ("examples", "meeting_provider", "sandbox")
 
+_BUILT = shutil.ignore_patterns("node_modules", "build")
+
 #: What would lead a run out of its own sandbox.
 FOREIGN = ("AWS_", "PULUMI_", "MAKE", "MFLAGS")
 
@@ -52,7 +54,7 @@ class House:
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, root / name)
+                shutil.copytree(source, root / name, ignore=_BUILT)
             else:
                 shutil.copy2(source, root / name)
         for name in LINKED:

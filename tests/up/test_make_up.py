@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -43,13 +44,14 @@ def up(house: House) -> Run:
 
 
 def counts(run: Run) -> dict[str, int]:
-    """The numbers under `Resources:`."""
-    lines = run.out.split("Resources:")[-1].splitlines()
+    """The numbers under `Resources:`, of the meetings' stack; the join desk's has its own."""
+    parts = pairwise(run.out.split("Resources:"))
+    told = next(after for before, after in parts if "pulumi:Stack meetings-dev" in before)
     found = {}
-    for line in lines:
+    for line in told.partition("Duration:")[0].splitlines():
         words = line.replace("+-", "+- ").split()
         numbers = [w for w in words if w.isdigit()]
-        if numbers and words[-1].isalpha() and not line.startswith("Duration"):
+        if numbers and words[-1].isalpha():
             found[words[-1]] = int(numbers[-1])
     return found
 

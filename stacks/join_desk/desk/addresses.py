@@ -9,10 +9,10 @@ _ROOT: Final = "/meetings"
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a parameter's name, and of a URL's path.
+    """A text as one segment of a parameter's name, of a URL's path and of a file's.
 
-    Both take letters, digits, `_`, `-` and `.`. Every other byte, and the dot itself, becomes a dot
-    and two hexadecimal digits, so that no two texts have the same segment.
+    All of them take letters, digits, `_`, `-` and `.`. Every other byte, and the dot itself,
+    becomes a dot and two hexadecimal digits, so that no two texts have the same segment.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     """
@@ -28,9 +28,14 @@ def attendee(stack: str, meeting: str, external_user_id: str) -> str:
         meeting: the meeting's key in the stack's output `join_info`.
         external_user_id: the attendee.
     """
-    return "/".join((_ROOT, segment(stack), segment(meeting), segment(external_user_id)))
+    return within(stack, segment(meeting), segment(external_user_id))
 
 
 def link_key(stack: str) -> str:
     """The name of the parameter that has the key which the stack's join links are signed with."""
-    return "/".join((_ROOT, segment(stack), "link-key"))
+    return within(stack, "link-key")
+
+
+def within(stack: str, *segments: str) -> str:
+    """The name of a parameter of a stack, from segments that are made already."""
+    return "/".join((_ROOT, segment(stack), *segments))

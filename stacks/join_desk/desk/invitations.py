@@ -1,0 +1,192 @@
+"""What a programme's attendees are sent: an invitation each, with the link that they join by.
+
+pulumi stack output --show-secrets --json | python -m desk.invitations --to FOLDER programme.yaml
+
+Reads the outputs of the stack `join_desk` from standard input. Invited are the attendees of the
+meetings that are open, or open in the next days; an event without times is in nobody's calendar,
+unless --day says on which day it is. `links.csv` has the links of all these meetings, those without
+times too. Whoever has a link can use it: only the owner may read the files.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, uuid5
+
+import click
+from icalendar import Calendar, Event, vCalAddress, vUri
+
+from desk import addresses, links
+from meeting_provider import InvalidProgramme, programme
+
+PRODUCT = "-//meeting-provider//join desk//EN"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the stack `join_desk` gives: whose links, where they lead, and what signs them."""
+
+    meetings: str
+    base_url: str
+    link_key: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The outputs, from what `pulumi stack output --show-secrets --json` prints.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            found = json.loads(text)
+            return cls(found["meetings"], found["base_url"], found["link_key"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError("these are no outputs of the stack join_desk") from None
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """One attendee's invitation to one event. Where it has no start, it is a link alone."""
+
+    stack: str
+    meeting: str
+    external_user_id: str
+    link: str
+    start: date | None
+    end: date | None
+
+    @property
+    def file(self) -> Path:
+        """Its place in the folder of all invitations."""
+        name = f"{addresses.segment(self.external_user_id)}.ics"
+        return Path(addresses.segment(self.meeting), name)
+
+    def text(self, organizer: str, sequence: int, stamp: datetime) -> bytes:
+        """A calendar that publishes the event, and asks nobody for an answer.
+
+        Source: RFC 5546, section 3.2.1; CONFERENCE is from RFC 7986, section 5.11.
+        """
+        address = addresses.attendee(self.stack, self.meeting, self.external_user_id)
+        event = Event.new(
+            uid=uuid5(NAMESPACE_URL, address),
+            summary=self.meeting,
+            description=f"Join: {self.link}",
+            url=self.link,
+            organizer=vCalAddress(f"mailto:{organizer}"),
+            start=self.start,
+            end=self.end,
+            sequence=sequence,
+            stamp=stamp,
+        )
+        conference = vUri(self.link, params={"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]})
+        event.add("CONFERENCE", conference)
+        calendar = Calendar.new(prodid=PRODUCT, method="PUBLISH", subcomponents=[event])
+        return bytes(calendar.to_ical())
+
+
+def invitations(
+    events: Iterable[programme.Event], outputs: Outputs, day: date | None = None
+) -> Iterator[Invitation]:
+    """The invitation of every attendee of every event.
+
+    Args:
+        events: a programme's.
+        outputs: the stack `join_desk`'s.
+        day: when an event without times is; None where nobody can say.
+    """
+    for event in events:
+        start, end = _times(event, day)
+        for attendee in event.arguments["attendees"]:
+            who = (outputs.meetings, event.name, attendee["external_user_id"])
+            link = links.link(outputs.base_url, outputs.link_key, *who)
+            yield Invitation(*who, link, start, end)
+
+
+def _times(event: programme.Event, day: date | None) -> tuple[date | None, date | None]:
+    if event.window:
+        return event.window.start.astimezone(UTC), event.window.end.astimezone(UTC)
+    return day, day + timedelta(days=1) if day else None
+
+
+def upcoming(path: str, now: datetime, until: datetime) -> Iterator[programme.Event]:
+    """The meetings of a programme that are open at an instant, or open before another.
+
+    Raises:
+        InvalidProgramme: it has faults.
+    """
+    seen: set[str] = set()
+    while now <= until:
+        plan = programme.plan(path, now)
+        yield from (event for event in plan.open if event.name not in seen)
+        seen.update(event.name for event in plan.open)
+        now = min((o.window.opens for o in plan.upcoming), default=until + timedelta.resolution)
+
+
+def write(folder: Path, invitation: Invitation, organizer: str) -> bool:
+    """Write an invitation where it isn't there yet or has changed; say whether that was so.
+
+    A changed one has the next SEQUENCE, by which a calendar knows which is the newer.
+    """
+    path = folder / invitation.file
+    sequence = 0
+    if path.exists():
+        there = path.read_bytes()
+        old = Calendar.from_ical(there).events[0]
+        if invitation.text(organizer, old.sequence, old.stamp) == there:
+            return False
+        sequence = old.sequence + 1
+    _write_private(path, invitation.text(organizer, sequence, datetime.now(UTC)))
+    return True
+
+
+def write_links(path: Path, invited: Iterable[Invitation]) -> None:
+    """Write a table of everybody's links."""
+    table = io.StringIO()
+    rows = csv.writer(table)
+    rows.writerow(("meeting", "external_user_id", "link"))
+    rows.writerows((i.meeting, i.external_user_id, i.link) for i in invited)
+    _write_private(path, table.getvalue().encode())
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+
+
+@click.command(help=__doc__)
+@click.argument("file")
+@click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
+@click.option("--days", default=7, show_default=True, help="How far ahead to invite.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="When the events without times are.")
+@click.option("--organizer", help="An e-mail address; by default noreply@ where the links lead.")
+def main(file: str, folder: Path, days: int, day: datetime | None, organizer: str | None) -> None:
+    """Write the invitations."""
+    now = datetime.now(UTC)
+    try:
+        outputs = Outputs.parse(sys.stdin.read())
+        events = list(upcoming(file, now, now + timedelta(days=days)))
+    except (ValueError, InvalidProgramme) as error:
+        raise click.ClickException(str(error)) from error
+    organizer = organizer or f"noreply@{urlsplit(outputs.base_url).hostname}"
+    invited = list(invitations(events, outputs, day.date() if day else None))
+    dated = [i for i in invited if i.start]
+    changed = sum(write(folder, i, organizer) for i in dated)
+    write_links(folder / "links.csv", invited)
+    click.echo(
+        f"{folder}: {len(dated)} invitations, {changed} new or changed; {len(invited)} links"
+    )
+
+
+if __name__ == "__main__":
+    main()

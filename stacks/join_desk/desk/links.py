@@ -1,0 +1,36 @@
+"""Join links: what an attendee clicks, signed so that nobody can guess another's."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+
+from desk import addresses
+
+
+def link(base_url: str, key: str, stack: str, meeting: str, external_user_id: str) -> str:
+    """An attendee's join link, which stays the same for as long as the key does.
+
+    It is a credential: whoever has it can join as this attendee.
+
+    Args:
+        base_url: where the desk is reached, without a slash at the end.
+        key: what the stack's links are signed with.
+        stack: the stack of the meetings.
+        meeting: the meeting's key in the stack's output `join_info`.
+        external_user_id: the attendee.
+    """
+    signature = sign(key, addresses.attendee(stack, meeting, external_user_id))
+    path = f"{addresses.segment(meeting)}/{addresses.segment(external_user_id)}"
+    return f"{base_url}/join/{path}?signature={signature}"
+
+
+def sign(key: str, address: str) -> str:
+    """The signature that opens an address: HMAC-SHA256, in the base64 of URLs."""
+    digest = hmac.digest(key.encode(), address.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def opens(key: str, address: str, signature: str) -> bool:
+    """Whether a signature opens an address. How long it takes says nothing about the right one."""
+    return hmac.compare_digest(sign(key, address).encode(), signature.encode())
