@@ -144,8 +144,8 @@ class TestFaults:
             " ap-northeast-2, ap-south-1, ap-southeast-1, ap-southeast-2, ca-central-1,"
             " eu-central-1, eu-north-1, eu-south-1, eu-west-1, eu-west-2, eu-west-3, sa-east-1,"
             " us-east-1, us-east-2, us-west-1, us-west-2, us-gov-east-1, us-gov-west-1",
-            "11: events[1].name: 'keynote' is the name of events[0] already",
             "14: events[2]: is not an event: it has no `name` and no `attendees`",
+            "11: events[1].name: 'keynote' is the name of events[0] already",
         ]
 
     def test_of_the_defaults_are_told_once_and_at_the_defaults(self, faults):
