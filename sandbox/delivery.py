@@ -17,7 +17,7 @@ from .policies import Access, refusal
 from .targets import Target, Undeliverable, target
 
 PRINCIPAL = "meetings.chime.amazonaws.com"
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 5.0
 
 #: AWS documents either of aws:SourceArn and aws:SourceAccount as enough of a guard. The sandbox
 #: wants the account in any case, so that a policy that lost it shows before somebody misuses it.

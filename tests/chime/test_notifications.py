@@ -320,6 +320,14 @@ def test_the_other_form_of_the_meetings_arn_stays_out(sandbox, new, queue, form,
     assert f"asks ArnLike aws:SourceArn {said}, and it is arn:aws:chime:" in swallowed(sandbox)[0]
 
 
+def test_a_fifo_queue_takes_nothing(clients, sandbox, new):
+    queue = Queue.make(clients("sqs"), "told.fifo", FifoQueue="true")
+    queue.allow(letting_in(queue.arn, QUEUE_ACTIONS))
+    new(**told(queue))
+    assert swallowed(sandbox) == ["a FIFO queue takes no message without a group"]
+    assert queue.bodies(0) == []
+
+
 def test_a_topic_whose_subscriber_is_gone_is_journalled(clients, sandbox, new, topic):
     queue = Queue.make(clients("sqs"), "gone")
     clients("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
