@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -15,12 +15,15 @@ DYNAMIC_HOST = "pulumi.dynamic"
 
 @dataclass(frozen=True)
 class Process:
-    """A process. When it started tells it from a later one of the same number."""
+    """A process. When it started tells it from a later one of the same number.
+
+    Its parent is no part of who it is: an orphan gets another.
+    """
 
     pid: int
-    parent: int
     started: str
-    command: tuple[str, ...]
+    parent: int = field(compare=False)
+    command: tuple[str, ...] = field(compare=False)
 
     @property
     def is_host(self) -> bool:
@@ -57,4 +60,4 @@ def _processes() -> Iterator[Process]:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 command = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 if fields[0] != "Z":
-                    yield Process(int(folder.name), int(fields[1]), fields[19], tuple(command))
+                    yield Process(int(folder.name), fields[19], int(fields[1]), tuple(command))
