@@ -14,7 +14,7 @@ TO ?= .sandbox/invitations
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down outputs events desk invitations journal test faults soak lint format
+.PHONY: help up preview down outputs events desk invitations watch journal test faults soak heal lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ invitations: .venv/.sandbox ## write each attendee's invitation into the folder 
 	@$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $(INVITE) $(PROGRAMME)
 
+watch: .venv/.sandbox ## bring up, within seconds, each meeting that ends too soon
+	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(DESK_RUN), --then $(DESK))
+
 journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
 
@@ -66,6 +69,9 @@ faults: .venv/.dev ## try every fault and every kill at every call, and print th
 
 soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any order
 	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
+
+heal: .venv/.dev ## end fifty meetings in a row, with faults and kills, and have the watcher heal them
+	HEAL=all $(PYTHON) -m pytest --capture=no tests/consumers/test_watch.py -k every_end
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m ruff check

@@ -1,10 +1,17 @@
 """Houses whose programme is up, for what consumes it."""
 
+import shutil
 from collections.abc import Iterator
+from typing import Any
 
+import boto3
 import pytest
 from support.house import House
 from support.watching import Watch
+
+# A browser is no requirement of the project: where it isn't there, its test isn't either.
+_BROWSING = ("chromium", "node", "npm")
+collect_ignore = [] if all(map(shutil.which, _BROWSING)) else ["test_page.py"]
 
 PROGRAMME = """\
 events:
@@ -51,3 +58,19 @@ def watch(house: House) -> Iterator[Watch]:
     house.cloud.clear_faults()
     if watch.runs:
         watch.kill()
+
+
+@pytest.fixture(scope="session")
+def aws() -> Any:
+    """boto3's client for a service at an endpoint: `aws("ssm", endpoint)`."""
+
+    def client(service: str, endpoint: str) -> Any:
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=endpoint,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+        )
+
+    return client

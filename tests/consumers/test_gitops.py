@@ -1,0 +1,236 @@
+"""A repository laid out as docs/gitops.md says deploys itself: preview, merge, schedule."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from support.house import ROOT, House
+from support.pipeline import READY, Runner, StepFailed, load, pulumi_commands
+
+from sandbox.admin import Sandbox
+
+DOCS = ROOT / "docs"
+WORKFLOWS = sorted((DOCS / "gitops" / ".github" / "workflows").glob("*.yaml"))
+MANIFESTS = sorted((DOCS / "gitops" / "kubernetes").glob("*.yaml"))
+SCHEMAS = Path(__file__).parent / "schemas"
+
+PROGRAMME = """\
+events:
+  - name: keynote
+    attendees: [{external_user_id: speaker-1}]
+  - name: workshop
+    attendees: [{external_user_id: speaker-2}]
+"""
+MORE = """\
+  - name: panel
+    attendees: [{external_user_id: speaker-3}]
+"""
+
+
+def block(heading: str) -> str:
+    """The commands that stand first under a heading of the page."""
+    page = (DOCS / "gitops.md").read_text()
+    section = page.partition(f"## {heading}\n")[2]
+    found = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@dataclass
+class Team:
+    """A team with a repository, a pipeline and an emulated account."""
+
+    runner: Runner
+    cloud: Sandbox
+
+    @property
+    def repository(self) -> Path:
+        return self.runner.repository
+
+    def sh(self, script: str, **env: str) -> str:
+        done = subprocess.run(
+            ("bash", "-eo", "pipefail", "-c", script),
+            cwd=self.repository,
+            env={**self.runner.environment, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def commit(self, programme: str, why: str) -> None:
+        (self.repository / "programme.yaml").write_text(programme)
+        self.sh(f"git add --all && git commit --quiet --message '{why}'")
+
+    def live(self) -> dict[str, str]:
+        return {m.external_meeting_id: m.meeting_id for m in self.cloud.live()}
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A repository as the page lays it out, with its stack and its programme on main."""
+    base = tmp_path_factory.mktemp("gitops")
+    machine = House(base / "machine")
+    machine.root.mkdir()
+    path = [str(ROOT), sysconfig.get_path("purelib")]
+    tell = "import json, os; print(json.dumps(dict(os.environ)))"
+    told = machine.run(
+        *(sys.executable, "-m", "sandbox", "run", "--", sys.executable, "-c", tell),
+        env={"PYTHONPATH": ":".join(path)},
+    )
+    assert told.code == 0, told.text
+    # What pip would fetch is there already.
+    environment = {**json.loads(told.out), "PIP_NO_INDEX": "1"}
+    del environment["PULUMI_CONFIG_PASSPHRASE"]
+    (base / "repository").mkdir()
+    runner = Runner(
+        base / "repository",
+        environment,
+        {
+            "vars": {
+                "AWS_DEPLOY_ROLE": "arn:aws:iam::123456789012:role/deploy",
+                "AWS_PREVIEW_ROLE": "arn:aws:iam::123456789012:role/preview",
+                "AWS_REGION": "us-east-1",
+                "PULUMI_BACKEND_URL": environment["PULUMI_BACKEND_URL"],
+            },
+            "secrets": {"PULUMI_CONFIG_PASSPHRASE": "of the team"},
+        },
+    )
+    found = Team(runner, machine.cloud)
+    found.sh("git init --quiet --initial-branch main")
+    found.sh("git config user.name team && git config user.email team@example.org")
+    found.sh(block("The repository"), PROJECT=str(ROOT))
+    found.sh(
+        block("The stack"),
+        AWS_REGION="us-east-1",
+        PULUMI_BACKEND_URL=environment["PULUMI_BACKEND_URL"],
+        PULUMI_CONFIG_PASSPHRASE="of the team",
+    )
+    found.commit(PROGRAMME, "Begin")
+    yield found
+    machine.close()
+
+
+def test_a_change_is_previewed_merged_and_kept_up(team: Team) -> None:
+    deployed = team.runner.job("deploy.yaml", "push")
+    assert team.live().keys() == {"keynote", "workshop"}
+    before = team.live()
+
+    team.sh("git switch --quiet --create more")
+    team.commit(PROGRAMME + MORE, "Add a panel")
+    team.runner.job("preview.yaml", "pull_request")
+    (comment,) = team.runner.comments
+    assert re.search(r"^\s*\+ .*Meeting: \(create\)", comment, re.MULTILINE)
+    assert "::panel" in comment
+    assert team.live() == before
+
+    team.sh("git switch --quiet main && git merge --quiet --no-edit more")
+    deployed += team.runner.job("deploy.yaml", "push")
+    assert team.live().keys() == {"keynote", "workshop", "panel"}
+    assert before.items() <= team.live().items()
+
+    ended = team.live()["keynote"]
+    team.cloud.end(ended)
+    deployed += team.runner.job("schedule.yaml", "schedule")
+    assert team.live().keys() == {"keynote", "workshop", "panel"}
+    assert team.live()["keynote"] != ended
+    assert "JoinToken" not in "".join(run.text for run in deployed) + comment
+
+
+def test_a_programme_at_fault_fails_the_preview_and_changes_nothing(team: Team) -> None:
+    before = team.live()
+    team.sh("git switch --quiet --create typo")
+    team.commit(PROGRAMME.replace("attendees", "atendees", 1), "Mistype")
+    with pytest.raises(StepFailed, match="did you mean 'attendees'"):
+        team.runner.job("preview.yaml", "pull_request")
+    team.sh("git switch --quiet main")
+    assert team.live() == before
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_are_what_github_takes(workflow: Path) -> None:
+    checked = subprocess.run(
+        (
+            *(sys.executable, "-m", "check_jsonschema"),
+            *("--builtin-schema", "vendor.github-workflows", str(workflow)),
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_have_short_lived_credentials_and_no_more_rights_than_they_use(
+    workflow: Path,
+) -> None:
+    content = load(workflow)
+    (job,) = content["jobs"].values()
+    used = {step["uses"].partition("@")[0]: step.get("with", {}) for step in uses(job)}
+    assert used.keys() == {*READY, "pulumi/actions"}
+    assert used["aws-actions/configure-aws-credentials"].keys() == {"role-to-assume", "aws-region"}
+    comments = used["pulumi/actions"].get("comment-on-pr", False)
+    rights = {"contents": "read", "id-token": "write"}
+    assert content["permissions"] == rights | ({"pull-requests": "write"} if comments else {})
+
+
+def uses(job: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for step in job["steps"] if "uses" in step]
+
+
+def test_what_changes_meetings_runs_one_at_a_time_and_to_its_end() -> None:
+    groups = {
+        load(path)["concurrency"]["group"]: load(path)["concurrency"]["cancel-in-progress"]
+        for path in WORKFLOWS
+        if path.name != "preview.yaml"
+    }
+    assert groups == {"live": False}
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.name)
+def test_manifests_are_what_the_operator_takes(manifest: Path) -> None:
+    documents = [
+        each
+        for each in yaml.safe_load_all(manifest.read_text())
+        if each["apiVersion"] == "pulumi.com/v1"
+    ]
+    assert documents
+    for document in documents:
+        schema = json.loads((SCHEMAS / f"{document['kind'].lower()}.json").read_text())
+        jsonschema.validate(document, schema)
+
+
+def test_the_operator_looks_again_without_a_commit() -> None:
+    stacks = [
+        each["spec"]
+        for manifest in MANIFESTS
+        for each in yaml.safe_load_all(manifest.read_text())
+        if each["kind"] == "Stack"
+    ]
+    assert len(stacks) == 2
+    for stack in stacks:
+        assert stack["continueResyncOnCommitMatch"]
+        assert stack["refresh"]
+        assert stack["resyncFrequencySeconds"] == 60
+
+
+def test_the_actions_inputs_become_the_commands_that_it_runs() -> None:
+    inputs = {"command": "up", "stack-name": "live", "refresh": "true", "upsert": "true"}
+    assert pulumi_commands(inputs) == [
+        "pulumi --non-interactive stack select --create --stack live",
+        "pulumi --non-interactive up --yes --skip-preview --refresh --exec-kind auto.local "
+        "--stack live",
+    ]

@@ -1,0 +1,56 @@
+"""A link and an address belong to one attendee of one meeting, and to nobody else."""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk import addresses, links
+
+KEY = "key"
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=64)
+
+
+@given(TEXT)
+def test_a_segment_has_what_ssm_takes_and_reads_back_as_its_text(text: str) -> None:
+    segment = addresses.segment(text)
+    assert re.fullmatch(r"[a-zA-Z0-9_.-]+", segment)
+    assert segment not in {".", ".."}
+    assert unquote(segment.replace(".", "%")) == text
+
+
+@given(st.tuples(TEXT, TEXT, TEXT), st.tuples(TEXT, TEXT, TEXT))
+def test_no_two_attendees_have_the_same_address(one, another) -> None:
+    assert (addresses.attendee(*one) == addresses.attendee(*another)) is (one == another)
+
+
+def test_an_address_stays_as_it_is_written_here() -> None:
+    assert addresses.attendee("dev", "keynote", "ann@example.org") == (
+        "/meetings/dev/keynote/ann.40example.2Eorg"
+    )
+    assert addresses.attendee("dev", "a/b", "speaker-1") == "/meetings/dev/a.2Fb/speaker-1"
+    assert addresses.link_key("dev") == "/meetings/dev/link-key"
+
+
+@given(TEXT)
+def test_only_the_right_signature_opens_an_address(guess: str) -> None:
+    address = addresses.attendee("dev", "keynote", "ann")
+    right = links.sign(KEY, address)
+    assert links.opens(KEY, address, right)
+    assert not links.opens(KEY, address, guess)
+    assert not links.opens(f"{KEY}{guess}", address, right)
+    assert not links.opens(KEY, addresses.attendee("dev", "keynote", f"ann{guess}"), right)
+
+
+def test_a_signature_is_as_long_as_its_hash_and_fits_a_url() -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", links.sign(KEY, "/meetings/dev/keynote/ann"))
+
+
+def test_a_link_leads_to_the_desk_with_the_signature_of_its_address() -> None:
+    link = links.link("https://desk.example", KEY, "dev", "keynote", "ann@example.org")
+    parts = urlsplit(link)
+    assert (parts.scheme, parts.netloc) == ("https", "desk.example")
+    assert parts.path == "/join/keynote/ann.40example.2Eorg"
+    address = addresses.attendee("dev", "keynote", "ann@example.org")
+    assert parts.query == f"signature={links.sign(KEY, address)}"
