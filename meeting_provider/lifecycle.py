@@ -121,6 +121,9 @@ class Lifecycle:
         """
         work = _Work(self._client(state.control_region), declared, state.meeting)
         work.known = dict(state.attendees)
+        ignored = state.declared.get("ignore_undeclared_attendees")
+        if ignored and not declared.ignore_undeclared_attendees:
+            work.meet_strangers()
         work.converge(state.tags)
         return work.state()
 
@@ -174,6 +177,11 @@ class _Work:
             self._learn(self._client.list_attendees(self._name, self._id), answer.attendees)
             tags = self._client.list_tags(self._name, self._meeting.meeting_arn or "")
         self.converge(tags)
+
+    def meet_strangers(self) -> None:
+        """Learn of those whom the state leaves out because they were to be left alone."""
+        listed = self._client.list_attendees(self._name, self._id)
+        self._learn([a for a in listed if a.external_user_id not in self.known])
 
     def converge(self, tags: Mapping[str, str]) -> None:
         """Make the meeting what is declared, given its attendees as known and its tags.
