@@ -156,12 +156,14 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             "tags": tags,
             "tenant_ids": tenant_ids,
             "ignore_undeclared_attendees": ignore_undeclared_attendees,
+            # The host of an explicit provider does not see the stack's settings.
+            "control_region": pulumi.Config("aws").get("region"),
             "identity": identity.of(name, self._resource_type_name, opts),
         }
         super().__init__(
             MeetingProvider(),
             name,
-            {**declared, "control_region": None, **dict.fromkeys(COMPUTED)},
+            {**declared, **dict.fromkeys(COMPUTED)},
             pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(additional_secret_outputs=list(SECRETS)), opts
             ),

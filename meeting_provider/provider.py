@@ -68,7 +68,7 @@ class MeetingProvider(ResourceProvider):
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Say every fault at once, and fill in what depends on the control region."""
         declared = _plain(news)
-        region = self._control_region()
+        region = declared.get("control_region") or self._control_region()
         if region:
             declared["control_region"] = region
             declared.setdefault("media_region", default_media_region(region))
