@@ -1,5 +1,6 @@
 """`python -m sandbox.aws_plugin`: serves the plugin and prints its port, as the engine expects."""
 
+import logging
 import signal
 from types import FrameType
 
@@ -11,6 +12,8 @@ GRACE_SECONDS = 10
 
 def main() -> None:
     """Serves until the engine ends the process, by SIGINT or SIGTERM, and finishes what runs."""
+    # Botocore's debugging messages have the values of parameters in them.
+    logging.disable(logging.DEBUG)
     server, port = serve()
 
     def stop(_: int, __: FrameType | None) -> None:

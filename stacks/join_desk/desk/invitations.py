@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -25,6 +24,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import click
 from icalendar import Calendar, Event, vCalAddress, vUri
+from pydantic import BaseModel, ValidationError
 
 from desk import addresses, links
 from meeting_provider import InvalidProgramme, programme
@@ -32,8 +32,7 @@ from meeting_provider import InvalidProgramme, programme
 PRODUCT = "-//meeting-provider//join desk//EN"
 
 
-@dataclass(frozen=True)
-class Outputs:
+class Outputs(BaseModel):
     """What the stack `join_desk` gives: whose links, where they lead, and what signs them."""
 
     meetings: str
@@ -48,9 +47,9 @@ class Outputs:
             ValueError: it is something else.
         """
         try:
-            found = json.loads(text)
-            return cls(found["meetings"], found["base_url"], found["link_key"])
-        except (ValueError, KeyError, TypeError):
+            return cls.model_validate_json(text)
+        except ValidationError:
+            # The cause would quote the key.
             raise ValueError("these are no outputs of the stack join_desk") from None
 
 
@@ -77,8 +76,9 @@ class Invitation:
         Source: RFC 5546, section 3.2.1; CONFERENCE is from RFC 7986, section 5.11.
         """
         address = addresses.attendee(self.stack, self.meeting, self.external_user_id)
+        uid = uuid5(NAMESPACE_URL, address)
         event = Event.new(
-            uid=uuid5(NAMESPACE_URL, address),
+            uid=uid,
             summary=self.meeting,
             description=f"Join: {self.link}",
             url=self.link,
@@ -90,7 +90,7 @@ class Invitation:
         )
         conference = vUri(self.link, params={"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]})
         event.add("CONFERENCE", conference)
-        calendar = Calendar.new(prodid=PRODUCT, method="PUBLISH", subcomponents=[event])
+        calendar = Calendar.new(uid=uid, prodid=PRODUCT, method="PUBLISH", subcomponents=[event])
         return bytes(calendar.to_ical())
 
 

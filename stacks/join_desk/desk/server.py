@@ -7,6 +7,7 @@ A link is all that it asks for. In production put your own login in front of it,
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Iterable
@@ -142,6 +143,8 @@ class _Handler(WSGIRequestHandler):
 @click.option("--port", default=8047, show_default=True, help="The port; 0 for any that is free.")
 def main(stack: str, region: str | None, host: str, port: int) -> None:
     """Serve until a signal says to end."""
+    # Botocore's debugging messages have the join information in them.
+    logging.disable(logging.DEBUG)
     parameters = Parameters(boto3.client("ssm", region_name=region))
     address = addresses.link_key(stack)
     key = parameters.get(address)
