@@ -12,9 +12,17 @@ path = os.path.join(
     config.get("programme") or "programme.yaml",
 )
 try:
-    events = programme.load(os.path.normpath(path))
-except InvalidProgramme as error:
+    now = config.get("now")
+    disclosure = programme.Disclosure.of(config.get("attendee_ids"), config.get("attendee_key"))
+    plan = programme.plan(
+        os.path.normpath(path), programme.instant(now) if now else None, disclosure
+    )
+except (InvalidProgramme, ValueError) as error:
     raise pulumi.RunError(str(error)) from None
+for report in plan.reports:
+    pulumi.log.warn(report)
+for line in plan.news():
+    pulumi.log.info(line)
 
 shared = {}
 if config.get_bool("notifications") is not False:
@@ -24,9 +32,10 @@ if config.get_bool("notifications") is not False:
     pulumi.export("queue_arn", told.queue_arn)
     pulumi.export("queue_url", told.queue_url)
 
-meetings = {event.name: Meeting(event.name, **{**shared, **event.arguments}) for event in events}
+meetings = {event.name: Meeting(event.name, **{**shared, **event.arguments}) for event in plan.open}
 
 pulumi.export("meeting_ids", {name: m.id for name, m in meetings.items()})
 pulumi.export("media_placements", {name: m.media_placement for name, m in meetings.items()})
 pulumi.export("join_tokens", {name: m.join_tokens for name, m in meetings.items()})
 pulumi.export("join_info", {name: m.join_info for name, m in meetings.items()})
+pulumi.export("attendee_directory", pulumi.Output.secret(dict(plan.directory)))

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from meeting_provider import vevents
-from meeting_provider.attendance import Disclosure, Person, people
+from meeting_provider.attendance import Person, people
 from meeting_provider.contentlines import Component, components
 from meeting_provider.models import MAX_ATTENDEES
+from meeting_provider.privacy import Disclosure
 from meeting_provider.recurrence import to_utc
 from meeting_provider.vevents import Calendar, Revision, Unusable
 from meeting_provider.windows import Segment, Series
@@ -199,7 +200,7 @@ def _series(
     ends = [at for at, _ in futures]
     first = replace(series, segment=Segment(until=ends[0])) if ends else series
     yield _invitation(master, first)
-    for (at, change), until in zip(futures, [*ends[1:], None], strict=True):
+    for (at, change), until in zip(futures, [*ends[1:], None], strict=False):
         if not change.is_cancelled:
             yield _invitation(change, vevents.future(series, change.series, at, until))
 

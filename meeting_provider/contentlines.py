@@ -17,6 +17,12 @@ from icalendar.parser import Contentline
 
 _LINE_END: Final = re.compile(rb"\r*\n|\r")
 _NAME: Final = re.compile(r"([A-Za-z0-9-]+)[;:]")
+_PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=("[^"]*"|[^;]*)')
+# A line without escapes and lists in its parameters, as nearly all are.
+_PLAIN: Final = re.compile(
+    r"""([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"^\\]*"|[^",;:^\\]*))*):(.*)""", re.DOTALL
+)
+_TIMES: Final = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -38,6 +44,14 @@ class Property:
         name, colon, value = text.partition(":")
         if colon and ";" not in name:
             return cls(line, name.upper(), {}, value)
+        if _name(text) in _TIMES:
+            # A time has no colon, but a zone may have one and stand unquoted: tzone://Microsoft/Utc.
+            head, _, value = text.rpartition(":")
+            found = {n.upper(): v.strip('"') for n, v in _PARAMETER.findall(head)}
+            return cls(line, _name(text), found, value)
+        if plain := _PLAIN.fullmatch(text):
+            found = {n.upper(): v.strip('"') for n, v in _PARAMETER.findall(plain[2])}
+            return cls(line, plain[1].upper(), found, plain[3])
         name, given, value = Contentline(text).parts()  # type: ignore[no-untyped-call]
         parameters = {
             str(k).upper(): ",".join(v) if isinstance(v, list) else str(v) for k, v in given.items()
@@ -89,8 +103,7 @@ def components(data: bytes) -> list[Component]:
     root = Component("", 0)
     open_ones = [root]
     for line, text in _whole_lines(data):
-        match = _NAME.match(text)
-        name = match[1].upper() if match else ""
+        name = _name(text)
         if name == "BEGIN":
             _begin(open_ones, text.partition(":")[2].strip().upper(), line)
         elif name == "END":
@@ -98,6 +111,11 @@ def components(data: bytes) -> list[Component]:
         elif name:
             open_ones[-1].lines.setdefault(name, []).append((line, text))
     return root.components
+
+
+def _name(text: str) -> str:
+    match = _NAME.match(text)
+    return match[1].upper() if match else ""
 
 
 def _begin(open_ones: list[Component], name: str, line: int) -> None:

@@ -37,11 +37,14 @@ from meeting_provider.errors import InvalidProgramme
 from meeting_provider.faults import UNKNOWN, Fault, faults_of
 from meeting_provider.faults import Path as FaultPath
 from meeting_provider.models import MeetingInput
+from meeting_provider.privacy import Disclosure
+from meeting_provider.schedules import instant
 from meeting_provider.windows import Window, at
 
 if TYPE_CHECKING:
-    from meeting_provider.attendance import Disclosure
     from meeting_provider.calendars import Invitation
+
+__all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "load", "plan"]
 
 #: What an event may say beside its name and its times: every argument of Meeting.
 ARGUMENTS: Final = tuple(
@@ -132,7 +135,7 @@ def plan(
         used of a calendar is no fault: it is in `reports`.
     """
     path = Path(path)
-    draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure)
+    draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure or Disclosure())
     if path.is_dir() or path.suffix.lower() == ".ics":
         draft.add_calendar(path, {})
     else:
@@ -143,7 +146,7 @@ def plan(
 class _Draft:
     """A plan in the making."""
 
-    def __init__(self, now: datetime, disclosure: Disclosure | None) -> None:
+    def __init__(self, now: datetime, disclosure: Disclosure) -> None:
         self._now = now
         self._disclosure = disclosure
         self._open: dict[str, Event] = {}
@@ -219,15 +222,12 @@ class _Draft:
     ) -> None:
         if not windows:
             return
-        from meeting_provider.attendance import Disclosure
-
-        disclosure = self._disclosure or Disclosure()
-        declared = {**arguments, "attendees": invitation.attendees(disclosure)}
+        declared = {**arguments, "attendees": invitation.attendees(self._disclosure)}
         name = _name(invitation.name, windows[0])
         if faults := _meeting_faults(name, declared):
             self._reports += [str(invitation.report(str(f))) for f in faults]
             return
-        self._directory.update(invitation.directory(disclosure))
+        self._directory.update(invitation.directory(self._disclosure))
         for window in windows:
             event = Event(_name(invitation.name, window), declared, window)
             if not self._add(event):
