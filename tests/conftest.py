@@ -1,5 +1,6 @@
 """What tests of several floors stand on."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -11,11 +12,13 @@ JAVASCRIPT = Path(__file__).parent / "js"
 @pytest.fixture(scope="session")
 def javascript() -> Path:
     """The folder of the JavaScript clients, with their packages installed."""
-    if not (JAVASCRIPT / "node_modules" / ".package-lock.json").exists():
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"],
-            cwd=JAVASCRIPT,
-            check=True,
-            capture_output=True,
-        )
+    declared = JAVASCRIPT / "package.json"
+    installed = JAVASCRIPT / "node_modules" / ".package-lock.json"
+    # Several processes may run tests at once.
+    with declared.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < declared.stat().st_mtime:
+            command = "npm install --no-audit --no-fund --no-package-lock --ignore-scripts"
+            subprocess.run(command.split(), cwd=JAVASCRIPT, check=True, capture_output=True)
+            installed.touch()
     return JAVASCRIPT
