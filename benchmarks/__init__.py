@@ -1,0 +1,1 @@
+"""Figures that the project promises: `python -m benchmarks` prints them all."""
