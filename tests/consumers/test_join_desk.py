@@ -1,0 +1,166 @@
+"""The join desk's parameters are what the meetings are, after every `make up`.
+
+No assertion here sees a join token: what has one in it is compared by its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.house import House, Run
+
+ODD = "ann.o'hara@example.org"
+EVENTS = f"""\
+events:
+  - name: keynote
+    attendees: [{{external_user_id: speaker-1}}, {{external_user_id: "{ODD}"}}]
+  - name: "panel: day 1/2"
+    attendees: [{{external_user_id: speaker-1}}, {{external_user_id: host-1}}]
+"""
+HOST = "/meetings/dev/panel.3A.20day.201.2F2/host-1"
+ADDRESSES = {
+    "/meetings/dev/keynote/speaker-1": ("keynote", "speaker-1"),
+    "/meetings/dev/keynote/ann.2Eo.27hara.40example.2Eorg": ("keynote", ODD),
+    "/meetings/dev/panel.3A.20day.201.2F2/speaker-1": ("panel: day 1/2", "speaker-1"),
+    HOST: ("panel: day 1/2", "host-1"),
+}
+LINK_KEY = "/meetings/dev/link-key"
+
+
+@dataclass
+class Desk:
+    """A checkout with the desk in it, and what is where as digests."""
+
+    house: House
+    aws: Any
+
+    def up(self) -> Run:
+        run = self.house.make("up")
+        assert run.code == 0, run.text
+        return run
+
+    def parameters(self) -> dict[str, str]:
+        """The digest of every parameter's value, but the key's, by name."""
+        return {n: digest(v) for n, v in self.values().items() if n != LINK_KEY}
+
+    def values(self) -> dict[str, str]:
+        ssm = self.aws("ssm", self.house.cloud.endpoint)
+        pages = ssm.get_paginator("get_parameters_by_path").paginate(
+            Path="/meetings", Recursive=True, WithDecryption=True
+        )
+        found = [parameter for page in pages for parameter in page["Parameters"]]
+        assert {parameter["Type"] for parameter in found} <= {"SecureString"}
+        return {parameter["Name"]: parameter["Value"] for parameter in found}
+
+    def declared(self) -> dict[str, str]:
+        """What the parameters should be: each the digest of what the meetings' stack gives out."""
+        info = self.house.outputs()["join_info"]
+        return {n: digest(exact(info[m][who])) for n, (m, who) in ADDRESSES.items()}
+
+    def tokens(self) -> dict[str, str]:
+        """The join token that the service itself has for each attendee, by parameter."""
+        client = self.aws("chime-sdk-meetings", self.house.cloud.endpoint)
+        meetings = {m.external_meeting_id: m.meeting_id for m in self.house.cloud.live()}
+        attendees = {
+            (name, attendee["ExternalUserId"]): attendee["JoinToken"]
+            for name, meeting in meetings.items()
+            for attendee in client.list_attendees(MeetingId=meeting)["Attendees"]
+        }
+        return {address: attendees[who] for address, who in ADDRESSES.items()}
+
+    @property
+    def state(self) -> Path:
+        return self.house.root / ".sandbox/state/.pulumi/stacks/join_desk/dev.json"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def exact(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, sort_keys=True)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, aws: Any) -> Iterator[Desk]:
+    """A checkout with two meetings in its programme, where nothing has run yet."""
+    house = House.build(tmp_path / "house")
+    house.programme = EVENTS
+    yield Desk(house, aws)
+    house.close()
+
+
+def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(desk: Desk) -> None:
+    first = desk.up()
+    assert "+ 6 created" in first.out
+    assert desk.parameters() == desk.declared()
+    kept = {n: json.loads(v) for n, v in desk.values().items() if n != LINK_KEY}
+    assert all(entry.keys() == {"Meeting", "Attendee"} for entry in kept.values())
+    joins = {n: digest(entry["Attendee"]["JoinToken"]) for n, entry in kept.items()}
+    assert joins == {n: digest(token) for n, token in desk.tokens().items()}
+
+    before = desk.parameters()
+    keynote = next(m for m in desk.house.cloud.live() if m.external_meeting_id == "keynote")
+    desk.house.cloud.end(keynote.meeting_id)
+    healed = desk.up()
+
+    assert "~ 2 updated" in healed.out
+    after = desk.parameters()
+    assert after == desk.declared()
+    assert {n for n in ADDRESSES if after[n] != before[n]} == {
+        n for n, (meeting, _) in ADDRESSES.items() if meeting == "keynote"
+    }
+    successors = {n: digest(token) for n, token in desk.tokens().items()}
+    values = desk.values()
+    assert successors == {
+        n: digest(json.loads(values[n])["Attendee"]["JoinToken"]) for n in ADDRESSES
+    }
+
+    assert "6 unchanged" in desk.up().out
+    assert desk.parameters() == after
+
+
+def test_whoever_is_taken_out_loses_the_parameter_and_down_leaves_none(desk: Desk) -> None:
+    desk.up()
+    before = desk.parameters()
+    desk.house.programme = EVENTS.replace(", {external_user_id: host-1}", "")
+
+    assert "- 1 deleted" in desk.up().out
+    assert desk.parameters() == {n: v for n, v in before.items() if n != HOST}
+
+    ssm = desk.aws("ssm", desk.house.cloud.endpoint)
+    ssm.delete_parameter(Name="/meetings/dev/keynote/speaker-1")
+    desk.up()
+    assert desk.parameters() == {n: v for n, v in before.items() if n != HOST}
+
+    down = desk.house.make("down")
+    assert down.code == 0, down.text
+    assert down.out.index("join_desk-dev") < down.out.index("meetings-dev")
+    assert json.loads(desk.state.read_text())["checkpoint"]["latest"].get("resources", []) == []
+
+
+def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:
+    said = [desk.up().text, desk.house.make("down").text]
+    desk.up()
+    values = desk.values()
+    key = values[LINK_KEY]
+    canaries = [json.loads(v)["Attendee"]["JoinToken"] for n, v in values.items() if v != key]
+    shown = desk.house.pulumi("-C", "stacks/join_desk", "stack", "output", "--stack", "dev")
+    said += [shown.text, *(p.read_text() for p in kept_files(desk))]
+    assert "[secret]" in shown.out
+    assert len(canaries) == len(ADDRESSES)
+    assert sum(secret in text for secret in (*canaries, key) for text in said) == 0
+
+
+def kept_files(desk: Desk) -> list[Path]:
+    """What the runs have left, less the emulated service's own memory."""
+    state = desk.house.root / ".sandbox" / "state"
+    files = [p for p in state.rglob("*.json*") if p.is_file()]
+    assert desk.state in files
+    return [*files, *(desk.house.root / "stacks" / "join_desk").glob("*.yaml")]
