@@ -1,0 +1,24 @@
+"""Declares the stack's own part of the programme, with a queue of its own."""
+
+import pulumi
+from split import STACKS, stack_of
+
+from meeting_provider import Meeting, MeetingNotifications, programme
+
+stack = pulumi.get_stack()
+if stack not in STACKS:
+    raise pulumi.RunError(f"no part of the programme is in the stack {stack}: {', '.join(STACKS)}")
+
+events = programme.load(pulumi.Config().get("programme") or "../../programme.yaml")
+told = MeetingNotifications(f"meetings-{stack}")
+meetings = {
+    event.name: Meeting(
+        event.name, notifications_configuration=told.configuration, **event.arguments
+    )
+    for event in events
+    if stack_of(event) == stack
+}
+
+pulumi.export("queue_url", told.queue_url)
+pulumi.export("meeting_ids", {name: meeting.id for name, meeting in meetings.items()})
+pulumi.export("join_info", {name: meeting.join_info for name, meeting in meetings.items()})

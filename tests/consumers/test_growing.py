@@ -1,0 +1,88 @@
+"""One programme in many stacks: each meeting is in exactly one of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.house import ROOT, House
+
+PROGRAMME = """\
+events:
+  - name: keynote
+    tags: {room: main-stage}
+    attendees: [{external_user_id: speaker-1}]
+  - name: closing
+    tags: {room: main-stage}
+    attendees: [{external_user_id: speaker-1}]
+  - name: demo
+    tags: {room: expo}
+    attendees: [{external_user_id: speaker-2}]
+  - name: lounge
+    attendees: [{external_user_id: host-1}]
+  - name: quiet-room
+    attendees: [{external_user_id: host-2}]
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A checkout with a programme of its own."""
+    built = House.build(tmp_path_factory.mktemp("growing") / "house")
+    built.programme = PROGRAMME
+    # A program's settings are written beside it: not beside the one that everybody shares.
+    (built.root / "examples").unlink()
+    shutil.copytree(ROOT / "examples", built.root / "examples")
+    yield built
+    built.close()
+
+
+def commands() -> str:
+    """The first commands of the page."""
+    found = re.search(r"```sh\n(.*?)```", (ROOT / "docs" / "growing.md").read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_split_programme_comes_up_in_its_stacks(house: House) -> None:
+    run = house.run(
+        *(sys.executable, "-m", "sandbox", "run", "--", "bash", "-eo", "pipefail", "-c"),
+        f"export AWS_REGION=us-east-1\n{commands()}",
+        timeout=600,
+    )
+    assert run.code == 0, run.text
+    placed = {stack: ids(house, stack) for stack in stacks(house)}
+    assert placed["main-stage"].keys() == {"keynote", "closing"}
+    assert placed["track-1"] == placed["track-2"] == {}
+    assert placed["others-1"].keys() | placed["others-2"].keys() == {"demo", "lounge", "quiet-room"}
+    together = [each for part in placed.values() for each in part.items()]
+    live = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
+    assert len(together) == len(live) == 5
+    assert dict(together) == live
+
+
+def test_a_stack_that_the_rule_does_not_know_is_refused(house: House) -> None:
+    program = Path("examples") / "tracks"
+    made = house.pulumi("-C", str(program), "stack", "init", "track-9")
+    assert made.code == 0, made.text
+    run = house.pulumi("-C", str(program), "up", "--yes", "--stack", "track-9")
+    assert run.code != 0
+    assert "no part of the programme is in the stack track-9" in run.text
+
+
+def stacks(house: House) -> list[str]:
+    run = house.run(sys.executable, "examples/tracks/split.py")
+    assert run.code == 0, run.text
+    return run.out.split()
+
+
+def ids(house: House, stack: str) -> dict[str, str]:
+    run = house.pulumi("-C", "examples/tracks", "stack", "output", "--json", "--stack", stack)
+    assert run.code == 0, run.text
+    found: dict[str, str] = json.loads(run.out)["meeting_ids"]
+    return found
