@@ -98,7 +98,7 @@ def succeed(run: Run) -> Run:
 
 def up(house: House) -> None:
     house.cloud.clear_journal()
-    succeed(house.make("up"))
+    succeed(house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev"))
 
 
 def live(house: House) -> dict[str, Meeting]:

@@ -29,7 +29,6 @@ class Mended:
     before: dict[str, Meeting]
     tokens_before: dict[str, dict[str, str]]
     preview: Run
-    up: Run
     writes: list[Call]
     after: dict[str, Meeting]
     tokens_after: dict[str, dict[str, str]]
@@ -40,21 +39,24 @@ class Mended:
 def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mended]:
     house = House.build(tmp_path_factory.mktemp("drift") / "house")
     (house.root / "__main__.py").write_text(PROGRAM.read_text())
-    succeed(house.make("up"))
+    succeed(house.pulumi("stack", "init", "dev"))
+    up(house)
     before, tokens_before = meetings(house), digests(house)
     for meeting in before.values():
         drift(house, meeting)
-    preview = succeed(house.make("preview"))
+    preview = succeed(house.pulumi("preview", "--diff", "--stack", "dev"))
     house.cloud.clear_journal()
-    up = succeed(house.make("up"))
+    up(house)
     writes = house.cloud.writes()
     house.cloud.clear_journal()
     after, tokens_after = meetings(house), digests(house)
-    succeed(house.make("up"))
-    yield Mended(
-        before, tokens_before, preview, up, writes, after, tokens_after, house.cloud.writes()
-    )
+    up(house)
+    yield Mended(before, tokens_before, preview, writes, after, tokens_after, house.cloud.writes())
     house.close()
+
+
+def up(house: House) -> None:
+    succeed(house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev"))
 
 
 def succeed(run: Run) -> Run:
