@@ -48,8 +48,9 @@ events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3
 	$(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
 
 desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
-	@$(AWS_RUN) env PYTHONPATH=$(DESK) $(PYTHON) -m desk.server --stack $(STACK) --port $(PORT) \
-	--region "$$($(DESK_RUN) config get aws:region --stack $(STACK))"
+	@region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
+	PYTHONPATH=$(DESK) exec $(AWS_RUN) $(PYTHON) -m desk.server \
+	--stack $(STACK) --region "$$region" --port $(PORT)
 
 invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO
 	@$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \

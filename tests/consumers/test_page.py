@@ -1,0 +1,167 @@
+"""A browser opens an invitation's link, and the real JavaScript client makes its session of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from icalendar import Calendar
+from support.house import House
+
+from sandbox.admin import Meeting
+
+PROGRAMME = """\
+events:
+  - name: keynote
+    attendees: [{external_user_id: speaker-1}, {external_user_id: ann@example.org}]
+"""
+START_SECONDS = 120
+
+
+@dataclass
+class Visitor:
+    """A browser, in a house whose desk is open."""
+
+    house: House
+    clients: Path
+
+    def open(self, link: str) -> dict[str, Any]:
+        """What the page shows, and what was answered."""
+        ran = subprocess.run(
+            ["node", "open.mjs", str(shutil.which("chromium")), link],
+            cwd=self.clients,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        found: dict[str, Any] = json.loads(ran.stdout)
+        return found
+
+    def invitation(self, file: str) -> str:
+        """The link in an invitation."""
+        text = (self.house.root / ".sandbox" / "invitations" / file).read_bytes()
+        (event,) = Calendar.from_ical(text).events
+        return str(event["URL"])
+
+    @property
+    def keynote(self) -> Meeting:
+        """The keynote as the service has it."""
+        (found,) = self.house.cloud.live()
+        return found
+
+
+@pytest.fixture(scope="module")
+def visitor(tmp_path_factory: pytest.TempPathFactory, javascript: Path) -> Iterator[Visitor]:
+    """A programme that is up, everybody invited, and the desk open as `make desk` opens it."""
+    house = House.build(tmp_path_factory.mktemp("page") / "house")
+    house.programme = PROGRAMME
+    port = free_port()
+    settings = house.root / "stacks/join_desk/Pulumi.dev.yaml"
+    settings.write_text(settings.read_text().replace(":8047", f":{port}"))
+    house.environment |= {"PORT": str(port), "INVITE": "--day 2027-03-01"}
+    for command in ("up", "invitations", "stacks/join_desk/page/build/join.js"):
+        run = house.make(command)
+        assert run.code == 0, run.text
+    log = (house.root / "desk.log").open("w")
+    desk = subprocess.Popen(
+        ["make", "desk"], cwd=house.root, env=house.env(), stdout=log, stderr=log
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/join.css")
+        yield Visitor(house, javascript)
+    finally:
+        desk.send_signal(signal.SIGTERM)
+        desk.wait()
+        log.close()
+        house.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urlopen(url):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, "the desk does not open"
+            time.sleep(0.1)
+
+
+def test_an_invitations_link_makes_the_session_of_the_meeting_that_is_there_now(
+    visitor: Visitor,
+) -> None:
+    link = visitor.invitation("keynote/ann.40example.2Eorg.ics")
+    first = visitor.keynote
+    assert_joins(visitor.open(link), first)
+
+    visitor.house.cloud.end(first.meeting_id)
+    run = visitor.house.make("up")
+    assert run.code == 0, run.text
+
+    successor = visitor.keynote
+    assert successor.meeting_id != first.meeting_id
+    assert_joins(visitor.open(link), successor)
+
+
+def assert_joins(seen: dict[str, Any], meeting: Meeting) -> None:
+    attendees = {a.external_user_id: a.attendee_id for a in meeting.attendees}
+    assert seen["errors"] == []
+    assert seen["shown"] == {
+        "meetingId": meeting.meeting_id,
+        "externalMeetingId": "keynote",
+        "attendeeId": attendees["ann@example.org"],
+        "externalUserId": "ann@example.org",
+        "signalingUrl": meeting.media_placement["SignalingUrl"],
+        "audioHostUrl": meeting.media_placement["AudioHostUrl"],
+    }
+    assert seen["title"] == "keynote"
+    assert "Ready to join." in seen["status"]
+
+
+def test_a_link_with_another_signature_shows_no_page(visitor: Visitor) -> None:
+    link = visitor.invitation("keynote/speaker-1.ics")
+    other = visitor.invitation("keynote/ann.40example.2Eorg.ics").partition("?")[2]
+    seen = visitor.open(f"{link.partition('?')[0]}?{other}")
+    assert seen["answers"]["/join/keynote/speaker-1"] == 403
+    assert seen["status"].strip() == "This is not the link that you were given."
+    assert seen["shown"] == {}
+
+
+def test_a_link_to_what_is_not_there_says_so_and_can_be_tried_again(visitor: Visitor) -> None:
+    link = visitor.invitation("keynote/speaker-1.ics")
+    visitor.house.programme = PROGRAMME.replace("{external_user_id: speaker-1}, ", "")
+    run = visitor.house.make("up")
+    assert run.code == 0, run.text
+
+    seen = visitor.open(link)
+
+    assert seen["answers"]["/join/keynote/speaker-1/session"] == 404
+    assert "This meeting is not open to you now." in seen["status"]
+    assert "Try again" in seen["status"]
+    assert seen["shown"]["meetingId"] == ""
+
+
+def test_the_desk_writes_down_who_asked_for_what_and_no_signature(visitor: Visitor) -> None:
+    link = visitor.invitation("keynote/ann.40example.2Eorg.ics")
+    visitor.open(link)
+    log = (visitor.house.root / "desk.log").read_text()
+    assert "GET /join/keynote/ann.40example.2Eorg/session 200" in log
+    signature = link.partition("signature=")[2]
+    assert (signature in log or "JoinToken" in log) is False
