@@ -20,9 +20,7 @@ from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
 from meeting_provider.watch.stack import EVERY_MEETING, Known, WatchedStack
 from meeting_provider.watch.stopping import Stopped, Stopping
 
-#: How long more ends are waited for after one, in seconds, so that a burst is one `up`; and how
-#: many looks at the queue a burst that doesn't end may take.
-QUIET_SECONDS: Final = 0.25
+#: How often the queue is asked for more of a burst of ends before they are one `up`.
 MOST_LOOKS: Final = 20
 
 #: The most that is waited between two tries, in seconds.
@@ -110,12 +108,14 @@ class Watcher:
     def _receive(self) -> None:
         with self._stopping.waiting():
             self._take(self._messages(LONGEST_WAIT))
-            looks = 0
-            while self._ends and looks < MOST_LOOKS:
-                self._stopping.asked.wait(QUIET_SECONDS)
-                before = len(self._ends)
-                self._take(self._messages(0))
-                looks = looks + 1 if len(self._ends) > before else MOST_LOOKS
+
+    def _receive_more(self) -> None:
+        """Take what else has come by now, so that a burst of ends is one `up`."""
+        for _ in range(MOST_LOOKS):
+            messages = self._messages(0)
+            self._take(messages)
+            if not messages:
+                break
 
     def _messages(self, wait: int) -> list[Message]:
         if self._queue is None:
@@ -161,21 +161,21 @@ class Watcher:
 
         :raises WatchError: something is left that another try may mend.
         """
-        self._keep()
         before = self._look()
+        if not self._unsure:
+            self._receive_more()
+        self._keep()
         failure = self._bring_up(self._wanted(before))
         after = self._look()
-        for known in after.values():
-            if known.urn not in before or before[known.urn].meeting_id != known.meeting_id:
-                _log.info("%s is now %s", known.name, known.meeting_id)
-                self._stale = bool(self._consumers)
+        self._note_changes(before, after)
+        self._unsure = self._unsure and failure is not None
         self._bring_up_consumers()
         for end in list(self._ends.values()):
-            if not failure or self._is_over(end, after):
+            if failure is None or self._is_over(end, after):
                 self._settle(end, after)
         if failure and (self._ends or self._unsure):
             raise failure
-        self._unsure = False
+        _log.info("waiting for ends")
 
     def _keep(self) -> None:
         if self._queue is not None:
@@ -183,10 +183,16 @@ class Watcher:
 
     def _look(self) -> dict[str, Known]:
         meetings = self._stack.meetings()
-        self._urns |= {known.meeting_id: urn for urn, known in meetings.items()}
-        for forgotten in list(self._urns)[:-_REMEMBERED]:
-            del self._urns[forgotten]
+        now = {known.meeting_id: urn for urn, known in meetings.items()}
+        earlier = {i: urn for i, urn in self._urns.items() if i not in now}
+        self._urns = dict(list(earlier.items())[-_REMEMBERED:]) | now
         return meetings
+
+    def _note_changes(self, before: dict[str, Known], after: dict[str, Known]) -> None:
+        for urn, known in after.items():
+            if urn not in before or before[urn].meeting_id != known.meeting_id:
+                _log.info("%s is now %s", known.name, known.meeting_id)
+                self._stale = bool(self._consumers)
 
     def _wanted(self, before: dict[str, Known]) -> set[str]:
         """The URNs of what has to be brought up."""

@@ -139,8 +139,7 @@ class WatchedStack:
 
 def _said(error: CommandError) -> str:
     """The errors among what a command said, in one line: the rest may be anything."""
-    lines = (line.strip() for line in str(error).splitlines())
-    errors = (line.partition("error: ")[2] for line in lines if line.startswith("error: "))
+    errors = (line.partition("error: ")[2].strip() for line in str(error).splitlines())
     said = list(dict.fromkeys(e[:_LONGEST_SAID] for e in errors if e))[:_MOST_SAID]
     return "; ".join(said) or "it doesn't say why"
 

@@ -29,8 +29,14 @@ PROGRAMME = """\
 events:
   - name: keynote
     attendees: [{external_user_id: speaker-1}]
-  - name: workshop
-    attendees: [{external_user_id: speaker-2}]
+  - name: morning-clinic
+    start: 2030-01-01T09:00:00Z
+    end: 2030-01-01T12:00:00Z
+    attendees: [{external_user_id: doctor-1}]
+  - name: evening-clinic
+    start: 2030-01-01T18:00:00Z
+    end: 2030-01-01T21:00:00Z
+    attendees: [{external_user_id: doctor-2}]
 """
 MORE = """\
   - name: panel
@@ -72,7 +78,22 @@ class Team:
 
     def commit(self, programme: str, why: str) -> None:
         (self.repository / "programme.yaml").write_text(programme)
-        self.sh(f"git add --all && git commit --quiet --message '{why}'")
+        self.sh(f"git add programme.yaml && git commit --quiet --message '{why}'")
+
+    def clock(self, now: str) -> None:
+        """Set the time that the programme is looked at."""
+        self.pulumi(f"config set meetings:now {now} --stack live")
+
+    def join_tokens(self) -> list[str]:
+        told = self.pulumi("stack output join_tokens --show-secrets --json --stack live")
+        return [token for each in json.loads(told).values() for token in each.values()]
+
+    def pulumi(self, command: str) -> str:
+        return self.sh(
+            f"pulumi {command}",
+            PULUMI_BACKEND_URL=self.runner.contexts["vars"]["PULUMI_BACKEND_URL"],
+            PULUMI_CONFIG_PASSPHRASE=self.runner.contexts["secrets"]["PULUMI_CONFIG_PASSPHRASE"],
+        )
 
     def live(self) -> dict[str, str]:
         return {m.external_meeting_id: m.meeting_id for m in self.cloud.live()}
@@ -118,35 +139,41 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         PULUMI_BACKEND_URL=environment["PULUMI_BACKEND_URL"],
         PULUMI_CONFIG_PASSPHRASE="of the team",
     )
+    found.sh("git add --all")
     found.commit(PROGRAMME, "Begin")
     yield found
     machine.close()
 
 
-def test_a_change_is_previewed_merged_and_kept_up(team: Team) -> None:
-    deployed = team.runner.job("deploy.yaml", "push")
-    assert team.live().keys() == {"keynote", "workshop"}
+def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) -> None:
+    team.clock("2030-01-01T10:00:00Z")
+    logs = team.runner.job("deploy.yaml", "push")
     before = team.live()
+    assert before.keys() == {"keynote", "morning-clinic"}
 
     team.sh("git switch --quiet --create more")
     team.commit(PROGRAMME + MORE, "Add a panel")
-    team.runner.job("preview.yaml", "pull_request")
+    logs += team.runner.job("preview.yaml", "pull_request")
     (comment,) = team.runner.comments
     assert re.search(r"^\s*\+ .*Meeting: \(create\)", comment, re.MULTILINE)
     assert "::panel" in comment
     assert team.live() == before
 
     team.sh("git switch --quiet main && git merge --quiet --no-edit more")
-    deployed += team.runner.job("deploy.yaml", "push")
-    assert team.live().keys() == {"keynote", "workshop", "panel"}
+    logs += team.runner.job("deploy.yaml", "push")
+    assert team.live().keys() == before.keys() | {"panel"}
     assert before.items() <= team.live().items()
 
-    ended = team.live()["keynote"]
+    ended = before["keynote"]
     team.cloud.end(ended)
-    deployed += team.runner.job("schedule.yaml", "schedule")
-    assert team.live().keys() == {"keynote", "workshop", "panel"}
+    team.clock("2030-01-01T18:00:00Z")
+    logs += team.runner.job("schedule.yaml", "schedule")
+    assert team.live().keys() == {"keynote", "panel", "evening-clinic"}
     assert team.live()["keynote"] != ended
-    assert "JoinToken" not in "".join(run.text for run in deployed) + comment
+    tokens = team.join_tokens()
+    assert len(tokens) == 3
+    leaks = sum(token in run.text for token in tokens for run in logs)
+    assert leaks == 0
 
 
 def test_a_programme_at_fault_fails_the_preview_and_changes_nothing(team: Team) -> None:

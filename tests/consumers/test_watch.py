@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,11 +66,77 @@ def test_a_burst_of_ends_is_one_up(house: House, watch: Watch) -> None:
     assert watch.log.count("bringing up") - before <= 2
 
 
+TIMED = (
+    PROGRAMME
+    + """\
+  - name: evening
+    start: 2030-01-01T18:00:00Z
+    end: 2030-01-01T19:00:00Z
+    attendees: [{external_user_id: speaker-4}]
+  - name: night
+    start: 2030-01-01T20:00:00Z
+    end: 2030-01-01T21:00:00Z
+    attendees: [{external_user_id: speaker-5}]
+"""
+)
+
+
+@pytest.fixture
+def at(house: House) -> Iterator[Callable[[str], None]]:
+    """Sets the time that the programme is looked at."""
+
+    def set_now(time: str) -> None:
+        run = house.pulumi("config", "set", "meetings:now", time, "--stack", "dev")
+        assert run.code == 0, run.text
+
+    yield set_now
+    house.pulumi("config", "rm", "meetings:now", "--stack", "dev")
+
+
+def test_nothing_is_made_outside_of_its_window(
+    house: House, watch: Watch, at: Callable[[str], None]
+) -> None:
+    watch.until_quiet()
+    house.programme = TIMED
+    at("2030-01-01T18:30:00Z")
+    bring_up(house)
+    (evening,) = watch.live("evening")
+    house.cloud.end(evening.meeting_id)
+    watch.until_healed(evening)
+    watch.until_quiet()
+
+    (evening,) = watch.live("evening")
+    at("2030-01-01T20:30:00Z")
+    house.cloud.end(evening.meeting_id)
+    watch.until(lambda: "evening" in settled(watch), "the evening's end is settled")
+    (keynote,) = watch.live("keynote")
+    house.cloud.end(keynote.meeting_id)
+    watch.until_healed(keynote)
+    watch.until_quiet()
+    # What opens is for the schedule, and what heals others leaves the outputs whole.
+    assert watch.live("evening") == watch.live("night") == []
+    lives = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
+    ids = house.outputs()["meeting_ids"]
+    assert {n: i for n, i in ids.items() if n != "clinic"} == {
+        n: i for n, i in lives.items() if n != "room-7"
+    }
+    bring_up(house)
+    assert len(watch.live("night")) == 1
+
+
+def settled(watch: Watch) -> str:
+    return "\n".join(x for x in watch.log.splitlines() if "needs no successor" in x)
+
+
+def bring_up(house: House) -> None:
+    run = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+    assert run.code == 0, run.text
+
+
 def test_what_a_deploy_ends_is_left_alone(house: House, watch: Watch) -> None:
     watch.until_quiet()
     house.programme = PROGRAMME.replace("eu-central-1", "eu-west-1").split("  - name: clinic")[0]
-    run = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
-    assert run.code == 0, run.text
+    bring_up(house)
     after = house.cloud.writes()[-1].number
     watch.until(lambda: "needs no successor" in watch.log, "the clinic's end is settled")
     watch.until_quiet()
@@ -200,7 +267,7 @@ def test_an_end_while_nobody_watches_is_healed_by_the_next_watcher(
     ("options", "said"),
     [
         (("--stack", "nowhere"), "no stack named 'nowhere' found"),
-        (("--stack", "dev", "--cwd", "stacks"), "pulumi"),
+        (("--stack", "dev", "--cwd", ".."), "no Pulumi.yaml"),
     ],
 )
 def test_what_can_not_be_watched_is_said_in_one_line(

@@ -34,12 +34,13 @@ class Watch:
         #: What a command has to have in its environment to stay in the house's sandbox.
         self.environment: dict[str, str] = json.loads(told.out)
         self._log = house.root / "watch.log"
+        self._said_before = len(self._log.read_text()) if self._log.exists() else 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> str:
-        """All that it has said."""
-        return self._log.read_text() if self._log.exists() else ""
+        """All that it has said, and no other watcher before it."""
+        return self._log.read_text()[self._said_before :] if self._log.exists() else ""
 
     def start(self) -> None:
         """Have it watch; returns once it does."""
@@ -110,7 +111,14 @@ class Watch:
 
     def until_quiet(self) -> None:
         """Wait until it has done all that there is to do, and the queue holds nothing."""
-        self.until(lambda: self.queued() == 0, "the queue is empty")
+        self.until(lambda: self.queued() == 0 and self.waits, "it waits, and the queue is empty")
+
+    @property
+    def waits(self) -> bool:
+        """Whether the last that it began is done."""
+        log = self.log
+        begun = max(log.rfind(" watching "), log.rfind("bringing up"), log.rfind("has ended"))
+        return log.rfind("waiting for ends") > begun
 
     def overlaps(self) -> list[str]:
         """The names that had two living meetings at once."""
