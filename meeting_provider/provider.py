@@ -83,8 +83,10 @@ class MeetingProvider(ResourceProvider):
         """Tell what changes in place from what needs another meeting, made before the old goes."""
         old, new = state.declared_in(_plain(olds)), _plain(news)
         differing = changes.differing(old, new)
+        # Who is there as declared, but with a token that the state never learnt, is made again.
+        lacking = state.without_token(olds)
         return DiffResult(
-            changes=bool(differing),
+            changes=bool(differing or lacking),
             replaces=changes.replacing(differing),
             delete_before_replace=False,
         )

@@ -111,6 +111,12 @@ def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def without_token(outputs: Mapping[str, Any]) -> set[str]:
+    """The attendees in the output properties whose token nobody could say."""
+    attendees = outputs.get("attendees") or []
+    return {a["external_user_id"] for a in attendees} - (outputs.get("join_tokens") or {}).keys()
+
+
 def _region_in(meeting_arn: object) -> str:
     """The region that an ARN names: it knows the meeting, whatever the stack's settings say now."""
     parts = meeting_arn.split(":") if isinstance(meeting_arn, str) else []
