@@ -120,9 +120,9 @@ def _name(text: str) -> str:
 
 def _begin(open_ones: list[Component], name: str, line: int) -> None:
     # One event is never within another: the one before was torn.
-    enclosing = [c.name for c in open_ones]
+    enclosing = [c.name for c in open_ones[1:]]
     if name in enclosing:
-        del open_ones[enclosing.index(name) :]
+        del open_ones[enclosing.index(name) + 1 :]
     component = Component(name, line)
     open_ones[-1].components.append(component)
     open_ones.append(component)

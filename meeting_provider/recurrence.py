@@ -47,7 +47,9 @@ _RANGES: Final = {
 _PARTS: Final = ("FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYDAY", "RSCALE", "SKIP", *_RANGES)
 _GREATEST_INTERVAL: Final = 10_000
 _MOST_STEPS: Final = 100_000
+# Local times run ahead of and behind instants where clocks change, by a day at the date line.
 _SLACK: Final = timedelta(days=2)
+_FINE_SLACK: Final = timedelta(hours=3)
 _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z)?)?")
 
 
@@ -115,7 +117,8 @@ class Rule:
         :raises ValueError: where getting there takes too many steps.
         """
         low, high = (t.astimezone(zone).replace(tzinfo=None) for t in (since, until))
-        for local in self._local_starts(first, low - _SLACK, high + _SLACK):
+        slack = _FINE_SLACK if self.frequency in _FINE else _SLACK
+        for local in self._local_starts(first, low - slack, high + slack):
             start = to_utc(local, zone)
             if start > until or self._is_over(local, start):
                 return

@@ -21,8 +21,8 @@ HORIZON: Final = timedelta(days=366)
 MOST_AT_ONCE: Final = 100
 
 _MINUTE: Final = timedelta(minutes=1)
-# Zones are at most 26 hours apart; local times are looked for this much around.
-_SLACK: Final = timedelta(days=2)
+# A day on the wall's clock is this much longer at most, at the date line.
+_LONGER: Final = timedelta(days=1)
 
 
 class TooManyAtOnce(ValueError):
@@ -105,8 +105,9 @@ class Series:
 
         :raises ValueError: where the rule can't be followed that far.
         """
-        longest = self.lasts + margins.after + _SLACK + abs(self.segment.moved)
-        latest = until + margins.before + _SLACK + abs(self.segment.moved)
+        nominally = _LONGER if self.nominal or self.segment.moved else timedelta()
+        longest = self.lasts + margins.after + nominally + abs(self.segment.moved)
+        latest = until + margins.before + nominally + abs(self.segment.moved)
         for recurrence in self._recurrences(since - longest, latest):
             window = self._window(recurrence, margins)
             if window.opens > until:

@@ -414,6 +414,9 @@ PIECES = st.sampled_from(
         "TZOFFSETTO:+9999",
         "\x00\x0b\x85",
         ";:",
+        "BEGIN:",
+        "END:",
+        "BEGIN:VTIMEZONE",
     ]
 )
 

@@ -61,7 +61,7 @@ def live(house: House) -> set[str]:
 
 
 def first_opening(run: Run) -> str:
-    return next(line for line in run.out.splitlines() if " opens at " in line)
+    return next(line for line in run.text.splitlines() if " opens at " in line)
 
 
 def test_each_time_of_the_week_has_exactly_its_meetings(house: House) -> None:
@@ -76,7 +76,7 @@ def test_each_time_of_the_week_has_exactly_its_meetings(house: House) -> None:
         preview = house.make("preview")
         assert preview.code == 0, preview.text
         assert opening in first_opening(preview)
-        assert all(f"{name} is open until" in preview.out for name in names)
+        assert all(f"{name} is open until" in preview.text for name in names)
         if before:
             assert live(house) == before
 
@@ -118,7 +118,7 @@ def test_what_a_calendar_has_that_cannot_be_used_is_warned_of(house: House) -> N
     run = house.make("preview")
 
     assert run.code == 0, run.text
-    assert "bad.ics:4: event 'bad': DTSTART: 'soon' is no time" in run.out
+    assert "bad.ics:4: event 'bad': DTSTART: 'soon' is no time" in run.text
     assert "Traceback" not in run.text
 
 
