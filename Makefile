@@ -11,6 +11,7 @@ DESK_RUN := $(if $(wildcard $(DESK)/Pulumi.$(STACK).yaml),$(PULUMI_RUN) -C $(DES
 PORT ?= 8047
 PROGRAMME ?= programme.yaml
 TO ?= .sandbox/invitations
+NO_DESK = $(error the join desk has no settings for the stack $(STACK): $(DESK)/Pulumi.$(STACK).yaml)
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 
 .DEFAULT_GOAL := help
@@ -48,11 +49,13 @@ events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3
 	$(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
 
 desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
+	$(if $(DESK_RUN),,$(NO_DESK))
 	@region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
 	PYTHONPATH=$(DESK) exec $(AWS_RUN) $(PYTHON) -m desk.server \
 	--stack $(STACK) --region "$$region" --port $(PORT)
 
 invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO
+	$(if $(DESK_RUN),,$(NO_DESK))
 	@$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $(INVITE) $(PROGRAMME)
 
