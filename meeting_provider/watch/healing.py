@@ -17,7 +17,7 @@ from meeting_provider.errors import InvalidEvent
 from meeting_provider.events import EventType, parse
 from meeting_provider.watch.errors import QueueFailed, StackFailed, WatchError
 from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
-from meeting_provider.watch.stack import EVERY_MEETING, Known, WatchedStack
+from meeting_provider.watch.stack import EVERY_MEETING, Known, State, WatchedStack
 from meeting_provider.watch.stopping import Stopped, Stopping
 
 #: How often the queue is asked for more of a burst of ends before they are one `up`.
@@ -165,9 +165,13 @@ class Watcher:
         if not self._unsure:
             self._receive_more()
         self._keep()
-        failure = self._bring_up(self._wanted(before))
-        after = self._look()
-        self._note_changes(before, after)
+        failure = self._bring_up(self._wanted(before.meetings))
+        state = self._look()
+        if state.has_gaps and not failure:
+            failure = self._bring_up({EVERY_MEETING})
+            state = self._look()
+        after = state.meetings
+        self._note_changes(before.meetings, after)
         self._unsure = self._unsure and failure is not None
         self._bring_up_consumers()
         for end in list(self._ends.values()):
@@ -181,12 +185,12 @@ class Watcher:
         if self._queue is not None:
             self._queue.hold([m for end in self._ends.values() for m in end.messages.values()])
 
-    def _look(self) -> dict[str, Known]:
-        meetings = self._stack.meetings()
-        now = {known.meeting_id: urn for urn, known in meetings.items()}
+    def _look(self) -> State:
+        state = self._stack.state()
+        now = {known.meeting_id: urn for urn, known in state.meetings.items()}
         earlier = {i: urn for i, urn in self._urns.items() if i not in now}
         self._urns = dict(list(earlier.items())[-_REMEMBERED:]) | now
-        return meetings
+        return state
 
     def _note_changes(self, before: dict[str, Known], after: dict[str, Known]) -> None:
         for urn, known in after.items():

@@ -28,6 +28,10 @@ TYPE: Final = "pulumi-python:dynamic/meeting:Meeting"
 #: A target that every meeting of any stack matches, whatever it is a child of.
 EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
 
+#: What a state has for an output that depends on what no target let the program make.
+_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+_STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _MOST_SAID: Final = 3
 _LONGEST_SAID: Final = 400
 
@@ -45,6 +49,18 @@ class Known:
     urn: str
     meeting_id: str
     name: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What a state has: by URN, the meetings that no replacement has taken over from.
+
+    `has_gaps` says that some outputs of the stack are not known: a program declares what is new to
+    the state, as a meeting whose window has opened, and targets kept it from being made.
+    """
+
+    meetings: dict[str, Known]
+    has_gaps: bool
 
 
 class WatchedStack:
@@ -83,18 +99,20 @@ class WatchedStack:
         value: str | None = entry.get("value")
         return value
 
-    def meetings(self) -> dict[str, Known]:
-        """By URN, the meetings that the state has and that no replacement has taken over from.
+    def state(self) -> State:
+        """What the stack's state has now.
 
         :raises StackFailed: there is no such stack, or it can't be read.
         """
         deployment = self._json("stack", "export").get("deployment") or {}
+        resources = deployment.get("resources") or ()
         known = [
             Known(r["urn"], r["id"], (r.get("outputs") or {}).get("external_meeting_id") or "")
-            for r in deployment.get("resources") or ()
+            for r in resources
             if r["type"] == TYPE and r.get("id") and not r.get("delete")
         ]
-        return {k.urn: k for k in known}
+        outputs = [r.get("outputs") for r in resources if r["type"] == _STACK_TYPE]
+        return State({k.urn: k for k in known}, _UNKNOWN in json.dumps(outputs))
 
     def up(self, urns: Iterable[str] = ()) -> None:
         """Bring the stack to what its program declares: all of it, or what URNs or globs name.

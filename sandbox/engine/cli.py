@@ -434,7 +434,7 @@ def stack_output(output: str | None, name: str | None, as_json: bool, show_secre
     if show_secrets:
         crypter = snapshot.crypter_of(stored)
         decrypt = crypter.decrypt if crypter else str
-        outputs = values.reveal(values.from_stored(outputs, decrypt))
+        outputs = values.reveal(values.from_stored(outputs, decrypt), values.UNKNOWN_SENTINEL)
     else:
         outputs = _masked(outputs)
     if output:

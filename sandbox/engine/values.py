@@ -74,9 +74,9 @@ def contains(value: Any, kind: type) -> bool:
     return isinstance(value, list) and any(contains(item, kind) for item in value)
 
 
-def reveal(value: Any) -> Any:
-    """The value without any mark of secrecy."""
-    return _rebuilt(value, lambda inner: inner)
+def reveal(value: Any, unknown: Any = UNKNOWN) -> Any:
+    """The value without any mark of secrecy, and with this in place of what isn't known."""
+    return _rebuilt(value, lambda inner: inner, unknown)
 
 
 def _rebuilt(value: Any, on_secret: Callable[[Any], Any], unknown: Any = UNKNOWN) -> Any:
