@@ -352,10 +352,10 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         token = now.join_token or (was.join_token if was and same else "")
         before = was.capabilities if was else None
         can = now.capabilities.properties() if now.capabilities else before
-        if not token and i in declared:
-            # As if it weren't there: to make it again brings back the same one with its token.
-            continue
         attendees[i] = Attendee(now.attendee_id, token, can)
+        if not token and i in declared:
+            # As if it weren't declared: to make it again brings back the same one with its token.
+            continue
         entry = dict(declared.get(i, {"external_user_id": i}))
         if can and can != before:
             entry["capabilities"] = dict(can)
