@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -598,3 +600,35 @@ def test_what_a_stop_leaves_unfinished_is_said_to_be_interrupted() -> None:
     to.step_started(Step(Op.CREATE, f"{ROOM}a", new_inputs={}))
     to.finished(Finished({}, failed=True))
     assert " +  pulumi-python:dynamic:Room a creating (interrupted) \n" in out.getvalue()
+
+
+def test_a_reader_that_goes_away_stops_no_work(tmp_path: Path) -> None:
+    script = tmp_path / "talks.py"
+    script.write_text(
+        "import sys, time\n"
+        "from sandbox.engine.display import listener\n"
+        "from sandbox.engine.events import Diagnostic, Finished, Started\n"
+        "told = listener()\n"
+        "told.started(Started('update', 'p', 's', False))\n"
+        "sys.stdin.readline()\n"
+        "for number in range(100):\n"
+        "    told.diagnostic(Diagnostic('info', f'line {number}', 'urn:pulumi:s::p::a:b:C::n'))\n"
+        "told.finished(Finished({}))\n"
+        "open(sys.argv[1], 'w').write('done')\n"
+    )
+    done = tmp_path / "done"
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(done)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    process.wait(30)
+    assert done.read_text() == "done"

@@ -1,6 +1,8 @@
 """Lines on the output, coloured by what they say where the output is a terminal."""
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple, TextIO
 
 from rich.console import Console
@@ -41,11 +43,21 @@ class Line(NamedTuple):
     style: str = ""
 
 
+class _Console(Console):
+    """A console whose reader may go away: the work goes on unseen, and is finished and saved."""
+
+    def on_broken_pipe(self) -> None:
+        # Rich would end the thread that writes, and with it the step that the thread is about.
+        self.quiet = True
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 class Pen:
     """Writes lines. `console` is for what redraws itself."""
 
     def __init__(self, out: TextIO, *, terminal: bool) -> None:
-        self.console = Console(file=out, force_terminal=terminal, highlight=False)
+        self.console = _Console(file=out, force_terminal=terminal, highlight=False)
 
     def write(self, lines: Iterable[Line]) -> None:
         """Write the lines as they are: neither wrapped nor interpreted."""
