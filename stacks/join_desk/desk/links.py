@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 
 from desk import addresses
@@ -26,8 +27,10 @@ def link(base_url: str, key: str, stack: str, meeting: str, external_user_id: st
 
 
 def sign(key: str, address: str) -> str:
-    """The signature that opens an address: HMAC-SHA256, in the base64 of URLs."""
-    digest = hmac.digest(key.encode(), address.encode(), "sha256")
+    """The signature that opens an address: HMAC-SHA256 under the key's hash, in URLs' base64."""
+    # HMAC fills a short key up with zeros: of the key's own hash no other key is the beginning.
+    hashed = hashlib.sha256(key.encode()).digest()
+    digest = hmac.digest(hashed, address.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
