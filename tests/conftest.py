@@ -5,6 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A property is tested by its truth, never by the time that it takes; and on the same examples each
+# time, so that a change that breaks nothing breaks no test.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
 
 JAVASCRIPT = Path(__file__).parent / "js"
 

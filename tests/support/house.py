@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,8 +118,21 @@ class House:
         (self.root / "programme.yaml").write_text(text)
 
     def close(self) -> None:
-        """Stop what the house started."""
+        """Stop what the house started, and what outlived a process that a test killed."""
         self.run(sys.executable, "-m", "sandbox", "stop")
+        for process in _processes_in(self.root):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """The processes at work in a folder, where the system tells."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (entry / "cwd").readlink().is_relative_to(folder):
+                found.append(int(entry.name))
+    return found
 
 
 def _lay_out_venv(venv: Path) -> None:
