@@ -108,6 +108,7 @@ class Watcher:
     def _receive(self) -> None:
         with self._stopping.waiting():
             self._take(self._messages(LONGEST_WAIT))
+            self._keep()
 
     def _receive_more(self) -> None:
         """Take what else has come by now, so that a burst of ends is one `up`."""

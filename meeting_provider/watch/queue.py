@@ -12,8 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from meeting_provider.watch.errors import QueueFailed
 
-#: How long a message that was received is kept from others, in seconds. An `up` that takes longer
-#: has it delivered again, which does no harm.
+#: How long a message is kept from others at first, in seconds: what was sent to a watcher that has
+#: died meanwhile is back that soon.
+FIRST_SECONDS: Final = 5
+
+#: How long one is kept that something has to be done about. An `up` that takes longer has it
+#: delivered again, which does no harm.
 HOLD_SECONDS: Final = 60
 
 #: The most that SQS waits for a message, in seconds, and the most messages of one call.
@@ -57,12 +61,15 @@ class Queue:
             raise QueueFailed(f"no queue can be reached: {error}") from error
 
     def receive(self, wait: int = 0) -> list[Message]:
-        """Up to ten messages, waiting so many seconds for the first, 20 at most."""
+        """Up to ten messages, kept from others for FIRST_SECONDS.
+
+        :param wait: how long to wait for the first one, in seconds; LONGEST_WAIT at most.
+        """
         answer = self._call(
             "receive_message",
             MaxNumberOfMessages=_BATCH,
             WaitTimeSeconds=wait,
-            VisibilityTimeout=HOLD_SECONDS,
+            VisibilityTimeout=FIRST_SECONDS,
         )
         return [
             Message(m["MessageId"], m["ReceiptHandle"], m["Body"])

@@ -35,6 +35,11 @@ _STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _MOST_SAID: Final = 3
 _LONGEST_SAID: Final = 400
 
+#: What names an error in what Pulumi prints; a provider's own is the last line of a traceback.
+_ERROR: Final = re.compile(
+    r"(?:error|meeting_provider\.errors\.\w+): (?!Traceback)(?!update failed)(?P<said>.*\S)"
+)
+
 #: How a self-managed backend names who holds a lock: pkg/backend/diy/lock.go.
 _HOLDER: Final = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>\d+)\) at ")
 
@@ -157,8 +162,8 @@ class WatchedStack:
 
 def _said(error: CommandError) -> str:
     """The errors among what a command said, in one line: the rest may be anything."""
-    errors = (line.partition("error: ")[2].strip() for line in str(error).splitlines())
-    said = list(dict.fromkeys(e[:_LONGEST_SAID] for e in errors if e))[:_MOST_SAID]
+    found = (_ERROR.search(line) for line in str(error).splitlines())
+    said = list(dict.fromkeys(f["said"][:_LONGEST_SAID] for f in found if f))[:_MOST_SAID]
     return "; ".join(said) or "it doesn't say why"
 
 

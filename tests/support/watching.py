@@ -156,3 +156,9 @@ class Watch:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         asked = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
         return sum(int(asked["Attributes"][name]) for name in names)
+
+    def dead_letters(self) -> list[str]:
+        """What the dead-letter queue has, each body."""
+        (url,) = [u for u in self.sqs.list_queues()["QueueUrls"] if "-dead-letters" in u]
+        answer = self.sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
+        return [message["Body"] for message in answer.get("Messages", [])]
