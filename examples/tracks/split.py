@@ -1,6 +1,6 @@
 """The rule: which stack each event of the programme is in.
 
-    python split.py    the stacks' names, one a line
+python split.py    the stacks' names, one a line
 """
 
 from __future__ import annotations
