@@ -15,7 +15,7 @@ NO_DESK = $(error the join desk has no settings for the stack $(STACK): $(DESK)/
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down outputs events desk invitations watch journal test faults soak heal lint format
+.PHONY: help up preview down outputs events desk invitations watch journal test bench faults soak heal lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 
 test: .venv/.dev ## run every test
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile
+
+bench: .venv/.dev ## time what has to be quick
+	$(PYTHON) -m benchmarks
 
 faults: .venv/.dev ## try every fault and every kill at every call, and print the matrices
 	FAULTS=all $(PYTHON) -m pytest tests/faults
