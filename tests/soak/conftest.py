@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -39,6 +40,5 @@ def machine() -> Iterator[type[Soak]]:
     """The machine, on an emulated account of its own."""
     with running() as endpoint:
         Soak.sandbox = Sandbox(endpoint)
-        Soak.hosts = Hosts(endpoint)
-        yield Soak
-        Soak.hosts.close()
+        with closing(Hosts(endpoint)) as Soak.hosts:
+            yield Soak

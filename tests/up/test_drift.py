@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,22 +38,23 @@ class Mended:
 
 @pytest.fixture(scope="module")
 def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mended]:
-    house = House.build(tmp_path_factory.mktemp("drift") / "house")
-    (house.root / "__main__.py").write_text(PROGRAM.read_text())
-    succeed(house.pulumi("stack", "init", "dev"))
-    up(house)
-    before, tokens_before = meetings(house), digests(house)
-    for meeting in before.values():
-        drift(house, meeting)
-    preview = succeed(house.pulumi("preview", "--diff", "--stack", "dev"))
-    house.cloud.clear_journal()
-    up(house)
-    writes = house.cloud.writes()
-    house.cloud.clear_journal()
-    after, tokens_after = meetings(house), digests(house)
-    up(house)
-    yield Mended(before, tokens_before, preview, writes, after, tokens_after, house.cloud.writes())
-    house.close()
+    with closing(House.build(tmp_path_factory.mktemp("drift") / "house")) as house:
+        (house.root / "__main__.py").write_text(PROGRAM.read_text())
+        succeed(house.pulumi("stack", "init", "dev"))
+        up(house)
+        before, tokens_before = meetings(house), digests(house)
+        for meeting in before.values():
+            drift(house, meeting)
+        preview = succeed(house.pulumi("preview", "--diff", "--stack", "dev"))
+        house.cloud.clear_journal()
+        up(house)
+        writes = house.cloud.writes()
+        house.cloud.clear_journal()
+        after, tokens_after = meetings(house), digests(house)
+        up(house)
+        yield Mended(
+            before, tokens_before, preview, writes, after, tokens_after, house.cloud.writes()
+        )
 
 
 def up(house: House) -> None:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,25 +147,24 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     hook.mkdir()
     logs.mkdir()
     (hook / "sitecustomize.py").write_text(TALK)
-    house = House.build(folder / "house")
-    house.environment |= {"PYTHONPATH": str(hook), "LOGGED": str(logs)}
-    told = Told(house, logs)
-    house.programme = SMALL
-    told.run("up")
-    house.programme = CHANGED
-    told.run("preview")
-    fail_midway(told)
-    kill_midway(told)
-    told.run("up", "outputs", "preview")
-    told.runs += [
-        house.pulumi("up", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
-        house.pulumi("refresh", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
-        house.pulumi("stack", "export", "--stack", "dev"),
-        house.pulumi("stack", "output", "--json", "--stack", "dev"),
-    ]
-    assert [r.code for r in told.runs[-4:]] == [0] * 4
-    yield told
-    house.close()
+    with closing(House.build(folder / "house")) as house:
+        house.environment |= {"PYTHONPATH": str(hook), "LOGGED": str(logs)}
+        told = Told(house, logs)
+        house.programme = SMALL
+        told.run("up")
+        house.programme = CHANGED
+        told.run("preview")
+        fail_midway(told)
+        kill_midway(told)
+        told.run("up", "outputs", "preview")
+        told.runs += [
+            house.pulumi("up", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
+            house.pulumi("refresh", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
+            house.pulumi("stack", "export", "--stack", "dev"),
+            house.pulumi("stack", "output", "--json", "--stack", "dev"),
+        ]
+        assert [r.code for r in told.runs[-4:]] == [0] * 4
+        yield told
 
 
 def fail_midway(told: Told) -> None:
