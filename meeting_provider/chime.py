@@ -51,6 +51,23 @@ ATTEMPTS: Final = 8
 #: As many calls at once as a host process has threads, and some to spare.
 _CONNECTIONS: Final = 16
 
+_SERVICE: Final = "chime-sdk-meetings"
+
+#: All that is ever called.
+_OPERATIONS: Final = (
+    "BatchCreateAttendee",
+    "BatchUpdateAttendeeCapabilitiesExcept",
+    "CreateMeetingWithAttendees",
+    "DeleteAttendee",
+    "DeleteMeeting",
+    "GetMeeting",
+    "ListAttendees",
+    "ListTagsForResource",
+    "TagResource",
+    "UntagResource",
+    "UpdateAttendeeCapabilities",
+)
+
 #: An answer of theirs, logged whole at DEBUG, would put join tokens into a log.
 _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
 
@@ -92,17 +109,20 @@ class Chime:
 
     def __init__(self, region: str, profile: str | None = None) -> None:
         _quieten()
-        self._client = _session(profile).client(
-            "chime-sdk-meetings",
-            region_name=region,
-            config=Config(
-                connect_timeout=CONNECT_TIMEOUT,
-                read_timeout=READ_TIMEOUT,
-                retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
-                max_pool_connections=_CONNECTIONS,
-            ),
+        session = _session(profile)
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=_CONNECTIONS,
         )
-        self._client.meta.events.register_first("needs-retry.chime-sdk-meetings", _mend_for_retries)
+        # In its adaptive mode, a client learns one rate for all that it calls. The service has a
+        # quota for each operation: what throttles one should not hold up the others.
+        self._clients: dict[str, Any] = {}
+        for operation in _OPERATIONS:
+            client = session.client(_SERVICE, region_name=region, config=config)
+            client.meta.events.register_first(f"needs-retry.{_SERVICE}", _mend_for_retries)
+            self._clients[operation] = client
 
     def create_meeting_with_attendees(
         self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
@@ -196,7 +216,8 @@ class Chime:
 
     def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**arguments)
+            method = getattr(self._clients[operation], xform_name(operation))
+            answer: dict[str, Any] = method(**arguments)
         except ClientError as error:
             raise _from_answer(operation, meeting, error) from error
         except (BotoCoreError, ResponseParserError) as error:
