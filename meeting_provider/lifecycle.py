@@ -9,7 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import tenacity
@@ -39,6 +41,12 @@ TRANSIENT: Final = frozenset({"ServiceFailure", "ServiceUnavailable", "Throttled
 
 #: How many ended meetings in a row a create moves on from, in one window of its token.
 MOST_ENDED: Final = 100
+
+#: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
+AT_ONCE: Final = 4
+
+#: Reads tags while the attendees of the same meeting are being read, for each thread of a host.
+_READING: Final = ThreadPoolExecutor(thread_name_prefix="reading")
 
 
 class Lifecycle:
@@ -106,8 +114,7 @@ class Lifecycle:
         client = self._client(state.control_region)
         meeting, name = state.meeting, _name(state.meeting)
         try:
-            listed = client.list_attendees(name, meeting.meeting_id)
-            tags = client.list_tags(name, meeting.meeting_arn or "")
+            listed, tags = _listed(client, name, meeting)
         except MeetingEnded:
             return None
         return _as_found(state, listed, tags)
@@ -174,8 +181,8 @@ class _Work:
         is_other = named != {a.external_user_id for a in asked}
         if is_other or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
             self.known = {}
-            self._learn(self._client.list_attendees(self._name, self._id), answer.attendees)
-            tags = self._client.list_tags(self._name, self._meeting.meeting_arn or "")
+            listed, tags = _listed(self._client, self._name, self._meeting)
+            self._learn(listed, answer.attendees)
         self.converge(tags)
 
     def meet_strangers(self) -> None:
@@ -192,10 +199,8 @@ class _Work:
         declared = {a.external_user_id for a in self._declared.attendees}
         self.known = {i: a for i, a in self.known.items() if a.join_token or i not in declared}
         plan = self._plan(tags)
-        for external_user_id in plan.remove:
-            self._remove(external_user_id)
-        for batch in plan.add:
-            self._add(batch)
+        _at_once([partial(self._remove, i) for i in plan.remove])
+        _at_once([partial(self._add, batch) for batch in plan.add])
         if self._refused:
             raise _refusal(self._refused.values(), self._name)
         # Whom an earlier try has made may come back from there with other capabilities.
@@ -269,11 +274,35 @@ class _Work:
             self._client.batch_update_attendee_capabilities_except(
                 self._name, self._id, excluded, batch.capabilities
             )
-        for i, capabilities in plan.update_each.items():
-            self._client.update_attendee_capabilities(self._name, self._id, ids[i], capabilities)
+        update = partial(self._client.update_attendee_capabilities, self._name, self._id)
+        _at_once([partial(update, ids[i], can) for i, can in plan.update_each.items()])
         for i, capabilities in plan.recast.items():
             known = self.known[i]
             self.known[i] = Attendee(known.attendee_id, known.join_token, capabilities)
+
+
+def _at_once(calls: Sequence[Callable[[], object]]) -> None:
+    """Make calls that don't depend on each other, until one fails."""
+    if len(calls) == 1:
+        calls[0]()
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        begun = [pool.submit(call) for call in calls]
+        ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    for call in ended:
+        call.result()
+
+
+def _listed(
+    client: Chime, name: str, meeting: MeetingAnswer
+) -> tuple[list[AttendeeAnswer], dict[str, str]]:
+    """The attendees and the tags that the meeting has: two operations, with a quota each."""
+    tags = _READING.submit(client.list_tags, name, meeting.meeting_arn or "")
+    try:
+        return client.list_attendees(name, meeting.meeting_id), tags.result()
+    finally:
+        wait([tags])
 
 
 def _name(meeting: MeetingAnswer) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 from faults.scenarios import COPY, MAIN, SCENARIOS, Declared, Scenario
 from faults.stage import Stage
 
+READS = frozenset({"ListAttendees", "ListTagsForResource"})
+
 
 @dataclass(frozen=True)
 class Position:
@@ -52,9 +54,9 @@ def _positions(part: str, operations: Sequence[str], existed: bool) -> Iterator[
     seen: dict[str, int] = defaultdict(int)
     refreshes = existed
     for operation in operations:
+        refreshes = refreshes and operation in READS
         yield Position(part, operation, seen[operation], refreshes)
         seen[operation] += 1
-        refreshes = refreshes and operation != "ListTagsForResource"
 
 
 def bring_up(stage: Stage, meetings: dict[str, Any]) -> None:
