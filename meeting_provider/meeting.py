@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from meeting_provider import identity
+from meeting_provider import identity, state
 from meeting_provider.provider import MeetingProvider
-from meeting_provider.state import COMPUTED, SECRETS
+
+#: What can be read of a meeting that was declared. Each costs a program time, for each meeting.
+_READABLE: Final = frozenset({*state.JOINING, "control_region", "tags"})
 
 
 class CapabilitiesArgs(TypedDict):
@@ -77,29 +79,28 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
-    #: The MeetingId, a GUID. The same as `id`, which stays known where an update is previewed.
-    meeting_id: pulumi.Output[str]
-    #: The meeting's own name.
-    external_meeting_id: pulumi.Output[str]
-    #: The ARN that the meeting's tags are kept under.
-    meeting_arn: pulumi.Output[str]
-    #: The region of the endpoint that made the meeting and knows it.
-    control_region: pulumi.Output[str]
-    #: The region that hosts the meeting's media.
-    media_region: pulumi.Output[str]
-    #: The URLs that clients connect to: audio_host_url, audio_fallback_url, signaling_url,
-    #: turn_control_url, screen_data_url, screen_viewing_url, screen_sharing_url and
-    #: event_ingestion_url.
-    media_placement: pulumi.Output[dict[str, str]]
-    #: The attendees: external_user_id, attendee_id, capabilities and, where declared, tags.
-    attendees: pulumi.Output[list[dict[str, Any]]]
-    #: Secret. Each attendee's JoinToken, by external_user_id.
-    join_tokens: pulumi.Output[dict[str, str]]
-    #: Secret. By external_user_id, what the Chime SDK client for JavaScript takes:
-    #: `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`.
-    join_info: pulumi.Output[dict[str, dict[str, Any]]]
-    #: The tags.
-    tags: pulumi.Output[dict[str, str] | None]
+    # Where a class has annotations when it runs, Pulumi evaluates them anew for each resource.
+    if TYPE_CHECKING:
+        #: The MeetingId, a GUID. The same as `id`, which stays known where an update is previewed.
+        meeting_id: pulumi.Output[str]
+        #: The meeting's own name.
+        external_meeting_id: pulumi.Output[str]
+        #: The ARN that the meeting's tags are kept under.
+        meeting_arn: pulumi.Output[str]
+        #: The region of the endpoint that made the meeting and knows it.
+        control_region: pulumi.Output[str]
+        #: The region that hosts the meeting's media.
+        media_region: pulumi.Output[str]
+        #: The URLs that clients connect to: audio_host_url, audio_fallback_url, signaling_url,
+        #: turn_control_url, screen_data_url, screen_viewing_url, screen_sharing_url and
+        #: event_ingestion_url.
+        media_placement: pulumi.Output[dict[str, str]]
+        #: The attendees: external_user_id, attendee_id, capabilities and, where declared, tags.
+        attendees: pulumi.Output[list[dict[str, Any]]]
+        #: Secret. Each attendee's JoinToken, by external_user_id.
+        join_tokens: pulumi.Output[dict[str, str]]
+        #: The tags.
+        tags: pulumi.Output[dict[str, str] | None]
 
     def __init__(
         self,
@@ -163,8 +164,17 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         super().__init__(
             MeetingProvider(),
             name,
-            {**declared, **dict.fromkeys(COMPUTED)},
+            dict.fromkeys(_READABLE) | {n: v for n, v in declared.items() if v is not None},
             pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(additional_secret_outputs=list(SECRETS)), opts
+                pulumi.ResourceOptions(additional_secret_outputs=[state.JOIN_TOKENS]), opts
             ),
         )
+
+    @property
+    def join_info(self) -> pulumi.Output[dict[str, dict[str, Any]]]:
+        """Secret. By external_user_id, what the Chime SDK client for JavaScript takes.
+
+        `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
+        """
+        known = {name: vars(self)[name] for name in state.JOINING}
+        return pulumi.Output.all(**known).apply(state.join_info)

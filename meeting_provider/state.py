@@ -1,8 +1,9 @@
 """What a stack's state holds of a meeting: a stored format, with a version, that older states keep.
 
 The declared properties stand as they were declared, each attendee with its id and with what it may
-do; beside them stands what the service answered. The join tokens are in two properties that are
-secrets, and nowhere else.
+do; beside them stands what the service answered. Nothing stands there twice, since the engine's
+work grows with the state: `join_info` is put together by whoever reads it. The join tokens are in
+one property, a secret, and nowhere else. States of version 1 had `join_info` as a property.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from pydantic.alias_generators import to_pascal
 
 from meeting_provider.models import (
     AttendeeAnswer,
@@ -19,13 +22,38 @@ from meeting_provider.models import (
     default_capabilities,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-#: The properties that hold join tokens.
-SECRETS: Final = ("join_tokens", "join_info")
+#: The property that holds the join tokens.
+JOIN_TOKENS: Final = "join_tokens"
 
 #: The properties that only the service can say.
-COMPUTED: Final = ("meeting_id", "meeting_arn", "media_placement", *SECRETS, "state_version")
+COMPUTED: Final = (
+    "meeting_id",
+    "meeting_arn",
+    "media_placement",
+    "meeting_details",
+    JOIN_TOKENS,
+    "state_version",
+)
+
+#: All that `join_info` takes; the last is where version 1 has it ready.
+JOINING: Final = (
+    "meeting_id",
+    "meeting_arn",
+    "external_meeting_id",
+    "media_region",
+    "media_placement",
+    "meeting_details",
+    "attendees",
+    JOIN_TOKENS,
+    "join_info",
+)
+
+#: What of a meeting's answer has properties of its own.
+_OF_THEIR_OWN: Final = frozenset(
+    {"meeting_id", "meeting_arn", "external_meeting_id", "media_region", "media_placement"}
+)
 
 
 @dataclass(frozen=True)
@@ -63,9 +91,8 @@ class State:
 
     def outputs(self) -> dict[str, Any]:
         """The state as Pulumi's output properties."""
-        meeting = self.meeting.wire()
         declared = {a["external_user_id"]: a for a in self.declared["attendees"]}
-        joining = {i: a for i, a in self.attendees.items() if a.join_token}
+        details = _details(self.declared, self.meeting)
         return {
             **self.declared,
             "meeting_id": self.meeting.meeting_id,
@@ -73,18 +100,18 @@ class State:
             "media_placement": self.meeting.media_placement.model_dump(
                 include=set(MediaPlacement.model_fields), exclude_none=True
             ),
+            **({"meeting_details": details} if details else {}),
             "attendees": [
                 _attendee_output(i, a, declared.get(i, {})) for i, a in self.attendees.items()
             ],
-            "join_tokens": {i: a.join_token for i, a in joining.items()},
-            "join_info": {i: _join_info(meeting, i, a) for i, a in joining.items()},
+            JOIN_TOKENS: {i: a.join_token for i, a in self.attendees.items() if a.join_token},
             "state_version": VERSION,
         }
 
 
 def from_outputs(outputs: Mapping[str, Any]) -> State:
     """The state that the output properties of any version hold."""
-    tokens = outputs.get("join_tokens") or {}
+    tokens = outputs.get(JOIN_TOKENS) or {}
     answers = [AttendeeAnswer.model_validate(a) for a in outputs.get("attendees") or []]
     return State(
         declared=declared_in(outputs),
@@ -114,7 +141,7 @@ def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
 def without_token(outputs: Mapping[str, Any]) -> set[str]:
     """The attendees in the output properties whose token nobody could say."""
     attendees = outputs.get("attendees") or []
-    return {a["external_user_id"] for a in attendees} - (outputs.get("join_tokens") or {}).keys()
+    return {a["external_user_id"] for a in attendees} - (outputs.get(JOIN_TOKENS) or {}).keys()
 
 
 def _region_in(meeting_arn: object) -> str:
@@ -130,12 +157,41 @@ def _declared_attendee(attendee: Mapping[str, Any], default: Mapping[str, str]) 
     return declared
 
 
+def join_info(outputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By external_user_id, what the Chime SDK client for JavaScript takes. Holds join tokens."""
+    if ready := outputs.get("join_info"):
+        return dict(ready)
+    meeting = _meeting_in(outputs).wire()
+    tokens = outputs.get(JOIN_TOKENS) or {}
+    answers = (
+        AttendeeAnswer(
+            external_user_id=a["external_user_id"],
+            attendee_id=a["attendee_id"],
+            join_token=tokens[a["external_user_id"]],
+        )
+        for a in outputs["attendees"]
+        if a["external_user_id"] in tokens
+    )
+    return {a.external_user_id: {"Meeting": meeting, "Attendee": a.wire()} for a in answers}
+
+
+def _details(declared: Mapping[str, Any], meeting: MeetingAnswer) -> dict[str, Any]:
+    """What the service answered of the meeting, in its words, that no other property says."""
+    said = {n for n in _OF_THEIR_OWN if declared.get(n) in (None, getattr(meeting, n))}
+    details = meeting.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=said)
+    if placement := meeting.media_placement.model_extra:
+        details["MediaPlacement"] = placement
+    return details
+
+
 def _meeting_in(outputs: Mapping[str, Any]) -> MeetingAnswer:
-    """The meeting as the service answered it, which any attendee's join information has whole."""
+    """The meeting as the service answered it."""
     for info in (outputs.get("join_info") or {}).values():
         return MeetingAnswer.model_validate(info["Meeting"])
-    names = ("meeting_id", "meeting_arn", "external_meeting_id", "media_region", "media_placement")
-    return MeetingAnswer.model_validate({n: outputs[n] for n in names if outputs.get(n)})
+    details = dict(outputs.get("meeting_details") or {})
+    placement = (outputs.get("media_placement") or {}) | details.pop("MediaPlacement", {})
+    said = {to_pascal(n): outputs[n] for n in _OF_THEIR_OWN if outputs.get(n)}
+    return MeetingAnswer.model_validate({**said, "MediaPlacement": placement, **details})
 
 
 def _attendee_output(
@@ -150,14 +206,3 @@ def _attendee_output(
     if declared.get("tags"):
         output["tags"] = declared["tags"]
     return output
-
-
-def _join_info(
-    meeting: Mapping[str, Any], external_user_id: str, attendee: Attendee
-) -> dict[str, Any]:
-    answer = AttendeeAnswer(
-        external_user_id=external_user_id,
-        attendee_id=attendee.attendee_id,
-        join_token=attendee.join_token,
-    )
-    return {"Meeting": dict(meeting), "Attendee": answer.wire()}

@@ -65,20 +65,34 @@ class TestOutputs:
         assert state.from_outputs(json.loads(json.dumps(whole.outputs()))) == whole
         assert state.declared_in(whole.outputs()) == whole.declared
 
-    def test_have_tokens_in_the_two_secrets_alone(self):
+    def test_have_tokens_in_the_secret_alone(self):
         outputs = made().outputs()
-        secrets = json.dumps({n: outputs.pop(n) for n in state.SECRETS})
-        assert secrets.count("token-ana") == secrets.count("token-ben") == 2
+        assert outputs.pop(state.JOIN_TOKENS) == {"ana": "token-ana", "ben": "token-ben"}
         assert "token-" not in json.dumps(outputs)
 
     def test_have_everything_that_only_the_service_can_say(self):
         outputs = made().outputs()
         assert set(outputs) == {*made().declared, *state.COMPUTED}
-        assert outputs["state_version"] == state.VERSION == 1
+        assert outputs["state_version"] == state.VERSION == 2
         assert outputs["media_placement"] == {"audio_host_url": "host:3478"}
 
+    def test_say_of_the_answer_nothing_twice(self):
+        details = {"NewField": {"Kept": True}, "MediaPlacement": {"NewUrl": "wss://new"}}
+        assert made().outputs()["meeting_details"] == details
+        plain = MEETING.wire() | {"MediaPlacement": {"AudioHostUrl": "host:3478"}}
+        del plain["NewField"]
+        bare = State(made().declared, MeetingAnswer.model_validate(plain), made().attendees)
+        assert "meeting_details" not in bare.outputs()
+        assert state.from_outputs(bare.outputs()) == bare
+
+    def test_say_what_the_service_answered_otherwise_than_declared(self):
+        other = MEETING.model_copy(update={"media_region": "us-west-2"})
+        outputs = State(made().declared, other, made().attendees).outputs()
+        assert outputs["media_region"] == "eu-central-1"
+        assert state.join_info(outputs)["ana"]["Meeting"]["MediaRegion"] == "us-west-2"
+
     def test_join_as_the_javascript_client_takes_it(self):
-        info = made().outputs()["join_info"]["ana"]
+        info = state.join_info(made().outputs())["ana"]
         assert info == {
             "Meeting": MEETING.wire(),
             "Attendee": {
@@ -95,7 +109,7 @@ class TestOutputs:
         unknown = Attendee("id-ben", "", LISTENING)
         outputs = State(whole.declared, MEETING, {**whole.attendees, "ben": unknown}).outputs()
         assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana", "ben"]
-        assert list(outputs["join_tokens"]) == list(outputs["join_info"]) == ["ana"]
+        assert list(outputs["join_tokens"]) == list(state.join_info(outputs)) == ["ana"]
 
     def test_know_the_region_by_the_meetings_arn(self):
         moved = {**made().outputs(), "control_region": "us-east-1"}
@@ -131,5 +145,14 @@ class TestTheFirstVersion:
         meeting = MeetingInput.model_validate(dict(old.declared))
         assert changes.differing(old.declared, meeting.properties()) == []
 
-    def test_is_written_as_it_was(self):
-        assert state.from_outputs(self.outputs).outputs() == self.outputs
+    def test_joins_as_it_did_before_and_after_it_is_written_anew(self):
+        anew = state.from_outputs(self.outputs).outputs()
+        assert state.join_info(self.outputs) == state.join_info(anew) == self.outputs["join_info"]
+
+    def test_is_otherwise_written_as_it_was(self):
+        anew = state.from_outputs(self.outputs).outputs()
+        assert anew.pop("state_version") == 2
+        assert anew.pop("meeting_details")["TenantIds"] == ["acme"]
+        written = {k: v for k, v in self.outputs.items() if k in anew}
+        assert anew == written
+        assert self.outputs.keys() - written.keys() == {"join_info", "state_version"}
