@@ -23,6 +23,7 @@ from botocore.config import Config
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from meeting_provider.state import join_info
 from meeting_provider.tokens import WINDOW
 from sandbox.admin import AFTER, ANY, BEFORE, Meeting, Sandbox, SandboxError
 from soak.engine import REGION, Crashed, Engine, Hosts, Properties, Resource, StepFailed
@@ -513,7 +514,7 @@ class Soak(RuleBasedStateMachine):
     def _check_state(self, declared: Declaration, state: Resource, tokens: dict[str, str]) -> None:
         outputs = state.outputs
         assert {a["external_user_id"] for a in outputs["attendees"]} == declared.attendees.keys()
-        info = {who: i["Attendee"]["JoinToken"] for who, i in outputs["join_info"].items()}
+        info = {who: i["Attendee"]["JoinToken"] for who, i in join_info(outputs).items()}
         true = {who: tokens[who] for who in declared.attendees}
         assert {who: _digest(t) for who, t in outputs["join_tokens"].items()} == true
         assert {who: _digest(t) for who, t in info.items()} == true
