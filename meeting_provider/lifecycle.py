@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
 
 from meeting_provider import changes, tokens
-from meeting_provider.chime import Chime
 from meeting_provider.errors import (
     AttendeesRefused,
     MeetingEnded,
@@ -35,6 +34,10 @@ from meeting_provider.models import (
     MeetingInput,
 )
 from meeting_provider.state import Attendee, State
+
+if TYPE_CHECKING:
+    # Whoever makes no call should not wait for boto3.
+    from meeting_provider.chime import Chime
 
 #: Codes in the `Errors` of an answer that another try may mend.
 TRANSIENT: Final = frozenset({"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling"})
