@@ -66,10 +66,10 @@ journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
 
 test: .venv/.dev ## run every test
-	$(PYTHON) -m pytest --numprocesses auto --dist loadfile
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-bench: .venv/.dev ## time what has to be quick
-	$(PYTHON) -m benchmarks
+bench: .venv/.dev ## time what has to be quick, and make docs/performance.md anew; BENCH='first heal'
+	$(PYTHON) -m benchmarks $(BENCH)
 
 faults: .venv/.dev ## try every fault and every kill at every call, and print the matrices
 	FAULTS=all $(PYTHON) -m pytest tests/faults
