@@ -7,6 +7,7 @@ something up, and soon after messages went through.
 
 import io
 import pickle
+import sys
 import time
 from threading import Condition, Event, Lock, RLock
 from types import FunctionType
@@ -17,7 +18,6 @@ import dill  # type: ignore[import-untyped]
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.ssm.models import ParameterDict
 from werkzeug.wrappers import Request, Response
 
 from .store import Store
@@ -44,9 +44,9 @@ class _Pickler(pickle.Pickler):
             return Condition, ()
         if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
             return dill.loads, (dill.dumps(value),)
-        if isinstance(value, ParameterDict):
+        if type(value).__qualname__ == "ParameterDict":
             owner = (value.account_id, value.region_name)
-            return ParameterDict, owner, None, None, iter(value.items())
+            return type(value), owner, None, None, iter(value.items())
         return NotImplemented
 
 
@@ -88,7 +88,8 @@ class Neighbours:
         if self._unsaved.is_set():
             with self._saving:
                 self._unsaved.clear()
-                self._store.save("neighbour", {service: _pickled(service) for service in KEPT})
+                bodies = {service: _pickled(service) for service in KEPT if _is_used(service)}
+                self._store.save("neighbour", bodies)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -108,6 +109,11 @@ def _operation(request: Request) -> str:
 
 def _backends(service: Any) -> BackendDict[BaseBackend]:
     return get_backend(service)
+
+
+def _is_used(service: str) -> bool:
+    """Whether there can be anything to keep: importing SSM takes longer than all else together."""
+    return f"moto.{service}.models" in sys.modules
 
 
 def _pickled(service: str) -> bytes:
