@@ -20,7 +20,7 @@ from support.house import House
 from support.watching import Watch
 
 ALL = os.environ.get("HEAL") == "all"
-ENDS, KILL_EVERY = (50, 7) if ALL else (8, 5)
+ENDS, KILL_EVERY = (50, 7) if ALL else (6, 4)
 
 
 def ended_message(meeting_id: str, name: str) -> str:
