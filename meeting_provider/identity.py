@@ -12,6 +12,7 @@ import os
 import socket
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pulumi
@@ -43,18 +44,7 @@ def backend() -> str | None:
     Found as the CLI finds it: PULUMI_BACKEND_URL, the project's own, the one logged in to.
     Source: https://www.pulumi.com/docs/iac/concepts/state-and-backends/
     """
-    home = os.environ.get("PULUMI_HOME") or str(Path.home() / ".pulumi")
-    return _backend(
-        os.environ.get("PULUMI_BACKEND_URL"),
-        pulumi.get_root_directory(),
-        os.environ.get("PULUMI_CREDENTIALS_PATH") or home,
-    )
-
-
-@cache
-def _backend(url: str | None, project: str, credentials: str) -> str | None:
-    """As found with these settings, once for all the meetings of a program."""
-    url = url or _project_backend(project) or _current_backend(credentials)
+    url = os.environ.get("PULUMI_BACKEND_URL") or _project_backend() or _current_backend()
     if not url:
         return None
     parts = urlsplit(url)
@@ -64,19 +54,27 @@ def _backend(url: str | None, project: str, credentials: str) -> str | None:
     return f"file://{socket.gethostname()}{path.resolve()}"
 
 
-def _project_backend(folder: str) -> str | None:
+def _project_backend() -> str | None:
     for name in ("Pulumi.yaml", "Pulumi.yml"):
         try:
-            project = yaml.safe_load(Path(folder, name).read_text("utf-8"))
+            project = _parsed(Path(pulumi.get_root_directory(), name).read_text("utf-8"))
             return str(project["backend"]["url"])
         except (OSError, KeyError, TypeError, yaml.YAMLError):
             continue
     return None
 
 
-def _current_backend(folder: str) -> str | None:
+@cache
+def _parsed(text: str) -> Any:
+    """The same project file is looked into for every meeting of a program."""
+    return yaml.safe_load(text)
+
+
+def _current_backend() -> str | None:
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    folder = Path(os.environ.get("PULUMI_CREDENTIALS_PATH") or home)
     try:
-        current = json.loads(Path(folder, "credentials.json").read_text("utf-8"))["current"]
+        current = json.loads((folder / "credentials.json").read_text("utf-8"))["current"]
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return str(current) if current else None

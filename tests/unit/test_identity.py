@@ -42,8 +42,6 @@ def stack(
 
 
 def log_in(home: Path, url: object) -> None:
-    """As a login between two programs does: one program looks once."""
-    identity._backend.cache_clear()
     (home / "home" / "credentials.json").write_text(json.dumps({"current": url}))
 
 
