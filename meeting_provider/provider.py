@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, wraps
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from pulumi.dynamic import (
@@ -135,12 +136,18 @@ def _lifecycle(profile: str | None) -> Lifecycle:
 
 
 def _clients(profile: str | None) -> Callable[[str], Chime]:
-    @cache
+    made: dict[str, Chime] = {}
+    making = Lock()
+
     def client(region: str) -> Chime:
         # An update in which no meeting changes makes no call: it should not wait for boto3 either.
         from meeting_provider.chime import Chime
 
-        return Chime(region, profile)
+        # The host's threads come here together, and have to share what one learns of the quotas.
+        with making:
+            if region not in made:
+                made[region] = Chime(region, profile)
+            return made[region]
 
     return client
 
