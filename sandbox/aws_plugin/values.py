@@ -19,15 +19,26 @@ class Properties(NamedTuple):
 
 def read(struct: struct_pb2.Struct) -> Properties:
     """Reads a message's properties: unknowns are kept, nulls left out, whole numbers are ints."""
-    found = rpc.deserialize_properties(struct, keep_unknowns=True)
-    return Properties(
-        {
-            key: _whole(rpc.unwrap_rpc_secret(value))
-            for key, value in found.items()
-            if rpc.unwrap_rpc_secret(value) is not None
-        },
-        frozenset(key for key, value in found.items() if rpc.is_rpc_secret(value)),
+    wire = json_format.MessageToDict(struct)
+    # The marks go first: the SDK takes an unknown inside of a secret for nothing at all.
+    bare = {key: _bare(value) for key, value in wire.items()}
+    found = rpc.deserialize_properties(
+        json_format.ParseDict(bare, struct_pb2.Struct()), keep_unknowns=True
     )
+    return Properties(
+        {key: _whole(value) for key, value in found.items() if value is not None},
+        frozenset(key for key, value in wire.items() if value != bare[key]),
+    )
+
+
+def _bare(value: Any) -> Any:
+    if rpc.is_rpc_secret(value):
+        return _bare(rpc.unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {key: _bare(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_bare(item) for item in value]
+    return value
 
 
 def _whole(value: Any) -> Any:
