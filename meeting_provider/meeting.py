@@ -176,5 +176,15 @@ class Meeting(Resource, module="meeting", name="Meeting"):
 
         `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
         """
-        known = {name: vars(self)[name] for name in state.JOINING}
-        return pulumi.Output.all(**known).apply(state.join_info)
+        parts = {name: vars(self)[name] for name in state.JOINING}
+        parts |= {name: _or_nothing(parts[name]) for name in state.JOINING_OPTIONAL}
+        return pulumi.Output.all(**parts).apply(state.join_info)
+
+
+def _or_nothing(output: pulumi.Output[Any]) -> pulumi.Output[Any]:
+    """A preview takes what the state does not have for unknown; here it is not there."""
+
+    async def is_known() -> bool:
+        return True
+
+    return pulumi.Output(output.resources(), output.future(), is_known(), output.is_secret())

@@ -37,17 +37,19 @@ COMPUTED: Final = (
     "state_version",
 )
 
-#: All that `join_info` takes; the last is where version 1 has it ready.
+#: What `join_info` takes where it is there: details, and what version 1 has ready.
+JOINING_OPTIONAL: Final = ("meeting_details", "join_info")
+
+#: All that `join_info` takes.
 JOINING: Final = (
     "meeting_id",
     "meeting_arn",
     "external_meeting_id",
     "media_region",
     "media_placement",
-    "meeting_details",
     "attendees",
     JOIN_TOKENS,
-    "join_info",
+    *JOINING_OPTIONAL,
 )
 
 #: What of a meeting's answer has properties of its own.
@@ -161,6 +163,9 @@ def join_info(outputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By external_user_id, what the Chime SDK client for JavaScript takes. Holds join tokens."""
     if ready := outputs.get("join_info"):
         return dict(ready)
+    if not outputs.get("meeting_id"):
+        # As in a program's own tests, where nothing is made.
+        return {}
     meeting = _meeting_in(outputs).wire()
     tokens = outputs.get(JOIN_TOKENS) or {}
     answers = (

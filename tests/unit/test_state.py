@@ -111,6 +111,10 @@ class TestOutputs:
         assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana", "ben"]
         assert list(outputs["join_tokens"]) == list(state.join_info(outputs)) == ["ana"]
 
+    def test_join_nobody_where_nothing_was_made(self):
+        """As where a program's own tests stand in for the engine."""
+        assert state.join_info({"attendees": [attendee("ana")]}) == {}
+
     def test_know_the_region_by_the_meetings_arn(self):
         moved = {**made().outputs(), "control_region": "us-east-1"}
         assert state.from_outputs(moved).control_region == "eu-central-1"

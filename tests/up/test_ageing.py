@@ -21,6 +21,7 @@ from sandbox.store import Store
 
 DATA = Path(__file__).parent / "data"
 PROGRAM = Path(__file__).parent / "programs" / "programme.py"
+CONSUMER = Path(__file__).parent / "programs" / "consumer.py"
 STATE = DATA / "state-v1.json"
 NAMES = {"keynote", "workshop", "panel"}
 
@@ -57,6 +58,19 @@ def test_its_meetings_that_live_are_found_as_they_are(aged: House) -> None:
     assert (ids(aged), digests(aged)) == before
     assert aged.cloud.writes() == []
     assert {m.external_meeting_id: m.meeting_id for m in aged.cloud.live()} == before[0]
+
+
+def test_what_takes_their_join_information_is_previewed_as_it_is(aged: House) -> None:
+    """Before the first refresh, where the state is of then, and after it."""
+    revive(aged)
+    before = digests(aged)
+    (aged.root / "__main__.py").write_text(CONSUMER.read_text())
+    for refresh in ("--refresh=false", "--refresh"):
+        command = ("--stack", "dev", refresh)
+        succeed(aged.pulumi("up", "--yes", "--skip-preview", *command))
+        succeed(aged.pulumi("preview", "--diff", "--expect-no-changes", *command))
+        assert joining(aged) == before
+    assert aged.cloud.writes() == []
 
 
 def test_its_meetings_that_live_change_in_place(aged: House) -> None:
@@ -115,6 +129,17 @@ def digests(house: House) -> dict[str, dict[str, str]]:
     return {
         meeting: {who: hashlib.sha256(t.encode()).hexdigest() for who, t in tokens.items()}
         for meeting, tokens in house.outputs()["join_tokens"].items()
+    }
+
+
+def joining(house: House) -> dict[str, dict[str, str]]:
+    """As `digests`, of the tokens that people join with."""
+    return {
+        meeting: {
+            who: hashlib.sha256(each["Attendee"]["JoinToken"].encode()).hexdigest()
+            for who, each in info.items()
+        }
+        for meeting, info in house.outputs()["join_info"].items()
     }
 
 
