@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
+from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-
-from support.house import House
-from support.watching import Watch
+from .figures import Figure
+from .house import House, Watch
 
 ENDS = 15
 LIMIT_SECONDS = 5.0
 NAMES = ("keynote", "workshop", "panel")
 
 
-def main() -> bool:
-    """Print the figures; whether they are within the limit."""
+def figures() -> Iterator[Figure]:
+    """One figure: the median of the ends."""
     with tempfile.TemporaryDirectory() as folder:
         house = House.build(Path(folder) / "house")
         try:
             seconds = sorted(_heal(house))
         finally:
             house.close()
-    median = statistics.median(seconds)
-    print(
-        f"heal: {ENDS} ends, each with its successor after {seconds[0]:.1f} to {seconds[-1]:.1f} "
-        f"seconds, {median:.1f} at the median; at most {LIMIT_SECONDS:.0f}"
-    )
-    return median <= LIMIT_SECONDS
+    yield Figure(
+        "heal",
+        f"from a meeting's end to its successor, the median of {ENDS}",
+        statistics.median(seconds), "s", LIMIT_SECONDS, "the promise", 1.0,
+        details={"least": seconds[0], "most": seconds[-1]},
+    )  # fmt: skip
 
 
 def _heal(house: House) -> list[float]:

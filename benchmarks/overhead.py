@@ -1,0 +1,57 @@
+"""Without latency and quotas: what a meeting adds to a resource whose provider does nothing."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+
+from .figures import Figure
+from .settings import SETTINGS
+from .stage import Stage, Timed
+
+RESOURCES, ATTENDEES = 1000, 10
+REPETITIONS = SETTINGS["repetitions"]
+ALLOWED = 1.5
+
+UP = ("up", "--yes", "--skip-preview")
+COMMANDS = {
+    "f-a": (f"{RESOURCES} meetings of {ATTENDEES} from nothing", UP),
+    "f-same": ("the same unchanged", UP),
+    "f-refresh": ("the same unchanged, by `refresh`", ("refresh", *UP[1:])),
+    "f-b": ("the same unchanged, by `up --refresh`", (*UP, "--refresh")),
+    "f-d": ("destroy", ("destroy", *UP[1:])),
+}
+
+
+def figures() -> Iterator[Figure]:
+    """Scenarios f and h."""
+    runs: dict[tuple[str, str], list[Timed]] = defaultdict(list)
+    calls = {}
+    with Stage.unlimited() as stage:
+        for program in ("empty", "meetings"):
+            stage.pulumi(program, *UP, count=0)
+        for _ in range(REPETITIONS):
+            stage.forget()
+            for key, (_title, command) in COMMANDS.items():
+                for program in ("empty", "meetings"):
+                    stage.cloud.clear_journal()
+                    run = stage.pulumi(program, *command, count=RESOURCES, attendees=ATTENDEES)
+                    runs[program, key].append(run)
+                    calls[program, key] = len(stage.cloud.journal())
+    for key, (title, _command) in COMMANDS.items():
+        ours, empty = (
+            statistics.median(run.seconds for run in runs[program, key])
+            for program in ("meetings", "empty")
+        )
+        yield Figure(
+            key, title, ours, "s", empty, "the same with an empty provider", ALLOWED,
+            details={"calls": calls["meetings", key]},
+        )  # fmt: skip
+    for role in ("host", "engine"):
+        ours, empty = (
+            max(run.peaks.get(role, 0.0) for key in COMMANDS for run in runs[program, key])
+            for program in ("meetings", "empty")
+        )
+        title = f"largest resident memory of the {role}, {RESOURCES} meetings"
+        yield Figure(f"h-{role}", title, ours, "MiB", empty, "the same with an empty provider")

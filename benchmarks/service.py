@@ -1,0 +1,140 @@
+"""Against the service's quotas and latency: whole runs of the engine, and a script's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandbox.admin import Call
+
+from .figures import Figure
+from .stage import BURST, RATE, Stage, Timed
+
+MEETINGS, ATTENDEES = 1000, 10
+LARGE_MEETINGS, LARGE_ATTENDEES = 10, 250
+
+#: What the acceptance of the four scenarios allows.
+ALLOWED = 1.03
+
+UP = ("up", "--yes", "--skip-preview")
+MODES = ("standard", "adaptive")
+
+FLOOR_IS = "the quota: calls of the busiest operation, less the burst, by the rate"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A run of the engine, and the part of the script that does the same."""
+
+    key: str
+    title: str
+    command: tuple[str, ...]
+    round: int
+    script: str
+
+
+#: In this order, since each finds what the one before it left.
+SCENARIOS = (
+    Scenario("a", f"{MEETINGS} meetings of {ATTENDEES} from nothing", UP, 0, "create"),
+    Scenario("b", "the same unchanged, by `refresh`", ("refresh", *UP[1:]), 0, "read"),
+    Scenario("b-up", "the same unchanged, by `up --refresh`", (*UP, "--refresh"), 0, "read"),
+    Scenario("c", "one attendee exchanged in each", UP, 1, "exchange"),
+    Scenario("d", "destroy", ("destroy", *UP[1:]), 1, "delete"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the script: how long it took, and how often it failed through all retries."""
+
+    seconds: float
+    failed: int
+
+
+def figures() -> Iterator[Figure]:
+    """The scenarios a to e."""
+    script = {mode: _script(mode) for mode in MODES}
+    with Stage.limited() as stage:
+        stage.pulumi("meetings", *UP, count=0)
+        for each in SCENARIOS:
+            last = _last(stage)
+            run = stage.pulumi(
+                "meetings", *each.command, count=MEETINGS, attendees=ATTENDEES, round=each.round
+            )
+            calls = stage.cloud.journal(after=last)
+            peers = {mode: script[mode][each.script] for mode in MODES}
+            yield _figure(each.key, each.title, run, calls, peers, ALLOWED)
+            _keep_alive(stage)
+    yield _large()
+
+
+def _large() -> Figure:
+    title = f"{LARGE_MEETINGS} meetings of {LARGE_ATTENDEES} from nothing"
+    with Stage.limited() as stage:
+        stage.pulumi("meetings", *UP, count=0)
+        last = _last(stage)
+        run = stage.pulumi("meetings", *UP, count=LARGE_MEETINGS, attendees=LARGE_ATTENDEES)
+        calls = stage.cloud.journal(after=last)
+    peers = {}
+    for mode in MODES:
+        with Stage.limited() as stage:
+            peers[mode] = _run_script(stage, "create", mode, LARGE_MEETINGS, LARGE_ATTENDEES)
+    return _figure("e", title, run, calls, peers, None)
+
+
+def _figure(
+    key: str,
+    title: str,
+    run: Timed,
+    calls: list[Call],
+    peers: dict[str, Part],
+    allowed: float | None,
+) -> Figure:
+    done = Counter(call.operation for call in calls if call.outcome == "OK")
+    throttled = Counter(call.operation for call in calls if call.fault == "quota")
+    span = calls[-1].time - calls[0].time
+    floor = (max(done.values()) - BURST) / RATE
+    details = {
+        "calls": dict(done),
+        "throttled": dict(throttled),
+        "writes": sum(call.is_write for call in calls if call.outcome == "OK"),
+        "seconds_of_calls": span,
+        "calls_by_floor": span / floor,
+        "before_the_first_call": run.seconds - (run.ended - calls[0].time),
+        "peaks_mib": dict(run.peaks),
+        "failed": {mode: part.failed for mode, part in peers.items()},
+    }
+    beside = {f"boto3, {mode}": part.seconds for mode, part in peers.items()}
+    return Figure(key, title, run.seconds, "s", floor, FLOOR_IS, allowed, beside, details)
+
+
+def _script(mode: str) -> dict[str, Part]:
+    """The script's parts, each after the other."""
+    parts = {}
+    with Stage.limited() as stage:
+        for part in ("create", "read", "exchange", "delete"):
+            parts[part] = _run_script(stage, part, mode, MEETINGS, ATTENDEES)
+            _keep_alive(stage)
+    return parts
+
+
+def _run_script(stage: Stage, part: str, mode: str, count: int, attendees: int) -> Part:
+    options = (f"--count={count}", f"--attendees={attendees}", f"--mode={mode}", "--kept=kept.json")
+    command = (sys.executable, "-m", "benchmarks.plain", part, *options)
+    run = stage.timed(command, stage.root, {"AWS_DEFAULT_REGION": "us-east-1"})
+    failed = re.search(r"failed: (\d+)", run.said)
+    assert failed, run.said
+    return Part(run.seconds, int(failed[1]))
+
+
+def _last(stage: Stage) -> int:
+    return max((call.number for call in stage.cloud.journal()), default=0)
+
+
+def _keep_alive(stage: Stage) -> None:
+    """Have somebody join each meeting, as in a real one, so that none ends between two runs."""
+    for meeting in stage.cloud.live():
+        stage.cloud.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
