@@ -42,6 +42,7 @@ def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
     except NoRoute:
         raise UnknownOperation(f"no operation is {request.method} {request.path}") from None
     except NotImplementedError:
+        # So moto says that a body is announced in a form that the service doesn't speak.
         raise ValidationFailed(f"The body must be JSON, not {request.content_type}") from None
 
 
