@@ -48,7 +48,8 @@ CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
 ATTEMPTS: Final = 8
 
-#: As many calls at once as a host process has threads, and some to spare.
+#: As many calls of an operation at once as there can be: a host has four threads, and each makes up
+#: to four calls for its meeting.
 _CONNECTIONS: Final = 16
 
 _SERVICE: Final = "chime-sdk-meetings"

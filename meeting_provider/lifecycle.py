@@ -286,15 +286,16 @@ class _Work:
 
 def _at_once(calls: Sequence[Callable[[], object]]) -> None:
     """Make calls that don't depend on each other, until one fails."""
-    if len(calls) == 1:
-        calls[0]()
+    if len(calls) < 2:
+        for call in calls:
+            call()
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
         begun = [pool.submit(call) for call in calls]
         ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
         pool.shutdown(cancel_futures=True)
-    for call in ended:
-        call.result()
+    for each in ended:
+        each.result()
 
 
 def _listed(

@@ -12,7 +12,7 @@ from meeting_provider import identity, state
 from meeting_provider.provider import MeetingProvider
 
 #: What can be read of a meeting that was declared. Each costs a program time, for each meeting.
-_READABLE: Final = frozenset({*state.JOINING, "control_region", "tags"})
+_READABLE: Final = (*state.JOINING, "control_region", "tags")
 
 
 class CapabilitiesArgs(TypedDict):
