@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import house
 from .figures import Figure
+from .house import House
 
 REPETITIONS = 3
 
@@ -17,7 +17,7 @@ REPETITIONS = 3
 def figures() -> Iterator[Figure]:
     """Scenario i."""
     with tempfile.TemporaryDirectory() as folder:
-        checkout = house.build(Path(folder) / "house")
+        checkout = House.build(Path(folder) / "house")
         try:
             checkout.make("up")
             times = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .figures import Figure
 from .settings import SETTINGS
-from .stage import Stage
+from .stage import UP, Stage
 
 NUMBERS = SETTINGS["numbers"]
 #: With checkpoints, an engine writes the whole state around every step: the square of the number.
@@ -14,7 +14,6 @@ LARGEST_WITH_CHECKPOINTS = 1000
 OF_A_STACK = SETTINGS["of_a_stack"]
 ALLOWED = 1.2
 
-UP = ("up", "--yes", "--skip-preview")
 CHECKPOINTS = {"PULUMI_SKIP_CHECKPOINTS": "false"}
 
 

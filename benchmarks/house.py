@@ -10,6 +10,4 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from support.house import House
 from support.watching import Watch
 
-__all__ = ["House", "Watch", "build"]
-
-build = House.build
+__all__ = ["House", "Watch"]

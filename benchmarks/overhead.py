@@ -8,13 +8,12 @@ from collections.abc import Iterator
 
 from .figures import Figure
 from .settings import SETTINGS
-from .stage import Stage, Timed
+from .stage import UP, Stage, Timed
 
 RESOURCES, ATTENDEES = 1000, 10
 REPETITIONS = SETTINGS["repetitions"]
 ALLOWED = 1.5
 
-UP = ("up", "--yes", "--skip-preview")
 COMMANDS = {
     "f-a": (f"{RESOURCES} meetings of {ATTENDEES} from nothing", UP),
     "f-same": ("the same unchanged", UP),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sandbox.admin import Call
 
 from .figures import Figure
-from .stage import BURST, RATE, Stage, Timed
+from .stage import BURST, RATE, UP, Stage, Timed
 
 MEETINGS, ATTENDEES = 1000, 10
 LARGE_MEETINGS, LARGE_ATTENDEES = 10, 250
@@ -19,7 +19,6 @@ LARGE_MEETINGS, LARGE_ATTENDEES = 10, 250
 #: What the acceptance of the four scenarios allows.
 ALLOWED = 1.03
 
-UP = ("up", "--yes", "--skip-preview")
 MODES = ("standard", "adaptive")
 
 FLOOR_IS = "the quota: calls of the busiest operation, less the burst, by the rate"

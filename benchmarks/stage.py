@@ -24,6 +24,9 @@ from .settings import SETTINGS
 ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(__file__).parent / "programs"
 
+#: Brings a stack up, with nobody to ask.
+UP = ("up", "--yes", "--skip-preview")
+
 #: What the service is known to allow for each operation, and how long its answers take here.
 RATE, BURST = SETTINGS["rate"], SETTINGS["burst"]
 LATENCY_SECONDS = SETTINGS["latency_ms"] / 1000
