@@ -11,8 +11,16 @@ from pulumi.dynamic import Resource
 from meeting_provider import identity, state
 from meeting_provider.provider import MeetingProvider
 
-#: What can be read of a meeting that was declared. Each costs a program time, for each meeting.
-_READABLE: Final = (*state.JOINING, "control_region", "tags")
+#: What a program reads of each meeting, besides what it declares. Each costs it time for each
+#: meeting, and more the more meetings there are: all else is put together of these when it is asked
+#: for.
+_READ: Final = (
+    "meeting_arn",
+    "media_region",
+    "media_placement",
+    state.JOIN_TOKENS,
+    "meeting_details",
+)
 
 
 class CapabilitiesArgs(TypedDict):
@@ -81,26 +89,18 @@ class Meeting(Resource, module="meeting", name="Meeting"):
 
     # Where a class has annotations when it runs, Pulumi evaluates them anew for each resource.
     if TYPE_CHECKING:
-        #: The MeetingId, a GUID. The same as `id`, which stays known where an update is previewed.
-        meeting_id: pulumi.Output[str]
         #: The meeting's own name.
         external_meeting_id: pulumi.Output[str]
         #: The ARN that the meeting's tags are kept under.
         meeting_arn: pulumi.Output[str]
-        #: The region of the endpoint that made the meeting and knows it.
-        control_region: pulumi.Output[str]
         #: The region that hosts the meeting's media.
         media_region: pulumi.Output[str]
         #: The URLs that clients connect to: audio_host_url, audio_fallback_url, signaling_url,
         #: turn_control_url, screen_data_url, screen_viewing_url, screen_sharing_url and
         #: event_ingestion_url.
         media_placement: pulumi.Output[dict[str, str]]
-        #: The attendees: external_user_id, attendee_id, capabilities and, where declared, tags.
-        attendees: pulumi.Output[list[dict[str, Any]]]
         #: Secret. Each attendee's JoinToken, by external_user_id.
         join_tokens: pulumi.Output[dict[str, str]]
-        #: The tags.
-        tags: pulumi.Output[dict[str, str] | None]
 
     def __init__(
         self,
@@ -164,11 +164,36 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         super().__init__(
             MeetingProvider(),
             name,
-            dict.fromkeys(_READABLE) | {n: v for n, v in declared.items() if v is not None},
+            dict.fromkeys(_READ) | {n: v for n, v in declared.items() if v is not None},
             pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(additional_secret_outputs=[state.JOIN_TOKENS]), opts
             ),
         )
+
+    @property
+    def meeting_id(self) -> pulumi.Output[str]:
+        """The MeetingId, a GUID: the same as `id`."""
+        return self.id
+
+    @property
+    def attendees(self) -> pulumi.Output[list[dict[str, Any]]]:
+        """The attendees: external_user_id, attendee_id, capabilities and, where declared, tags."""
+        features = self._declared("meeting_features")
+        return pulumi.Output.all(vars(self)["attendees"], features).apply(
+            lambda both: state.with_capabilities(*both)
+        )
+
+    @property
+    def tags(self) -> pulumi.Output[dict[str, str] | None]:
+        """The tags."""
+        return self._declared("tags")
+
+    @property
+    def control_region(self) -> pulumi.Output[str]:
+        """The region of the endpoint that made the meeting and knows it."""
+        if "control_region" in vars(self):
+            return self._declared("control_region")
+        return self.meeting_arn.apply(state.region_of)
 
     @property
     def join_info(self) -> pulumi.Output[dict[str, dict[str, Any]]]:
@@ -177,8 +202,13 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
         """
         parts = {name: vars(self)[name] for name in state.JOINING}
-        parts |= {name: _or_nothing(parts[name]) for name in state.JOINING_OPTIONAL}
-        return pulumi.Output.all(**parts).apply(state.join_info)
+        parts[state.JOINING_OPTIONAL] = _or_nothing(parts[state.JOINING_OPTIONAL])
+        return pulumi.Output.all(meeting_id=self.id, **parts).apply(state.join_info)
+
+    def _declared(self, name: str) -> pulumi.Output[Any]:
+        """What was declared by this name, if anything was."""
+        output: pulumi.Output[Any] | None = vars(self).get(name)
+        return pulumi.Output.from_input(None) if output is None else output
 
 
 def _or_nothing(output: pulumi.Output[Any]) -> pulumi.Output[Any]:

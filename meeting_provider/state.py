@@ -1,14 +1,15 @@
 """What a stack's state holds of a meeting: a stored format, with a version, that older states keep.
 
-The declared properties stand as they were declared, each attendee with its id and with what it may
-do; beside them stands what the service answered. Nothing stands there twice, since the engine's
-work grows with the state: `join_info` is put together by whoever reads it. The join tokens are in
-one property, a secret, and nowhere else. States of version 1 had `join_info` as a property.
+The declared properties stand as they were declared, each attendee with its id and, where that is
+not the service's default, with what it may do; beside them stands what the service answered. The
+engine's work grows with the state, so it has nothing that whoever reads it can put together:
+neither `join_info`, which version 1 had, nor default capabilities, which version 2 had. The join
+tokens are in one property, a secret, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from meeting_provider.models import (
     default_capabilities,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 #: The property that holds the join tokens.
 JOIN_TOKENS: Final = "join_tokens"
@@ -37,19 +38,18 @@ COMPUTED: Final = (
     "state_version",
 )
 
-#: What `join_info` takes where it is there: details, and what version 1 has ready.
-JOINING_OPTIONAL: Final = ("meeting_details", "join_info")
+#: What `join_info` takes where it is there.
+JOINING_OPTIONAL: Final = "meeting_details"
 
-#: All that `join_info` takes.
+#: All that `join_info` takes, besides the `meeting_id`.
 JOINING: Final = (
-    "meeting_id",
     "meeting_arn",
     "external_meeting_id",
     "media_region",
     "media_placement",
     "attendees",
     JOIN_TOKENS,
-    *JOINING_OPTIONAL,
+    JOINING_OPTIONAL,
 )
 
 #: What of a meeting's answer has properties of its own.
@@ -94,6 +94,7 @@ class State:
     def outputs(self) -> dict[str, Any]:
         """The state as Pulumi's output properties."""
         declared = {a["external_user_id"]: a for a in self.declared["attendees"]}
+        default = default_capabilities(self.declared.get("meeting_features"))
         details = _details(self.declared, self.meeting)
         return {
             **self.declared,
@@ -104,7 +105,8 @@ class State:
             ),
             **({"meeting_details": details} if details else {}),
             "attendees": [
-                _attendee_output(i, a, declared.get(i, {})) for i, a in self.attendees.items()
+                _attendee_output(i, a, declared.get(i, {}), default)
+                for i, a in self.attendees.items()
             ],
             JOIN_TOKENS: {i: a.join_token for i, a in self.attendees.items() if a.join_token},
             "state_version": VERSION,
@@ -114,7 +116,8 @@ class State:
 def from_outputs(outputs: Mapping[str, Any]) -> State:
     """The state that the output properties of any version hold."""
     tokens = outputs.get(JOIN_TOKENS) or {}
-    answers = [AttendeeAnswer.model_validate(a) for a in outputs.get("attendees") or []]
+    attendees = with_capabilities(outputs.get("attendees") or [], outputs.get("meeting_features"))
+    answers = [AttendeeAnswer.model_validate(a) for a in attendees]
     return State(
         declared=declared_in(outputs),
         meeting=_meeting_in(outputs),
@@ -132,7 +135,7 @@ def from_outputs(outputs: Mapping[str, Any]) -> State:
 def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """The properties as they were declared, out of the output properties."""
     declared = {n: outputs[n] for n in MeetingInput.model_fields if outputs.get(n) is not None}
-    if region := _region_in(outputs.get("meeting_arn")):
+    if region := region_of(outputs.get("meeting_arn")):
         declared["control_region"] = region
     default = default_capabilities(declared.get("meeting_features"))
     return declared | {
@@ -140,16 +143,24 @@ def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_capabilities(
+    attendees: Sequence[Mapping[str, Any]], meeting_features: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The attendees in the output properties, each with what it may do."""
+    default = default_capabilities(meeting_features)
+    return [{"capabilities": default, **a} for a in attendees]
+
+
+def region_of(meeting_arn: object) -> str:
+    """The region that an ARN names: it knows the meeting, whatever the stack's settings say now."""
+    parts = meeting_arn.split(":") if isinstance(meeting_arn, str) else []
+    return parts[3] if len(parts) > 3 else ""
+
+
 def without_token(outputs: Mapping[str, Any]) -> set[str]:
     """The attendees in the output properties whose token nobody could say."""
     attendees = outputs.get("attendees") or []
     return {a["external_user_id"] for a in attendees} - (outputs.get(JOIN_TOKENS) or {}).keys()
-
-
-def _region_in(meeting_arn: object) -> str:
-    """The region that an ARN names: it knows the meeting, whatever the stack's settings say now."""
-    parts = meeting_arn.split(":") if isinstance(meeting_arn, str) else []
-    return parts[3] if len(parts) > 3 else ""
 
 
 def _declared_attendee(attendee: Mapping[str, Any], default: Mapping[str, str]) -> dict[str, Any]:
@@ -161,13 +172,11 @@ def _declared_attendee(attendee: Mapping[str, Any], default: Mapping[str, str]) 
 
 def join_info(outputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By external_user_id, what the Chime SDK client for JavaScript takes. Holds join tokens."""
-    if ready := outputs.get("join_info"):
-        return dict(ready)
-    if not outputs.get("meeting_id"):
+    tokens = outputs.get(JOIN_TOKENS)
+    if not tokens:
         # As in a program's own tests, where nothing is made.
         return {}
     meeting = _meeting_in(outputs).wire()
-    tokens = outputs.get(JOIN_TOKENS) or {}
     answers = (
         AttendeeAnswer(
             external_user_id=a["external_user_id"],
@@ -200,13 +209,16 @@ def _meeting_in(outputs: Mapping[str, Any]) -> MeetingAnswer:
 
 
 def _attendee_output(
-    external_user_id: str, attendee: Attendee, declared: Mapping[str, Any]
+    external_user_id: str,
+    attendee: Attendee,
+    declared: Mapping[str, Any],
+    default: Mapping[str, str],
 ) -> dict[str, Any]:
     output: dict[str, Any] = {
         "external_user_id": external_user_id,
         "attendee_id": attendee.attendee_id,
     }
-    if attendee.capabilities:
+    if attendee.capabilities and attendee.capabilities != default:
         output["capabilities"] = dict(attendee.capabilities)
     if declared.get("tags"):
         output["tags"] = declared["tags"]

@@ -73,7 +73,7 @@ class TestOutputs:
     def test_have_everything_that_only_the_service_can_say(self):
         outputs = made().outputs()
         assert set(outputs) == {*made().declared, *state.COMPUTED}
-        assert outputs["state_version"] == state.VERSION == 2
+        assert outputs["state_version"] == state.VERSION == 3
         assert outputs["media_placement"] == {"audio_host_url": "host:3478"}
 
     def test_say_of_the_answer_nothing_twice(self):
@@ -90,6 +90,21 @@ class TestOutputs:
         outputs = State(made().declared, other, made().attendees).outputs()
         assert outputs["media_region"] == "eu-central-1"
         assert state.join_info(outputs)["ana"]["Meeting"]["MediaRegion"] == "us-west-2"
+
+    def test_leave_out_what_anybody_may_do(self):
+        ana, ben = made().outputs()["attendees"]
+        assert ana == {"external_user_id": "ana", "attendee_id": "id-ana", "tags": {"role": "host"}}
+        assert ben["capabilities"] == LISTENING
+        whole = state.with_capabilities([ana, ben], None)
+        assert [a["capabilities"] for a in whole] == [EVERYTHING, LISTENING]
+
+    def test_leave_out_what_anybody_may_do_in_a_meeting_without_video_and_content(self):
+        whole = made(meeting_features={m: {"max_resolution": "None"} for m in ("video", "content")})
+        hearing = EVERYTHING | dict.fromkeys(("video", "content"), "None")
+        everybody = {**whole.attendees, "ana": Attendee("id-ana", "token-ana", hearing)}
+        outputs = State(whole.declared, MEETING, everybody).outputs()
+        assert "capabilities" not in outputs["attendees"][0]
+        assert state.from_outputs(outputs).attendees == everybody
 
     def test_join_as_the_javascript_client_takes_it(self):
         info = state.join_info(made().outputs())["ana"]
@@ -129,6 +144,17 @@ def test_a_token_shows_in_no_repr():
     assert "token-" not in repr(state.from_outputs(whole.outputs()))
 
 
+def test_the_second_version_with_everybodys_capabilities_loads_the_same():
+    whole = made(tags={"day": "one"})
+    outputs = whole.outputs()
+    of_then = state.with_capabilities(outputs["attendees"], None)
+    assert of_then != outputs["attendees"]
+    old = {**outputs, "attendees": of_then, "state_version": 2}
+    assert state.from_outputs(old) == whole
+    assert state.declared_in(old) == state.declared_in(outputs)
+    assert state.join_info(old) == state.join_info(outputs)
+
+
 class TestTheFirstVersion:
     """These outputs were stored by the first version, and have to load for ever."""
 
@@ -155,8 +181,10 @@ class TestTheFirstVersion:
 
     def test_is_otherwise_written_as_it_was(self):
         anew = state.from_outputs(self.outputs).outputs()
-        assert anew.pop("state_version") == 2
+        assert anew.pop("state_version") == 3
         assert anew.pop("meeting_details")["TenantIds"] == ["acme"]
+        features = anew["meeting_features"]
+        anew["attendees"] = state.with_capabilities(anew["attendees"], features)
         written = {k: v for k, v in self.outputs.items() if k in anew}
         assert anew == written
         assert self.outputs.keys() - written.keys() == {"join_info", "state_version"}
