@@ -1,5 +1,6 @@
 """The event program: reads a programme of events, declares its meetings, exports the outputs."""
 
+import asyncio
 import os.path
 
 import pulumi
@@ -32,10 +33,20 @@ if config.get_bool("notifications") is not False:
     pulumi.export("queue_arn", told.queue_arn)
     pulumi.export("queue_url", told.queue_url)
 
-meetings = {event.name: Meeting(event.name, **{**shared, **event.arguments}) for event in plan.open}
 
-pulumi.export("meeting_ids", {name: m.id for name, m in meetings.items()})
-pulumi.export("media_placements", {name: m.media_placement for name, m in meetings.items()})
-pulumi.export("join_tokens", {name: m.join_tokens for name, m in meetings.items()})
-pulumi.export("join_info", {name: m.join_info for name, m in meetings.items()})
-pulumi.export("attendee_directory", pulumi.Output.secret(dict(plan.directory)))
+async def declare() -> pulumi.Inputs:
+    """Declare the meetings: while the first are being made, Pulumi takes the next."""
+    meetings = {}
+    for event in plan.open:
+        meetings[event.name] = Meeting(event.name, **{**shared, **event.arguments})
+        await asyncio.sleep(0)
+    return {
+        "meeting_ids": {name: m.id for name, m in meetings.items()},
+        "media_placements": {name: m.media_placement for name, m in meetings.items()},
+        "join_tokens": {name: m.join_tokens for name, m in meetings.items()},
+        "join_info": {name: m.join_info for name, m in meetings.items()},
+        "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
+    }
+
+
+pulumi.run(declare)
