@@ -82,6 +82,7 @@ def passphrase(environ: Mapping[str, str] = os.environ) -> str:
     )
 
 
+@functools.cache
 def _derive(passphrase: str, salt: bytes) -> AESGCM:
     kdf = PBKDF2HMAC(algorithm=SHA256(), length=32, salt=salt, iterations=_ROUNDS)
     return AESGCM(kdf.derive(passphrase.encode()))
