@@ -117,6 +117,10 @@ class House:
     def programme(self, text: str) -> None:
         (self.root / "programme.yaml").write_text(text)
 
+    def leave_desk(self) -> None:
+        """Have the stack be without a join desk, for what is about its meetings alone."""
+        (self.root / "stacks" / "join_desk" / "Pulumi.dev.yaml").unlink()
+
     def close(self) -> None:
         """Stop what the house started, and what outlived a process that a test killed."""
         self.run(sys.executable, "-m", "sandbox", "stop")

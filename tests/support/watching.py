@@ -111,7 +111,7 @@ class Watch:
 
     def until_quiet(self) -> None:
         """Wait until it has done all that there is to do, and the queue holds nothing."""
-        self.until(lambda: self.queued() == 0 and self.waits, "it waits, and the queue is empty")
+        self.until(lambda: self.waits and self.queued() == 0, "it waits, and the queue is empty")
 
     @property
     def waits(self) -> bool:

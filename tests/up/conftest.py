@@ -17,10 +17,3 @@ def house(tmp_path: Path) -> Iterator[House]:
     built = House.build(tmp_path / "house")
     yield built
     built.close()
-
-
-@pytest.fixture
-def brought_up(house: House) -> None:
-    """The programme is up."""
-    run = house.make("up")
-    assert run.code == 0, run.text

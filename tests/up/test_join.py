@@ -2,13 +2,24 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.house import House
 
 
-@pytest.mark.usefixtures("brought_up")
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house whose programme is up, for tests that only look at it."""
+    with closing(House.build(tmp_path_factory.mktemp("join") / "house")) as built:
+        built.leave_desk()
+        run = built.make("up")
+        assert run.code == 0, run.text
+        yield built
+
+
 def test_the_javascript_client_takes_join_info_as_it_is(house: House, javascript: Path) -> None:
     stdout = house.pulumi(
         "stack", "output", "join_info", "--show-secrets", "--json", "--stack", "dev"
@@ -38,7 +49,6 @@ def test_the_javascript_client_takes_join_info_as_it_is(house: House, javascript
             assert session["eventIngestionUrl"].startswith("https://")
 
 
-@pytest.mark.usefixtures("brought_up")
 def test_join_info_has_the_features_that_a_session_declares(house: House) -> None:
     info = house.outputs()["join_info"]["accessibility-clinic"]
     features = {json.dumps(entry["Meeting"]["MeetingFeatures"]) for entry in info.values()}

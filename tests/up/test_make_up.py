@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import pytest
 import yaml
 from support.house import House, Run
+from support.template import Template
 
 SMALL = """\
 events:
@@ -35,6 +38,32 @@ events:
 #: What a stack of the programme has beside its meetings: the stack itself, MeetingNotifications and
 #: its topic, two queues and two policies.
 BESIDE = 7
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """A house whose programme is up, join desk and all, for each test."""
+
+    def furnish(house: House) -> None:
+        house.programme = SMALL
+        up(house)
+
+    made = Template(tmp_path_factory.mktemp("small"), furnish)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small(template: Template) -> House:
+    """A house whose programme, a small one, is up."""
+    return template.house()
+
+
+@pytest.fixture
+def meetings(small: House) -> House:
+    """The same, for what is about the meetings alone."""
+    small.leave_desk()
+    return small
 
 
 def up(house: House) -> Run:
@@ -83,20 +112,18 @@ def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
     assert writes(house) == {}
 
 
-def test_joining_and_leaving_attendees_change_a_meeting_in_place(house: House) -> None:
-    house.programme = SMALL
-    up(house)
-    before = house.outputs()
-    house.cloud.clear_journal()
-    house.programme = SMALL.replace(
+def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: House) -> None:
+    before = meetings.outputs()
+    meetings.cloud.clear_journal()
+    meetings.programme = SMALL.replace(
         "      - {external_user_id: host-1}\n", "      - {external_user_id: host-2}\n"
     )
 
-    run = up(house)
+    run = up(meetings)
 
     assert counts(run) == {"updated": 1, "unchanged": 2 + BESIDE}
-    assert writes(house) == {"BatchCreateAttendee": 1, "DeleteAttendee": 1}
-    after = house.outputs()
+    assert writes(meetings) == {"BatchCreateAttendee": 1, "DeleteAttendee": 1}
+    after = meetings.outputs()
     assert after["meeting_ids"] == before["meeting_ids"]
     kept = before["join_tokens"]["keynote"].keys() - {"host-1"}
     assert after["join_tokens"]["keynote"].keys() == {"speaker-1", "viewer-1", "host-2"}
@@ -111,61 +138,55 @@ def attendee(outputs: dict[str, Any], meeting: str, who: str) -> tuple[str, str]
     return info["AttendeeId"], info["JoinToken"]
 
 
-def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(house: House) -> None:
-    house.programme = SMALL
-    up(house)
-    before = house.outputs()["meeting_ids"]
-    house.cloud.clear_journal()
-    house.programme = SMALL.replace("media_region: eu-central-1", "media_region: eu-west-1")
+def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(
+    meetings: House,
+) -> None:
+    before = meetings.outputs()["meeting_ids"]
+    meetings.cloud.clear_journal()
+    meetings.programme = SMALL.replace("media_region: eu-central-1", "media_region: eu-west-1")
 
-    run = up(house)
+    run = up(meetings)
 
     assert counts(run)["replaced"] == 1
     assert counts(run)["unchanged"] == 2 + BESIDE
-    assert [c.operation for c in house.cloud.writes()] == [
+    assert [c.operation for c in meetings.cloud.writes()] == [
         "CreateMeetingWithAttendees",
         "DeleteMeeting",
     ]
-    after = house.outputs()["meeting_ids"]
+    after = meetings.outputs()["meeting_ids"]
     assert after.keys() == before.keys()
     assert {n for n in after if after[n] != before[n]} == {"workshop"}
 
 
-def test_a_session_that_is_taken_out_is_ended(house: House) -> None:
-    house.programme = SMALL
-    up(house)
-    house.cloud.clear_journal()
-    house.programme = SMALL[: SMALL.index("  - name: panel")]
+def test_a_session_that_is_taken_out_is_ended(small: House) -> None:
+    small.cloud.clear_journal()
+    small.programme = SMALL[: SMALL.index("  - name: panel")]
 
-    run = up(house)
+    run = up(small)
 
     assert counts(run) == {"deleted": 1, "unchanged": 2 + BESIDE}
-    assert writes(house) == {"DeleteMeeting": 1}
-    assert {m.external_meeting_id for m in house.cloud.live()} == {"keynote", "workshop"}
+    assert writes(small) == {"DeleteMeeting": 1}
+    assert {m.external_meeting_id for m in small.cloud.live()} == {"keynote", "workshop"}
 
 
-def test_only_meetings_that_ended_get_successors(house: House) -> None:
-    house.programme = SMALL
-    up(house)
-    before = house.outputs()["meeting_ids"]
-    keynote = next(m for m in house.cloud.live() if m.external_meeting_id == "keynote")
-    house.cloud.join(keynote.meeting_id, keynote.attendees[0].attendee_id)
-    house.cloud.advance(360)
+def test_only_meetings_that_ended_get_successors(meetings: House) -> None:
+    before = meetings.outputs()["meeting_ids"]
+    keynote = next(m for m in meetings.cloud.live() if m.external_meeting_id == "keynote")
+    meetings.cloud.join(keynote.meeting_id, keynote.attendees[0].attendee_id)
+    meetings.cloud.advance(360)
 
-    run = up(house)
+    run = up(meetings)
 
     assert counts(run) == {"created": 2, "unchanged": 1 + BESIDE}
-    after = house.outputs()["meeting_ids"]
+    after = meetings.outputs()["meeting_ids"]
     assert {n for n in after if after[n] != before[n]} == {"workshop", "panel"}
-    assert len(house.cloud.live()) == 3
+    assert len(meetings.cloud.live()) == 3
 
 
-def test_six_faults_in_a_programme_are_named_at_once_and_nothing_happens(house: House) -> None:
-    house.programme = SMALL
-    up(house)
-    state = json.loads(house.state_file.read_text())["checkpoint"]["latest"]["resources"]
-    house.cloud.clear_journal()
-    house.programme = f"""\
+def test_six_faults_in_a_programme_are_named_at_once_and_nothing_happens(meetings: House) -> None:
+    state = json.loads(meetings.state_file.read_text())["checkpoint"]["latest"]["resources"]
+    meetings.cloud.clear_journal()
+    meetings.programme = f"""\
 events:
   - name: keynote
     media_region: mars-north-1
@@ -180,7 +201,7 @@ events:
         capabilites: {{}}
 """
 
-    run = house.make("up")
+    run = meetings.make("up")
 
     assert run.code != 0
     place = "events[0].attendees"
@@ -195,8 +216,8 @@ events:
         said = next(x for x in run.text.splitlines() if f"programme.yaml:{line}: {path}: " in x)
         assert fault in said
     assert "Traceback" not in run.text
-    assert [c for c in house.cloud.journal() if c.is_write] == []
-    after = json.loads(house.state_file.read_text())["checkpoint"]["latest"]["resources"]
+    assert [c for c in meetings.cloud.journal() if c.is_write] == []
+    after = json.loads(meetings.state_file.read_text())["checkpoint"]["latest"]["resources"]
     # Pulumi may write the same resources in another order.
     assert Counter((r["urn"], r.get("id")) for r in after) == Counter(
         (r["urn"], r.get("id")) for r in state
@@ -223,14 +244,12 @@ def is_kept(house: House, path: str) -> bool:
     )
 
 
-def test_the_second_look_at_what_is_down_finds_nothing(house: House) -> None:
-    house.programme = SMALL
-    up(house)
-    endpoint = house.cloud
+def test_the_second_look_at_what_is_down_finds_nothing(small: House) -> None:
+    endpoint = small.cloud
     assert len(endpoint.live()) == 3
 
-    run = house.make("down")
+    run = small.make("down")
 
     assert run.code == 0, run.text
     assert counts(run) == {"deleted": 3 + BESIDE}
-    assert not (house.root / ".sandbox" / "endpoint").exists()
+    assert not (small.root / ".sandbox" / "endpoint").exists()

@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from support.house import House, Run
+from support.template import Template
 
 from meeting_provider.events import MeetingEvent, parse
 
@@ -81,10 +83,29 @@ def types(events: list[MeetingEvent]) -> Counter[str]:
 
 
 @pytest.fixture
-def told(house: House) -> Told:
-    house.programme = PROGRAMME
-    succeed(house.make("up"))
-    return Told(house)
+def house(house: House) -> House:
+    """A house where nothing has run yet."""
+    house.leave_desk()
+    return house
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """A house whose programme is up, for each test."""
+
+    def furnish(house: House) -> None:
+        house.leave_desk()
+        house.programme = PROGRAMME
+        succeed(house.make("up"))
+
+    made = Template(tmp_path_factory.mktemp("notifications"), furnish)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def told(template: Template) -> Told:
+    return Told(template.house())
 
 
 def succeed(run: Run) -> Run:
@@ -93,8 +114,9 @@ def succeed(run: Run) -> Run:
 
 
 def test_a_meetings_start_attendees_and_end_arrive_in_the_queue_and_through_the_topic(
-    house: House, told: Told
+    told: Told,
 ) -> None:
+    house = told.house
     started = told.events()
     assert types(started) == STARTED
     assert {each.detail.meeting_id for each in started} == {
@@ -120,7 +142,8 @@ def test_a_meetings_start_attendees_and_end_arrive_in_the_queue_and_through_the_
     assert all(each.is_delivered for each in house.cloud.notifications())
 
 
-def test_an_up_that_changes_nothing_tells_nothing(house: House, told: Told) -> None:
+def test_an_up_that_changes_nothing_tells_nothing(told: Told) -> None:
+    house = told.house
     told.events()
     succeed(house.pulumi("up", "--yes", "--expect-no-changes", "--stack", "dev"))
     assert told.events() == []
@@ -128,8 +151,9 @@ def test_an_up_that_changes_nothing_tells_nothing(house: House, told: Told) -> N
 
 @pytest.mark.parametrize("taken_out", ["aws:SourceAccount", "Principal", "Action"])
 def test_a_policy_that_lacks_something_swallows_all_and_the_journal_says_why(
-    house: House, told: Told, taken_out: str
+    told: Told, taken_out: str
 ) -> None:
+    house = told.house
     told.events()
     policy = told.sns.get_topic_attributes(TopicArn=told.topic_arn)["Attributes"]["Policy"]
     told.sns.set_topic_attributes(
@@ -165,7 +189,8 @@ def sandbox_admin(house: House, *arguments: str) -> str:
     return succeed(house.run(command[0], "-m", "sandbox", "run", "--", *command)).out
 
 
-def test_the_next_up_mends_a_policy_that_lacks_something(house: House, told: Told) -> None:
+def test_the_next_up_mends_a_policy_that_lacks_something(told: Told) -> None:
+    house = told.house
     mute = lacking(told.attributes()["Policy"], "Principal")
     told.sqs.set_queue_attributes(QueueUrl=told.queue_url, Attributes={"Policy": mute})
     meetings = house.outputs()["meeting_ids"]
@@ -176,9 +201,8 @@ def test_the_next_up_mends_a_policy_that_lacks_something(house: House, told: Tol
     assert types(told.events()) == {"MeetingEnded": 1}
 
 
-def test_a_queue_that_was_deleted_is_made_anew_and_so_are_the_meetings(
-    house: House, told: Told
-) -> None:
+def test_a_queue_that_was_deleted_is_made_anew_and_so_are_the_meetings(told: Told) -> None:
+    house = told.house
     before = house.outputs()["meeting_ids"]
     told.sqs.delete_queue(QueueUrl=told.queue_url)
 
@@ -201,8 +225,9 @@ def test_a_queue_that_was_deleted_is_made_anew_and_so_are_the_meetings(
 
 
 def test_a_queue_that_keeps_messages_for_less_long_is_the_same_with_the_same_meetings(
-    house: House, told: Told
+    told: Told,
 ) -> None:
+    house = told.house
     before = house.outputs()
     house.cloud.clear_journal()
     program = house.root / "__main__.py"
@@ -264,8 +289,8 @@ def test_a_meetings_own_queue_in_another_region_is_refused_before_any_call(house
     assert "keynote" not in {m.external_meeting_id for m in house.cloud.live()}
 
 
-@pytest.mark.usefixtures("told")
-def test_make_events_follows_what_happens(house: House) -> None:
+def test_make_events_follows_what_happens(told: Told) -> None:
+    house = told.house
     run = succeed(house.make("events", "FOLLOW=--count 5"))
     heard = [line.split() for line in run.out.splitlines() if line.startswith("20")]
     live = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
@@ -283,8 +308,9 @@ def test_make_events_follows_what_happens(house: House) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
-    house: House, told: Told, number: signal.Signals
+    told: Told, number: signal.Signals
 ) -> None:
+    house = told.house
     told.sqs.send_message(QueueUrl=told.queue_url, MessageBody="no event")
     with subprocess.Popen(
         [".venv/bin/python", "examples/subscriber.py", told.queue_arn],
@@ -315,7 +341,8 @@ def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
     assert left["ApproximateNumberOfMessages"] == "0"
 
 
-def test_the_subscriber_says_in_one_line_that_there_is_no_queue(house: House, told: Told) -> None:
+def test_the_subscriber_says_in_one_line_that_there_is_no_queue(told: Told) -> None:
+    house = told.house
     told.sqs.delete_queue(QueueUrl=told.queue_url)
     run = house.make("events", "FOLLOW=--idle 1")
     assert run.code != 0

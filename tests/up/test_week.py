@@ -23,6 +23,7 @@ The times in the names are those of the starts, in UTC.
 
 from __future__ import annotations
 
+import pytest
 from support.house import House, Run
 
 TABLE = (
@@ -48,6 +49,13 @@ TABLE = (
         "standup-20270405T0700Z opens at 2027-04-05T08:50+02:00",
     ),
 )
+
+
+@pytest.fixture
+def house(house: House) -> House:
+    """A house whose programme has a week, and no join desk."""
+    house.leave_desk()
+    return house
 
 
 def configure(house: House, **settings: str) -> None:
