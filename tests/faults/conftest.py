@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
+from dataclasses import asdict
 
 import pytest
 from faults import calls
@@ -18,9 +21,21 @@ def whole() -> bool:
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Position]]:
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory, testrun_uid: str
+) -> dict[str, list[Position]]:
     """Every call that each scenario makes where nothing goes wrong."""
-    return calls.record(tmp_path_factory.mktemp("recording") / "house")
+    # Several processes may run tests at once.
+    shared = tmp_path_factory.getbasetemp().parent / f"recorded-{testrun_uid}.json"
+    with shared.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if text := file.read():
+            kept = json.loads(text)
+            return {name: [Position(**each) for each in kept[name]] for name in kept}
+        found = calls.record(tmp_path_factory.mktemp("recording") / "house")
+        json.dump({name: [asdict(each) for each in found[name]] for name in found}, file)
+        return found
 
 
 @pytest.fixture(scope="session")
