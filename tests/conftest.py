@@ -1,6 +1,7 @@
 """What tests of several floors stand on."""
 
 import fcntl
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from hypothesis import settings
 # time, so that a change that breaks nothing breaks no test.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+#: What takes longest, in this order. It comes first, so that no worker is left alone with it.
+LONGEST = ("test_watch", "test_faults", "test_week", "test_make_up", "test_secrets", "test_kills")
 
 JAVASCRIPT = Path(__file__).parent / "js"
 
@@ -28,3 +32,13 @@ def javascript() -> Path:
             subprocess.run(command.split(), cwd=JAVASCRIPT, check=True, capture_output=True)
             installed.touch()
     return JAVASCRIPT
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More workers than processors, since many a test waits: for a watcher, a clock, a window."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    turns = {name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path.stem, len(turns)))
