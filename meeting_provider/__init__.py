@@ -1,5 +1,8 @@
 """Meetings as code: Amazon Chime SDK meetings with their attendees as Pulumi resources."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from meeting_provider.errors import (
     AccessDenied,
     AttendeesRefused,
@@ -15,7 +18,6 @@ from meeting_provider.errors import (
     TokenInUse,
     Unreachable,
 )
-from meeting_provider.events import EventType, MeetingEvent
 from meeting_provider.meeting import (
     AttendeeArgs,
     CapabilitiesArgs,
@@ -23,7 +25,10 @@ from meeting_provider.meeting import (
     MeetingFeaturesArgs,
     NotificationsConfigurationArgs,
 )
-from meeting_provider.notifications import MeetingNotifications
+
+if TYPE_CHECKING:
+    from meeting_provider.events import EventType, MeetingEvent
+    from meeting_provider.notifications import MeetingNotifications
 
 __all__ = [
     "AccessDenied",
@@ -48,3 +53,17 @@ __all__ = [
     "TokenInUse",
     "Unreachable",
 ]
+
+#: What neither the dynamic host nor a plain program needs: each start of theirs should not wait
+#: for it.
+_ON_DEMAND = {
+    "EventType": "events",
+    "MeetingEvent": "events",
+    "MeetingNotifications": "notifications",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ON_DEMAND[name]}"), name)
