@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 
+from . import script
 from .figures import Figure
 from .settings import SETTINGS
 from .stage import UP, Stage, Timed
@@ -22,11 +23,21 @@ COMMANDS = {
     "f-d": ("destroy", ("destroy", *UP[1:])),
 }
 
+#: The parts of the script that make the calls of a command, and no more.
+SAME_CALLS = {
+    "f-a": ("create", "read"),
+    "f-same": (),
+    "f-refresh": ("read",),
+    "f-b": ("read",),
+    "f-d": ("delete",),
+}
+
 
 def figures() -> Iterator[Figure]:
     """Scenarios f and h."""
     runs: dict[tuple[str, str], list[Timed]] = defaultdict(list)
     calls = {}
+    parts: dict[str, list[float]] = defaultdict(list)
     with Stage.unlimited() as stage:
         for program in ("empty", "meetings"):
             stage.pulumi(program, *UP, count=0)
@@ -38,13 +49,19 @@ def figures() -> Iterator[Figure]:
                     run = stage.pulumi(program, *command, count=RESOURCES, attendees=ATTENDEES)
                     runs[program, key].append(run)
                     calls[program, key] = len(stage.cloud.journal())
+            for part in ("create", "read", "delete"):
+                alone = script.run(stage, part, "standard", RESOURCES, ATTENDEES)
+                assert not alone.failed
+                parts[part].append(alone.seconds)
     for key, (title, _command) in COMMANDS.items():
         ours, empty = (
             statistics.median(run.seconds for run in runs[program, key])
             for program in ("meetings", "empty")
         )
+        same_calls = sum(statistics.median(parts[part]) for part in SAME_CALLS[key])
         yield Figure(
             key, title, ours, "s", empty, "the same with an empty provider", ALLOWED,
+            peers={"the same calls by the script alone": same_calls},
             details={"calls": calls["meetings", key]},
         )  # fmt: skip
     for role in ("host", "engine"):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sandbox.admin import Call
 
+from . import script
 from .figures import Figure
 from .stage import BURST, RATE, UP, Stage, Timed
 
@@ -45,17 +44,9 @@ SCENARIOS = (
 )
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of the script: how long it took, and how often it failed through all retries."""
-
-    seconds: float
-    failed: int
-
-
 def figures() -> Iterator[Figure]:
     """The scenarios a to e."""
-    script = {mode: _script(mode) for mode in MODES}
+    parts = {mode: _script(mode) for mode in MODES}
     with Stage.limited() as stage:
         stage.pulumi("meetings", *UP, count=0)
         for each in SCENARIOS:
@@ -64,7 +55,7 @@ def figures() -> Iterator[Figure]:
                 "meetings", *each.command, count=MEETINGS, attendees=ATTENDEES, round=each.round
             )
             calls = stage.cloud.journal(after=last)
-            peers = {mode: script[mode][each.script] for mode in MODES}
+            peers = {mode: parts[mode][each.script] for mode in MODES}
             yield _figure(each.key, each.title, run, calls, peers, ALLOWED)
             _keep_alive(stage)
     yield _large()
@@ -80,7 +71,7 @@ def _large() -> Figure:
     peers = {}
     for mode in MODES:
         with Stage.limited() as stage:
-            peers[mode] = _run_script(stage, "create", mode, LARGE_MEETINGS, LARGE_ATTENDEES)
+            peers[mode] = script.run(stage, "create", mode, LARGE_MEETINGS, LARGE_ATTENDEES)
     return _figure("e", title, run, calls, peers, None)
 
 
@@ -89,7 +80,7 @@ def _figure(
     title: str,
     run: Timed,
     calls: list[Call],
-    peers: dict[str, Part],
+    peers: dict[str, script.Part],
     allowed: float | None,
 ) -> Figure:
     done = Counter(call.operation for call in calls if call.outcome == "OK")
@@ -110,23 +101,14 @@ def _figure(
     return Figure(key, title, run.seconds, "s", floor, FLOOR_IS, allowed, beside, details)
 
 
-def _script(mode: str) -> dict[str, Part]:
+def _script(mode: str) -> dict[str, script.Part]:
     """The script's parts, each after the other."""
     parts = {}
     with Stage.limited() as stage:
         for part in ("create", "read", "exchange", "delete"):
-            parts[part] = _run_script(stage, part, mode, MEETINGS, ATTENDEES)
+            parts[part] = script.run(stage, part, mode, MEETINGS, ATTENDEES)
             _keep_alive(stage)
     return parts
-
-
-def _run_script(stage: Stage, part: str, mode: str, count: int, attendees: int) -> Part:
-    options = (f"--count={count}", f"--attendees={attendees}", f"--mode={mode}", "--kept=kept.json")
-    command = (sys.executable, "-m", "benchmarks.plain", part, *options)
-    run = stage.timed(command, stage.root, {"AWS_DEFAULT_REGION": "us-east-1"})
-    failed = re.search(r"failed: (\d+)", run.said)
-    assert failed, run.said
-    return Part(run.seconds, int(failed[1]))
 
 
 def _last(stage: Stage) -> int:

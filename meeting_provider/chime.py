@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from threading import Lock
 from typing import Any, Final
 
 import boto3
@@ -60,12 +59,19 @@ _SERVICE: Final = "chime-sdk-meetings"
 #: Who calls, as CloudTrail shows it. A fixed text also spares each call putting one together.
 _USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
 
-_CONFIG: Final = Config(
-    user_agent=_USER_AGENT,
-    connect_timeout=CONNECT_TIMEOUT,
-    read_timeout=READ_TIMEOUT,
-    retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
-    max_pool_connections=_CONNECTIONS,
+#: All that is ever called.
+_OPERATIONS: Final = (
+    "BatchCreateAttendee",
+    "BatchUpdateAttendeeCapabilitiesExcept",
+    "CreateMeetingWithAttendees",
+    "DeleteAttendee",
+    "DeleteMeeting",
+    "GetMeeting",
+    "ListAttendees",
+    "ListTagsForResource",
+    "TagResource",
+    "UntagResource",
+    "UpdateAttendeeCapabilities",
 )
 
 #: An answer of theirs, logged whole at DEBUG, would put join tokens into a log.
@@ -109,10 +115,21 @@ class Chime:
 
     def __init__(self, region: str, profile: str | None = None) -> None:
         _quieten()
-        self._session = _session(profile)
-        self._region = region
+        session = _session(profile)
+        config = Config(
+            user_agent=_USER_AGENT,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=_CONNECTIONS,
+        )
+        # In its adaptive mode, a client learns one rate for all that it calls. The service has a
+        # quota for each operation: what throttles one should not hold up the others.
         self._clients: dict[str, Any] = {}
-        self._making = Lock()
+        for operation in _OPERATIONS:
+            client = session.client(_SERVICE, region_name=region, config=config)
+            client.meta.events.register_first(f"needs-retry.{_SERVICE}", _mend_for_retries)
+            self._clients[operation] = client
 
     def create_meeting_with_attendees(
         self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
@@ -206,27 +223,13 @@ class Chime:
 
     def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
         try:
-            method = getattr(self._client(operation), xform_name(operation))
+            method = getattr(self._clients[operation], xform_name(operation))
             answer: dict[str, Any] = method(**arguments)
         except ClientError as error:
             raise _from_answer(operation, meeting, error) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise _from_silence(operation, meeting, error) from error
         return answer
-
-    def _client(self, operation: str) -> Any:
-        """A client for this operation alone.
-
-        In its adaptive mode, a client learns one rate for all that it calls. The service has a
-        quota for each operation: what throttles one should not hold up the others.
-        """
-        # A session makes one client at a time, and threads come here together.
-        with self._making:
-            if operation not in self._clients:
-                client = self._session.client(_SERVICE, region_name=self._region, config=_CONFIG)
-                client.meta.events.register_first(f"needs-retry.{_SERVICE}", _mend_for_retries)
-                self._clients[operation] = client
-            return self._clients[operation]
 
 
 def _mend_for_retries(

@@ -38,5 +38,9 @@ def test_it_allows_what_is_called_and_no_more():
     assert allowed() == sorted(f"chime:{operation}" for operation in called())
 
 
+def test_there_is_a_client_for_each_that_is_called_and_for_no_other():
+    assert sorted(called()) == list(chime._OPERATIONS)
+
+
 def test_it_names_operations_of_the_service():
     assert called() <= set(service_model().operation_names)
