@@ -64,6 +64,9 @@ class ChimeService:
         self.journal = Journal()
         self._operations = Operations(self.meetings, self.knobs, self.faults)
         self._restore()
+        # The first calls come several at once, and each would wait until all had loaded this.
+        regions.control_regions()
+        regions.media_regions()
 
     def handle(self, request: Request, account: str, region: str) -> Response:
         """Answer one call. Raises ConnectionDropped where it shall get no answer."""
