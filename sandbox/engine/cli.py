@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -21,7 +21,7 @@ from sandbox.engine.errors import (
     Refused,
     StackNotFound,
 )
-from sandbox.engine.project import Project, find_project, look_up
+from sandbox.engine.project import ConfigValue, Project, find_project, look_up
 
 if TYPE_CHECKING:
     from sandbox.engine.deployment import Kind
@@ -116,20 +116,37 @@ def version() -> None:
 # Operations
 
 
+def _default_parallel() -> int:
+    chosen = os.environ.get("PULUMI_PARALLEL", "")
+    return int(chosen) if chosen.isdigit() and int(chosen) else 4 * (os.cpu_count() or 1)
+
+
 _COMMON: Final = [
-    click.option("-y", "--yes", is_flag=True, help="Don't ask."),
-    click.option("-f", "--skip-preview", is_flag=True, help="Don't preview first."),
-    click.option("-p", "--parallel", type=int, default=lambda: 4 * (os.cpu_count() or 1)),
+    click.option("-p", "--parallel", type=int, default=_default_parallel),
     click.option("-t", "--target", "targets", multiple=True, help="A urn, which may hold a *."),
     click.option("--diff", is_flag=True, help="Show every change in full."),
-    click.option("--expect-no-changes", is_flag=True, help="Fail if anything changes."),
-    click.option("--show-secrets", is_flag=True, help="Show secrets in the outputs."),
     click.option("--suppress-outputs", is_flag=True, help="Show no outputs."),
     click.option("-C", "--cwd", type=click.Path(exists=True, file_okay=False)),
     click.option("--non-interactive", is_flag=True, help="Ask nothing."),
-    # The Automation API says what calls. Pulumi keeps it with the update's other metadata.
+    # Words for the update's history, which is not kept here; the second by the Automation API.
+    click.option("-m", "--message", expose_value=False, help="What the update is for."),
     click.option("--exec-kind", hidden=True, expose_value=False),
+    # There is neither a tree to leave out of a pipe nor a link to a page about the update.
+    click.option("--suppress-progress", is_flag=True, hidden=True, expose_value=False),
+    click.option(
+        "--suppress-permalink", is_flag=False, flag_value="true", hidden=True, expose_value=False
+    ),
 ]
+_CONFIRMED: Final = [
+    click.option("-y", "--yes", is_flag=True, help="Don't ask."),
+    click.option("-f", "--skip-preview", is_flag=True, help="Don't preview first."),
+]
+_EXPECT_NO_CHANGES: Final = click.option(
+    "--expect-no-changes", is_flag=True, help="Fail if anything changes."
+)
+_SHOW_SECRETS: Final = click.option(
+    "--show-secrets", is_flag=True, help="Show secrets in the outputs."
+)
 _REFRESH: Final = click.option(
     "-r", "--refresh", is_flag=False, flag_value="true", help="Look first at what is there."
 )
@@ -142,16 +159,19 @@ _CONTINUE: Final = click.option(
 )
 
 
-def _operation(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_COMMON):
-        command = option(command)
-    return _stack_option(command)
+def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation's flags: those of all, and these."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed([*options, *_COMMON]):
+            command = option(command)
+        return _stack_option(command)
+
+    return add
 
 
 @cli.command("up")
-@_operation
-@_REFRESH
-@_CONTINUE
+@_with(*_CONFIRMED, _REFRESH, _CONTINUE, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
 @click.pass_obj
 def up(obj: bool, /, **flags: Any) -> None:
     """Brings the stack to what the program declares."""
@@ -162,8 +182,7 @@ cli.add_command(up, "update")
 
 
 @cli.command()
-@_operation
-@_REFRESH
+@_with(_REFRESH, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
 @click.pass_obj
 def preview(obj: bool, /, **flags: Any) -> None:
     """Shows what `up` would do."""
@@ -174,8 +193,11 @@ cli.add_command(preview, "pre")
 
 
 @cli.command()
-@_operation
-@click.option("--clear-pending-creates", is_flag=True, help="Forget creates left unfinished.")
+@_with(
+    *_CONFIRMED,
+    _EXPECT_NO_CHANGES,
+    click.option("--clear-pending-creates", is_flag=True, help="Forget creates left unfinished."),
+)
 @click.pass_obj
 def refresh(obj: bool, /, **flags: Any) -> None:
     """Brings the state to what is there."""
@@ -183,9 +205,7 @@ def refresh(obj: bool, /, **flags: Any) -> None:
 
 
 @cli.command()
-@_operation
-@_REFRESH
-@_CONTINUE
+@_with(*_CONFIRMED, _REFRESH, _CONTINUE)
 @click.pass_obj
 def destroy(obj: bool, /, **flags: Any) -> None:
     """Deletes everything that the stack holds."""
@@ -200,16 +220,16 @@ def _operate(
     silent: bool,
     *,
     name: str | None,
-    yes: bool,
-    skip_preview: bool,
     parallel: int,
     targets: tuple[str, ...],
     diff: bool,
-    expect_no_changes: bool,
-    show_secrets: bool,
     suppress_outputs: bool,
     cwd: str | None,
     non_interactive: bool,
+    yes: bool = False,
+    skip_preview: bool = False,
+    expect_no_changes: bool = False,
+    show_secrets: bool = False,
     refresh: str | None = None,
     continue_on_error: bool = False,
     clear_pending_creates: bool = False,
@@ -221,8 +241,10 @@ def _operate(
     if cwd:
         os.chdir(cwd)
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (silent or non_interactive)
+    yes = yes or _is_on("PULUMI_SKIP_CONFIRMATIONS")
     if kind != "preview" and not (yes or skip_preview or interactive):
-        raise BadInvocation(
+        problem = EngineError if kind == "refresh" else BadInvocation
+        raise problem(
             "--yes or --skip-preview must be passed in to proceed when running in "
             "non-interactive mode"
         )
@@ -232,7 +254,7 @@ def _operate(
         project=stack.project.name,
         stack=stack.reference.stack,
         preview=kind == "preview",
-        parallel=parallel if parallel > 0 else 2**31 - 1,
+        parallel=max(parallel, 1),
         refresh=stack.project.refresh_always if refresh is None else _flag("refresh", refresh),
         targets=targets,
         continue_on_error=continue_on_error,
@@ -263,6 +285,10 @@ def _operate(
         raise ChangesProposed(f"no changes were expected for {kind} but changes were proposed")
 
 
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("true", "1")
+
+
 def _flag(name: str, value: str) -> bool:
     if value.lower() not in ("true", "false", "1", "0", "t", "f"):
         raise BadInvocation(f'invalid argument "{value}" for "--{name}" flag')
@@ -285,13 +311,11 @@ def _say_what_is_left(stack: "Stack") -> None:
 def cancel(argument: str | None, name: str | None, yes: bool) -> None:
     """Frees a stack whose run has ended without doing so."""
     stack = _stack(argument or name)
-    if not yes and not (sys.stdin.isatty() and click.confirm("Cancel the running update?")):
-        raise BadInvocation(
-            "--yes must be passed in to proceed when running in non-interactive mode"
-        )
+    if not yes and sys.stdin.isatty() and not click.confirm("Cancel the running update?"):
+        raise Cancelled("confirmation declined")
     stack.backend.unlock(stack.reference)
     label = stack.reference.stack
-    click.echo(f"The currently running update for '{label}' has been canceled!", err=True)
+    click.echo(f"The currently running update for '{label}' has been canceled!")
 
 
 # Stacks
@@ -335,7 +359,7 @@ def stack_select(argument: str | None, name: str | None, create: bool) -> None:
     project, backend = _project()
     chosen = argument or name
     if not chosen:
-        raise BadInvocation("no stack name was given")
+        raise StackNotFound("no stack selected: `pulumi stack select` takes its name")
     reference = Reference.parse(chosen, project.name)
     if not backend.exists(reference):
         if not create:
@@ -402,11 +426,11 @@ def stack_rm(
     stack = _stack(argument or name)
     label = stack.reference.stack
     if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove the stack '{label}'?")):
-        raise BadInvocation(
-            "--yes must be passed in to proceed when running in non-interactive mode"
-        )
+        raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
     with stack.backend.locked(stack.reference):
-        if stack.backend.read(stack.reference).get("resources") and not force:
+        resources = stack.backend.read(stack.reference).get("resources") or []
+        # The stack itself may be left, of a program that has only outputs.
+        if (len(resources) > 1 or not all(map(_is_stack, resources))) and not force:
             raise EngineError(
                 f"'{label}' still has resources; removal rejected. Run `pulumi destroy` to delete "
                 "them first, or use --force"
@@ -512,17 +536,31 @@ def stack_import(name: str | None, file: str | None, force: bool) -> None:
         raise Refused(f"deployments of version {exported.get('version')}")
     deployment = exported["deployment"]
     state = snapshot.load(deployment)
-    head = f"urn:pulumi:{stack.reference.stack}::{stack.reference.project}::"
-    foreign = [r.urn for r in state.resources if not r.urn.startswith(head)]
-    if foreign and not force:
-        raise EngineError(
-            f"resource '{foreign[0]}' is from a different stack; importing it may lead to "
-            "problems: use --force if that is what you want"
-        )
+    for fault in _import_faults(state, stack.reference.stack):
+        if not force:
+            raise EngineError(
+                f"{fault}: importing this file could be dangerous; rerun with --force to proceed "
+                "anyway"
+            )
+        click.echo(f"warning: {fault}", err=True)
+    for kind, resource in state.pending:
+        text = f"removing pending operation '{kind}' on '{resource.urn}' from snapshot"
+        click.echo(f"warning: {text}", err=True)
+    state.pending = []
     crypter = snapshot.crypter_of(deployment) or stack.crypter()
     with stack.backend.locked(stack.reference):
         stack.backend.write(stack.reference, snapshot.dump(state, crypter))
     click.echo("Import complete.")
+
+
+def _import_faults(state: snapshot.Snapshot, stack: str) -> Iterator[str]:
+    for resource in state.resources:
+        if not resource.urn.startswith(f"urn:pulumi:{stack}::"):
+            yield f"resource '{resource.urn}' is from a different stack"
+    try:
+        snapshot.check_order(state.resources)
+    except EngineError as error:
+        yield str(error)
 
 
 # Configuration
@@ -541,14 +579,10 @@ def config(context: click.Context, name: str | None, as_json: bool, show_secrets
     stack = _stack(name)
     found = stack.project.settings(stack.reference.stack).values()
     if as_json:
-        entries: dict[str, Any] = {}
-        for key, value in found.items():
-            entry: dict[str, Any] = {}
-            if show_secrets or not value.secret:
-                entry["value"] = value.text
-                if value.structured is not None:
-                    entry["objectValue"] = value.structured
-            entries[key] = {**entry, "secret": value.secret}
+        entries = {
+            key: {"secret": True} if value.secret and not show_secrets else _config_entry(value)
+            for key, value in found.items()
+        }
         click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         return
     own = f"{stack.project.name}:"
@@ -596,11 +630,18 @@ def config_get(obj: str | None, key: str, name: str | None, path: bool, as_json:
     """Shows a setting, decrypted."""
     stack = _stack(name or obj)
     settings = stack.project.settings(stack.reference.stack)
-    text = look_up(settings.values(), settings.key(key), path=path)
-    if text is None:
+    found = look_up(settings.values(), settings.key(key), path=path)
+    if found is None:
         label = stack.reference.stack
         raise EngineError(f"configuration key '{key}' not found for stack '{label}'")
-    click.echo(json.dumps({"value": text}, indent=2) if as_json else text)
+    click.echo(json.dumps(_config_entry(found), indent=2) if as_json else found.text)
+
+
+def _config_entry(value: ConfigValue) -> dict[str, Any]:
+    entry: dict[str, Any] = {"value": value.text}
+    if value.structured is not None:
+        entry["objectValue"] = value.structured
+    return {**entry, "secret": value.secret}
 
 
 @config.command("rm")

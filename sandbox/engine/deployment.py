@@ -26,7 +26,7 @@ from sandbox.engine.snapshot import (
     now,
 )
 from sandbox.engine.steps import CheckFailed, Goal, Planner, Step, difference
-from sandbox.engine.values import Secret, secret
+from sandbox.engine.values import UNKNOWN_SENTINEL, Secret, secret
 
 Kind = Literal["update", "preview", "refresh", "destroy"]
 
@@ -429,8 +429,8 @@ class Deployment:
                     old.delete = True
             case Op.UPDATE, Resource() as old, Resource() as new:
                 self._update(step, old, new)
-            case Op.READ, _, Resource() as new:
-                self._read(new)
+            case Op.READ, old, Resource() as new:
+                self._read(old, new)
             case ((Op.DELETE | Op.DELETE_REPLACED), Resource() as old, _):
                 self._delete(old)
                 old.pending_replacement = step.replaced_later
@@ -467,12 +467,17 @@ class Deployment:
                 old, new.inputs, new.ignore_changes, self.options.preview
             )
 
-    def _read(self, new: Resource) -> None:
-        provider = self._planner.provider(new.provider)
-        found = provider.read(new.urn, new.id, new.inputs, new.inputs)
-        if not found.id:
-            raise EngineError(f"resource '{new.id}' does not exist")
-        new.id, new.outputs = found.id, found.outputs
+    def _read(self, old: Resource | None, new: Resource) -> None:
+        if new.id != UNKNOWN_SENTINEL:
+            provider = self._planner.provider(new.provider)
+            found = provider.read(new.urn, new.id, new.inputs, new.inputs)
+            if not found.id:
+                raise EngineError(f"resource '{new.id}' does not exist")
+            new.id, new.outputs = found.id, found.outputs
+        if old is not None:
+            new.created, new.modified = old.created, old.modified
+            if new.inputs != old.inputs or new.outputs != old.outputs:
+                new.modified = now()
 
     def _delete(self, old: Resource) -> None:
         if self.options.preview or old.external or not old.custom or old.pending_replacement:

@@ -18,7 +18,7 @@ from pulumi import runtime
 _SAID = 32
 
 
-def _connect(address: str) -> int:
+def _connect(address: str, root: str) -> int:
     parallel = int(os.environ["PULUMI_PARALLEL"])
     runtime.set_all_config(runtime.get_config_env(), runtime.get_config_secret_keys_env())
     runtime.configure(
@@ -30,7 +30,7 @@ def _connect(address: str) -> int:
             organization=os.environ["PULUMI_ORGANIZATION"],
             parallel=parallel,
             dry_run=os.environ["PULUMI_DRY_RUN"] == "true",
-            root_directory=os.getcwd(),
+            root_directory=root,
         )
     )
     return parallel
@@ -46,17 +46,18 @@ def _explained(error: BaseException) -> str:
     return "Program failed with an unhandled exception:\n" + "".join(lines)
 
 
-def main(address: str, program: str) -> int:
+def main(address: str, program: str, root: str) -> int:
     """Runs a program to its end, and says what went wrong.
 
     Args:
         address: host and port of the monitor and the engine.
-        program: the program's file or folder, relative to the project.
+        program: the program's file or folder.
+        root: the project's folder.
 
     Returns:
         An exit code.
     """
-    parallel = _connect(address)
+    parallel = _connect(address, root)
     sys.argv = [program]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -83,4 +84,4 @@ def main(address: str, program: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))

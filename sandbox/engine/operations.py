@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,6 +82,8 @@ def run(stack: Stack, options: Options, listener: Listener, *, clear_pending: bo
     if clear_pending:
         base = replace(base, pending=[])
     crypter = stack.crypter()
+    # Once something is made, the state has to be written.
+    crypter.check()
     tally = Tally(listener)
 
     def save(state: Snapshot) -> None:
@@ -98,8 +100,9 @@ def run(stack: Stack, options: Options, listener: Listener, *, clear_pending: bo
     def tell(event: Diagnostic) -> None:
         tally.diagnostic(event if event.urn else replace(event, urn=stack_urn))
 
-    host = Host(stack.project.root, stack.project.python, address, log, tell)
-    registry = Registry(host, Builtin(_reader(stack)), preview=options.preview)
+    folder, _ = stack.project.entry()
+    host = Host(folder, stack.project.python, address, log, tell)
+    registry = Registry(host, Builtin(_reader(stack, tell)), preview=options.preview)
     config = stack.project.settings(options.stack).values()
     deployment = Deployment(options, base, config, journal, registry, tally)
     program = Program(stack.project, options, config, address, tell, stack_urn)
@@ -119,37 +122,44 @@ def run(stack: Stack, options: Options, listener: Listener, *, clear_pending: bo
     return tally.changes
 
 
-def _reader(stack: Stack) -> Any:
+def _reader(stack: Stack, tell: Callable[[Diagnostic], None]) -> Callable[[str], dict[str, Any]]:
     def read(name: str) -> dict[str, Any]:
         reference = Reference.parse(name, stack.project.name)
-        return Stack(stack.project, stack.backend, reference).snapshot().outputs()
+        outputs, elided = snapshot.readable_outputs(stack.backend.read(reference))
+        if elided:
+            text = f"eliding undecryptable secrets for stack reference '{name}'"
+            tell(Diagnostic("info", text))
+        return outputs
 
     return read
 
 
 @contextlib.contextmanager
 def _interruptible(deployment: Deployment, host: Host) -> Iterator[None]:
-    """A first ^C lets what runs finish; a second one ends everything where it stands."""
+    """A first ^C or SIGTERM lets what runs finish; a second one ends all where it stands."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.getsignal(signal.SIGINT)
 
-    def interrupted(*_: object) -> None:
+    def interrupted(number: int, _: object) -> None:
         if deployment.interrupted:
             deployment.on_end()
             host.kill()
             os._exit(1)
         deployment.interrupted = True
+        name, act = ("SIGTERM", "send") if number == signal.SIGTERM else ("^C", "press")
         sys.stderr.write(
-            "^C received; cancelling. To end at once, press ^C again: that may leave resources "
-            "behind that no state knows.\n"
+            f"{name} received; cancelling. To end at once, {act} {name} again: that may leave "
+            "resources behind that no state knows.\n"
         )
         # Not from the signal handler itself: it may have interrupted whoever holds the locks.
         threading.Thread(target=deployment.end).start()
 
-    signal.signal(signal.SIGINT, interrupted)
+    previous = {
+        number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

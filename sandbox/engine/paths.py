@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from sandbox.engine.errors import EngineError
-from sandbox.engine.values import Secret
+from sandbox.engine.values import Secret, secret
 
 _PART: Final = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["([^"]*)"\]|\[(\*)\]')
 _MISSING: Final = object()
@@ -32,35 +32,39 @@ def parse_path(text: str) -> Path:
 
 
 def reset(path: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any] | None:
-    """`new` with the value at a path as it was in `old`; None where there is no way to it."""
+    """`new` with the value at a path as it was in `old`; None where there is no way to it.
+
+    What was secret in `old`, or within what was, is a secret again.
+    """
     changed = copy.deepcopy(new)
-    return changed if _reset(parse_path(path), old, changed) else None
+    return changed if _reset(parse_path(path), old, changed, (False, False)) else None
 
 
-def _reset(path: Path, old: Any, new: Any) -> bool:
+def _reset(path: Path, old: Any, new: Any, within_secrets: tuple[bool, bool]) -> bool:
     head, *rest = path
+    was_secret, is_secret = (
+        within or isinstance(value, Secret)
+        for within, value in zip(within_secrets, (old, new), strict=True)
+    )
     old, new = _open(old), _open(new)
     if head == "*":
         keys = {*_keys(old), *_keys(new)}
-        done = [_reset([key, *rest], old, new) for key in keys]
+        done = [_reset([key, *rest], old, new, (was_secret, is_secret)) for key in keys]
         return all(done)
-    was = _get(old, head)
+    was, now = _get(old, head), _get(new, head)
     if rest:
-        now = _get(new, head)
-        return (was is _MISSING and now is _MISSING) or (
-            was is not _MISSING and now is not _MISSING and _reset(rest, was, now)
-        )
-    if isinstance(new, list):
-        if was is _MISSING or _get(new, head) is _MISSING:
+        if was is not _MISSING and now is _MISSING:
             return False
-        new[int(head)] = was
-        return True
-    if not isinstance(new, dict):
-        return False
+        return now is _MISSING or _reset(rest, was, now, (was_secret, is_secret))
     if was is _MISSING:
-        new.pop(head, None)
-    else:
-        new[head] = was
+        if isinstance(new, dict):
+            new.pop(head, None)
+        return not isinstance(new, list)
+    if now is _MISSING and not isinstance(new, dict):
+        return False
+    # `Any`, since a part of a path fits what it was found in.
+    place: Any = head
+    new[place] = secret(was) if was_secret and not is_secret else was
     return True
 
 

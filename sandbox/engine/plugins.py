@@ -13,7 +13,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -51,12 +51,18 @@ _REPLACING: Final = frozenset(
 
 @dataclass(frozen=True)
 class Diff:
-    """What a provider says a change amounts to."""
+    """What a provider says a change amounts to. Where `changes` is None, the engine compares."""
 
-    changes: bool
+    changes: bool | None
     replaces: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     delete_before_replace: bool = False
+
+    def decided(self, old: "Properties", new: "Properties") -> "Diff":
+        """The same, with what a comparison says where the provider left that open."""
+        if self.changes is not None:
+            return self
+        return replace(self, changes=reveal(old) != reveal(new), changed=())
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class ProviderError(EngineError):
 class Host:
     """Where plugins are started, and who hears what they print."""
 
-    root: Path
+    folder: Path
     python: Path
     engine_address: str
     log: CallLog
@@ -111,7 +117,7 @@ class Host:
             command, folder = [found], str(Path(found).parent)
         process = subprocess.Popen(
             [*command, self.engine_address],
-            cwd=self.root,
+            cwd=self.folder,
             env=loopback.guarded(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -194,8 +200,8 @@ class Plugin:
 
     def diff_config(
         self, urn: str, old_inputs: Properties, old_outputs: Properties, news: Properties
-    ) -> Diff | None:
-        """Compares configurations; None where the provider leaves that to the engine."""
+    ) -> Diff:
+        """Compares configurations."""
         request = pb.DiffRequest(
             urn=urn,
             name=urn_name(urn),
@@ -208,7 +214,7 @@ class Plugin:
             return _diff(self._stub.DiffConfig(request))
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return None
+                return Diff(changes=None)
             raise _readable(error) from None
 
     def configure(self, urn: str, id_: str, inputs: Properties) -> None:
@@ -258,8 +264,8 @@ class Plugin:
         )
         return Checked(self._marked(answer.inputs, news), _failures(answer))
 
-    def diff(self, resource: Resource, news: Properties, ignore_changes: list[str]) -> Diff | None:
-        """Compares a resource with new inputs; None where that is left to the engine."""
+    def diff(self, resource: Resource, news: Properties, ignore_changes: list[str]) -> Diff:
+        """Compares a resource with new inputs."""
         if not self._configured:
             return Diff(changes=True)
         answer = self._call(
@@ -401,7 +407,7 @@ class Builtin:
 
     def diff_config(
         self, urn: str, old_inputs: Properties, old_outputs: Properties, news: Properties
-    ) -> Diff | None:
+    ) -> Diff:
         """Nothing ever changes."""
         return Diff(changes=False)
 
@@ -412,7 +418,7 @@ class Builtin:
         """Refuses: stack references are read, never created."""
         raise Refused(f"resources of type {urn_type(urn)}")
 
-    def diff(self, resource: Resource, news: Properties, ignore_changes: list[str]) -> Diff | None:
+    def diff(self, resource: Resource, news: Properties, ignore_changes: list[str]) -> Diff:
         """Nothing ever changes."""
         return Diff(changes=False)
 
@@ -491,8 +497,7 @@ class Registry:
         new = _configuration(news)
         old = _configuration(resource.inputs)
         diff = provider.diff_config(resource.urn, old, resource.outputs, new)
-        if diff is None:
-            diff = Diff(changes=resource.outputs != new)
+        diff = diff.decided(resource.outputs, new)
         if diff.replaces:
             self._end(provider)
             self._checked.pop(resource.urn, None)
@@ -575,12 +580,11 @@ def _failures(answer: Any) -> tuple[tuple[str, str], ...]:
     return tuple((failure.property, failure.reason) for failure in answer.failures)
 
 
-def _diff(answer: pb.DiffResponse) -> Diff | None:
-    if answer.changes == pb.DiffResponse.DIFF_UNKNOWN:
-        return None
+def _diff(answer: pb.DiffResponse) -> Diff:
+    is_open = answer.changes == pb.DiffResponse.DIFF_UNKNOWN
     detailed = [key for key, item in answer.detailedDiff.items() if item.kind in _REPLACING]
     return Diff(
-        changes=answer.changes == pb.DiffResponse.DIFF_SOME,
+        changes=None if is_open else answer.changes == pb.DiffResponse.DIFF_SOME,
         replaces=tuple(answer.replaces) or tuple(detailed),
         changed=tuple(answer.diffs),
         delete_before_replace=answer.deleteBeforeReplace,

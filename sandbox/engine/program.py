@@ -40,8 +40,9 @@ class Program:
         tell: Callable[[Diagnostic], None],
         stack_urn: str,
     ) -> None:
-        self._command = [str(project.python), "-u", "-P", str(_LAUNCHER), address, project.main]
-        self._root = project.root
+        self._folder, main = project.entry()
+        launcher = [str(project.python), "-u", "-P", str(_LAUNCHER)]
+        self._command = [*launcher, address, main, str(project.root)]
         self._environment = {
             **loopback.guarded(os.environ),
             "PULUMI_PROJECT": options.project,
@@ -67,7 +68,7 @@ class Program:
         """
         process = subprocess.Popen(
             self._command,
-            cwd=self._root,
+            cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

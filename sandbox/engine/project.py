@@ -31,7 +31,7 @@ class Project:
 
     file: Path
     name: str
-    main: str = "."
+    main: str = ""
     virtualenv: str = ""
     stack_config_dir: str = ""
     refresh_always: bool = False
@@ -41,6 +41,17 @@ class Project:
     def root(self) -> Path:
         """The folder of Pulumi.yaml."""
         return self.file.parent
+
+    def entry(self) -> tuple[Path, str]:
+        """The folder that the program and its plugins run in, and what is run there.
+
+        Raises:
+            EngineError: `main` names what isn't there.
+        """
+        entry = self.root / self.main
+        if not entry.exists():
+            raise EngineError(f"project 'main' could not be read: there is no {entry}")
+        return (entry, ".") if entry.is_dir() else (entry.parent, entry.name)
 
     @property
     def python(self) -> Path:
@@ -99,7 +110,7 @@ def _project(file: Path, content: dict[str, Any]) -> Project:
     return Project(
         file=file,
         name=str(content["name"]),
-        main=content.get("main", "."),
+        main=content.get("main") or "",
         virtualenv=runtime_options.get("virtualenv", ""),
         stack_config_dir=content.get("stackConfigDir", ""),
         refresh_always=options.get("refresh") == "always",
@@ -207,21 +218,23 @@ class Settings:
         return self.content.get("config") or {}
 
 
-def look_up(values: Mapping[str, ConfigValue], key: str, *, path: bool) -> str | None:
-    """The text of a setting, or of a part of it."""
+def look_up(values: Mapping[str, ConfigValue], key: str, *, path: bool) -> ConfigValue | None:
+    """A setting, or a part of it; a part of what holds a secret anywhere counts as one."""
     if not path:
-        return values[key].text if key in values else None
+        return values.get(key)
     first, *rest = _parts(key)
-    if str(first) not in values:
-        return None
-    found: Any = values[str(first)]
-    found = found.text if found.structured is None else found.structured
+    whole = values.get(str(first))
+    if whole is None or not rest:
+        return whole
+    found: Any = whole.structured
     try:
         for step in rest:
             found = found[step]
     except (KeyError, IndexError, TypeError):
         return None
-    return _text(found)
+    return ConfigValue(
+        _text(found), whole.secret, found if isinstance(found, dict | list) else None
+    )
 
 
 def _parts(path: str) -> list[str | int]:

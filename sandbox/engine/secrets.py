@@ -39,6 +39,14 @@ class Crypter:
             raise EngineError("incorrect passphrase") from None
         return cipher
 
+    def check(self) -> None:
+        """Makes sure that the passphrase is the one that the salt was made with.
+
+        Raises:
+            EngineError: it isn't.
+        """
+        _ = self._cipher
+
     def encrypt(self, text: str) -> str:
         """Encrypts under a fresh nonce."""
         return _encrypt(self._cipher, text)

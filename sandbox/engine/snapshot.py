@@ -66,11 +66,13 @@ class Resource:
 
     def needs(self) -> set[str]:
         """The urns of what this depends on, its parent and its provider included."""
-        urns = {
-            *self.dependencies,
-            *(u for deps in self.property_dependencies.values() for u in deps),
-        }
-        return {*urns, self.parent, provider_urn(self.provider)} - {""}
+        return set(self.needs_in_order())
+
+    def needs_in_order(self) -> list[str]:
+        """The same, the provider first and then the parent."""
+        by_property = (urn for urns in self.property_dependencies.values() for urn in urns)
+        urns = [provider_urn(self.provider), self.parent, *self.dependencies, *by_property]
+        return [urn for urn in dict.fromkeys(urns) if urn]
 
     def copy(self) -> "Resource":
         """Another object with the same content."""
@@ -153,6 +155,44 @@ def load(deployment: dict[str, Any], crypter: Crypter | None = None) -> Snapshot
         )
     except values.AssetsNotSupported:
         raise Refused("assets and archives") from None
+
+
+def readable_outputs(deployment: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The stack's outputs, and whether secrets among them are of another passphrase.
+
+    Those are there, but empty. Nothing else of the state is looked at.
+    """
+    crypter = crypter_of(deployment)
+    elided = False
+
+    def decrypt(ciphertext: str) -> str:
+        nonlocal elided
+        try:
+            return crypter.decrypt(ciphertext) if crypter else _undecryptable(ciphertext)
+        except EngineError:
+            elided = True
+            return "{}"
+
+    stacks = (r for r in deployment.get("resources") or [] if r["type"] == STACK_TYPE)
+    outputs = next((stack.get("outputs") for stack in stacks), None)
+    return values.from_stored(outputs or {}, decrypt), elided
+
+
+def check_order(resources: Iterable[Resource]) -> None:
+    """Makes sure that everything stands behind what it needs.
+
+    Raises:
+        EngineError: something doesn't, or needs what isn't there.
+    """
+    before: set[str] = set()
+    for resource in resources:
+        missing = [urn for urn in resource.needs_in_order() if urn not in before]
+        if missing and not resource.pending_replacement:
+            raise EngineError(
+                f"state file contains errors: resource {resource.urn} needs {missing[0]}, "
+                "which is not there or comes after it"
+            )
+        before.add(resource.urn)
 
 
 def crypter_of(deployment: dict[str, Any]) -> Crypter | None:

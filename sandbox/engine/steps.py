@@ -13,7 +13,7 @@ from sandbox.engine.errors import EngineError, Refused
 from sandbox.engine.events import Diagnostic, Op
 from sandbox.engine.plugins import Checked, Diff, Properties, Provider, Registry
 from sandbox.engine.snapshot import PROVIDER_PREFIX, STACK_TYPE, Resource, provider_urn
-from sandbox.engine.values import UNKNOWN, Secret, Unknown, contains, reveal
+from sandbox.engine.values import UNKNOWN, Secret, Unknown, contains
 
 NO_DIFF: Final = Diff(changes=False)
 
@@ -163,7 +163,7 @@ class Planner:
         if old.external:
             return _created_first(old, new, NO_DIFF)
         diff = self._compared(goal, old, new)
-        if old.pending_replacement or diff.replaces:
+        if old.pending_replacement or (diff.changes and diff.replaces):
             return self._replaced(goal, old, new, diff)
         if diff.changes:
             return [Step(Op.UPDATE, old, new, diff)]
@@ -228,7 +228,7 @@ class Planner:
         diff = self.provider(new.provider).diff_config(
             now.urn, _visible(was.inputs), was.outputs, _visible(now.inputs)
         )
-        return diff is not None and bool(diff.replaces)
+        return bool(diff.replaces)
 
     def _replaced(self, goal: Goal, old: Resource, new: Resource, diff: Diff) -> list[Step]:
         if new.custom:
@@ -286,9 +286,30 @@ class Planner:
         if old is None:
             self._skipped.add(new.urn)
             return [Step(Op.SAME, new=new, counts=False, skipped_create=True)]
+        if old.provider and self._registry.get(old.provider) is None:
+            raise EngineError(
+                f"provider {old.provider} for resource {old.urn} has not been registered yet: its "
+                "provider was changed together with --target. Go back to the original provider, or "
+                "leave --target out"
+            )
+        return self._kept(old)
+
+    def _kept(self, old: Resource) -> list[Step]:
+        """Keeps a resource as it is, after all that it needs and the program has given up.
+
+        No registration keeps that: it would come into the state behind what needs it.
+        """
+        if old.delete:
+            return []
+        self._seen.add(old.urn)
+        self._settled.add(old.urn)
+        steps = []
+        for urn in old.needs_in_order():
+            if urn not in self._settled and urn in self.olds:
+                steps += self._kept(self.olds[urn])
         kept = old.copy()
-        self._news[new.urn] = kept
-        return [Step(Op.SAME, old, kept, untargeted=True)]
+        self._news[old.urn] = kept
+        return [*steps, Step(Op.SAME, old, kept, untargeted=True)]
 
     def read(self, new: Resource) -> list[Step]:
         """The steps for a resource that a program only reads."""
@@ -395,10 +416,7 @@ def difference(
     provider: Provider, old: Resource, news: Properties, ignore_changes: list[str]
 ) -> Diff:
     """What new inputs mean for a resource: the provider's word, or a comparison of inputs."""
-    diff = provider.diff(old, news, ignore_changes)
-    if diff is None:
-        diff = Diff(changes=reveal(old.inputs) != reveal(news))
-    return diff
+    return provider.diff(old, news, ignore_changes).decided(old.inputs, news)
 
 
 def depending_on(

@@ -85,12 +85,15 @@ def test_what_was_secret_in_the_inputs_is_secret_in_the_outputs() -> None:
         ("a", {}, {"a": 2}, {}),
         ("a", {"a": 1}, {}, {"a": 1}),
         ("a.b", {"a": {"b": 1}}, {"a": {"b": 2, "c": 3}}, {"a": {"b": 1, "c": 3}}),
-        ("a.b", {}, {"a": {"b": 2}}, None),
+        ("a.b", {}, {"a": {"b": 2, "c": 3}}, {"a": {"c": 3}}),
+        ("a.b", {"a": {"b": 1}}, {}, None),
+        ("a.b", {"a": 1}, {"a": 2}, {"a": 2}),
         ("a[1]", {"a": [1, 2]}, {"a": [3, 4]}, {"a": [3, 2]}),
         ("a[1]", {"a": [1]}, {"a": [3, 4]}, None),
         ('a["x.y"]', {"a": {"x.y": 1}}, {"a": {"x.y": 2}}, {"a": {"x.y": 1}}),
         ("a[*].b", {"a": [{"b": 1}]}, {"a": [{"b": 2}]}, {"a": [{"b": 1}]}),
         ("a.b", {"a": {"b": 1}}, {"a": Secret({"b": 2})}, {"a": Secret({"b": 1})}),
+        ("a.b", {"a": Secret({"b": 1})}, {"a": {"b": 2}}, {"a": {"b": Secret(1)}}),
     ],
 )
 def test_what_is_ignored_stays_as_it_was(path: str, old: Any, new: Any, expected: Any) -> None:
