@@ -179,9 +179,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     def attendees(self) -> pulumi.Output[list[dict[str, Any]]]:
         """The attendees: external_user_id, attendee_id, capabilities and, where declared, tags."""
         features = self._declared("meeting_features")
-        return pulumi.Output.all(vars(self)["attendees"], features).apply(
-            lambda both: state.with_capabilities(*both)
-        )
+        return pulumi.Output.all(vars(self)["attendees"], features).apply(_attendees)
 
     @property
     def tags(self) -> pulumi.Output[dict[str, str] | None]:
@@ -209,6 +207,14 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         """What was declared by this name, if anything was."""
         output: pulumi.Output[Any] | None = vars(self).get(name)
         return pulumi.Output.from_input(None) if output is None else output
+
+
+def _attendees(both: Sequence[Any]) -> pulumi.Input[list[dict[str, Any]]]:
+    attendees, features = both
+    if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in attendees):
+        # A preview takes what is declared for what is there, where there is nothing yet.
+        return pulumi.Output.from_input(pulumi.UNKNOWN)
+    return state.with_capabilities(attendees, features)
 
 
 def _or_nothing(output: pulumi.Output[Any]) -> pulumi.Output[Any]:
