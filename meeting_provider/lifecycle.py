@@ -52,6 +52,15 @@ AT_ONCE: Final = 4
 _READING: Final = ThreadPoolExecutor(thread_name_prefix="reading")
 
 
+#: Waits 7.5 s in all for another try to end.
+_PATIENT: Final = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(TokenInUse),
+    wait=tenacity.wait_exponential(multiplier=0.5),
+    stop=tenacity.stop_after_attempt(5),
+    reraise=True,
+)
+
+
 class Lifecycle:
     """The life of meetings, over the clients of their control regions.
 
@@ -88,8 +97,14 @@ class Lifecycle:
 
     def _create(self, client: Chime, declared: MeetingInput, token: str) -> State:
         first = changes.at_create(declared.attendees, declared.tags or {})
-        answer = client.create_meeting_with_attendees(declared, first, token)
-        _refuse_another(declared, answer.meeting)
+        if declared.client_request_token:
+            answer = client.create_meeting_with_attendees(declared, first, token)
+            _refuse_another(declared, answer.meeting)
+        else:
+            # What it is derived from is all that could make another meeting of it. So a conflict
+            # is with a try of ours that the service is still at, and whose meeting is to be found.
+            create = _PATIENT.wraps(client.create_meeting_with_attendees)
+            answer = create(declared, first, token)
         work = _Work(client, declared, answer.meeting)
         try:
             work.complete(first, answer)
@@ -131,8 +146,9 @@ class Lifecycle:
         """
         work = _Work(self._client(state.control_region), declared, state.meeting)
         work.known = dict(state.attendees)
-        ignored = state.declared.get("ignore_undeclared_attendees")
-        if ignored and not declared.ignore_undeclared_attendees:
+        if declared.ignore_undeclared_attendees:
+            work.leave_strangers(state.declared)
+        elif state.declared.get("ignore_undeclared_attendees"):
             work.meet_strangers()
         work.converge(state.tags)
         return work.state()
@@ -187,6 +203,15 @@ class _Work:
             listed, tags = _listed(self._client, self._name, self._meeting)
             self._learn(listed, answer.attendees)
         self.converge(tags)
+
+    def leave_strangers(self, before: Mapping[str, Any]) -> None:
+        """Forget those whom nobody declared, where they are to be left alone from now on.
+
+        A refresh that was told otherwise has taken them for declared: so none of those goes.
+        """
+        if not before.get("ignore_undeclared_attendees"):
+            declared = {a.external_user_id for a in self._declared.attendees}
+            self.known = {i: a for i, a in self.known.items() if i in declared}
 
     def meet_strangers(self) -> None:
         """Learn of those whom the state leaves out because they were to be left alone."""

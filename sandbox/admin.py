@@ -213,8 +213,8 @@ class Sandbox:
         """Have the next ``count`` calls of an operation fail, after ``skip`` that don't.
 
         ``meeting`` is the MeetingId or ExternalMeetingId of the one meeting that it is for;
-        ``kind`` is throttle, failure, unavailable, limit, forbidden, drop, delay, end or hold;
-        ``seconds`` the length of a delay, or the Retry-After of unavailable.
+        ``kind`` is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or
+        hold; ``seconds`` the length of a delay, or the Retry-After of unavailable.
         """
         self._post(
             "faults", kind=kind, operation=operation, when=when, count=count, skip=skip,

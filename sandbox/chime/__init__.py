@@ -65,6 +65,7 @@ failure     500 ServiceFailureException
 unavailable 503 ServiceUnavailableException, with Retry-After
 limit       400 LimitExceededException
 forbidden   403 ForbiddenException
+conflict    409 ConflictException
 drop        the connection is closed without an answer
 delay       the call takes so many seconds more
 end         the meeting that the call names, or has just made, ends at that moment

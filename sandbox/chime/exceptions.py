@@ -63,7 +63,7 @@ class ResourceNotFound(ChimeError):
 
 
 class Conflict(ChimeError):
-    """409: the same request, made otherwise before."""
+    """409: the same request, made otherwise before, or being made at this moment."""
 
     code = "ConflictException"
 

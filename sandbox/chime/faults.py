@@ -25,6 +25,7 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"
     LIMIT = "limit"
     FORBIDDEN = "forbidden"
+    CONFLICT = "conflict"
     DROP = "drop"
     DELAY = "delay"
     END = "end"
@@ -81,6 +82,8 @@ class Fault:
                 return exceptions.LimitExceeded("The request exceeds the resource limit")
             case Kind.FORBIDDEN:
                 return exceptions.Forbidden(f"Not authorized to perform: chime:{operation}")
+            case Kind.CONFLICT:
+                return exceptions.Conflict("Multiple instances of the same request at once")
             case _:
                 return None
 

@@ -18,6 +18,7 @@ ERRORS = {
     "unavailable": ("ServiceUnavailableException", 503),
     "limit": ("LimitExceededException", 400),
     "forbidden": ("ForbiddenException", 403),
+    "conflict": ("ConflictException", 409),
 }
 
 

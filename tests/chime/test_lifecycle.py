@@ -258,6 +258,13 @@ class TestACreateThatIsRepeated:
             i: first.attendees[i].join_token for i in kept
         }
 
+    def test_waits_for_a_try_that_the_service_is_still_at(self, sandbox: Sandbox, lifecycle: Host):
+        sandbox.fault("conflict", REPEATED, count=2)
+        made = lifecycle().create(declared("ana"))
+        assert only(sandbox).meeting_id == made.meeting.meeting_id
+        tokens = [c for c in sandbox.journal() if c.operation == REPEATED]
+        assert len(tokens) == 3
+
     @pytest.mark.parametrize("knob", ["dead", "new"])
     @pytest.mark.parametrize("count", [3, 30])
     def test_makes_a_new_meeting_where_the_first_has_ended(
@@ -677,6 +684,21 @@ class TestDrift:
         lifecycle().update(made, declared("ben", ignore_undeclared_attendees=True))
         assert writes(sandbox, number) == ["DeleteAttendee", "BatchCreateAttendee"]
         assert only(sandbox).external_user_ids == ["ben", "walk-in"]
+
+    def test_undeclared_attendees_are_left_alone_from_the_update_on_that_says_so(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        made = lifecycle().create(declared("ana"))
+        by_hand(clients).create_attendee(
+            MeetingId=made.meeting.meeting_id, ExternalUserId="walk-in"
+        )
+        found = refreshed(lifecycle, made)
+        number = calls(sandbox)
+        later = lifecycle().update(found, declared("ana", ignore_undeclared_attendees=True))
+        assert writes(sandbox, number) == []
+        assert list(later.attendees) == ["ana"]
+        assert only(sandbox).external_user_ids == ["ana", "walk-in"]
+        assert lifecycle().read(later) == later
 
 
 class TestDelete:

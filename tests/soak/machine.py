@@ -442,7 +442,11 @@ class Soak(RuleBasedStateMachine):
             declared = self.declared.get(name)
             was_lenient = state.outputs.get("ignore_undeclared_attendees")
             by_hand = self.by_hand.setdefault(state.id, {})
-            safe = declared is not None and declared.lenient and was_lenient
+            safe = declared is not None and declared.lenient
+            if safe and not was_lenient:
+                # Nobody knows of these whether they were declared or came by themselves: all stay.
+                for attendee in state.outputs["attendees"]:
+                    by_hand.setdefault(attendee["external_user_id"], False)
             for who in by_hand:
                 by_hand[who] &= bool(safe and declared and who not in declared.attendees)
 
