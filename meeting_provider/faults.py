@@ -266,8 +266,12 @@ def _partition_faults(declared: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _feature(features: object, kind: str, name: str) -> Any:
-    inner = features.get(kind) if isinstance(features, Mapping) else None
-    return inner.get(name) if isinstance(inner, Mapping) else None
+    value = features
+    for part in (kind, name):
+        if _is_unknown(value):
+            return value
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _resolution_faults(features: object) -> Iterator[Fault]:

@@ -265,3 +265,14 @@ def test_any_value_may_stand_anywhere(place, value):
     assert all(f.message for f in found)
     if not found and "[unknown]" not in repr(meeting):
         MeetingInput.model_validate(meeting)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"video": {"max_resolution": "FHD"}, "attendee": UNKNOWN},
+        {"content": {"max_resolution": "UHD"}, "attendee": {"max_count": UNKNOWN}},
+    ],
+)
+def test_what_may_yet_fit_is_let_through(features):
+    assert faults_of({**whole(), "meeting_features": features}) == []
