@@ -32,8 +32,8 @@ def of(name: str, type_name: str, opts: pulumi.ResourceOptions | None) -> pulumi
     if parent is None:
         return _digest(*place, "", type_name, name)
     # As the URN comes, it brings a dependency on all that the parent holds: the meeting as well.
-    urn: pulumi.Output[str] = pulumi.Output(set(), parent.urn.future(), parent.urn.is_known())
-    return urn.apply(lambda urn: _digest(*place, urn, type_name, name))
+    urn = pulumi.Output(set(), parent.urn.future(), parent.urn.is_known())
+    return urn.apply(lambda urn: _digest(*place, urn or "", type_name, name))
 
 
 def _digest(*parts: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict, cast
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -19,7 +19,7 @@ _READ: Final = (
     "media_region",
     "media_placement",
     state.JOIN_TOKENS,
-    "meeting_details",
+    state.DETAILS,
 )
 
 
@@ -142,8 +142,14 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :param ignore_undeclared_attendees: leave alone the attendees that something else adds to
             the running meeting. By default the next `pulumi up` removes them.
         :param opts: Pulumi's resource options.
+        :raises pulumi.RunError: `opts` would take over a meeting that something else made.
         :raises meeting_provider.InvalidMeeting: never here: `pulumi` reports all faults at once.
         """
+        if opts and (opts.import_ is not None or opts.id is not None):
+            raise pulumi.RunError(
+                f"meeting '{name}': no meeting can be imported or read by its id, since the "
+                "service doesn't tell how one was made; declare it, and a new one is made"
+            )
         declared = {
             "attendees": attendees,
             "external_meeting_id": name if external_meeting_id is None else external_meeting_id,
@@ -166,7 +172,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             name,
             dict.fromkeys(_READ) | {n: v for n, v in declared.items() if v is not None},
             pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(additional_secret_outputs=[state.JOIN_TOKENS]), opts
+                pulumi.ResourceOptions(additional_secret_outputs=list(state.SECRETS)), opts
             ),
         )
 
@@ -213,7 +219,7 @@ def _attendees(both: Sequence[Any]) -> pulumi.Input[list[dict[str, Any]]]:
     attendees, features = both
     if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in attendees):
         # A preview takes what is declared for what is there, where there is nothing yet.
-        return pulumi.Output.from_input(pulumi.UNKNOWN)
+        return pulumi.Output.from_input(cast(Any, pulumi.UNKNOWN))
     return state.with_capabilities(attendees, features)
 
 

@@ -28,18 +28,24 @@ VERSION: Final = 3
 #: The property that holds the join tokens.
 JOIN_TOKENS: Final = "join_tokens"
 
+#: What else the service answered of the meeting, in its own words. It may repeat declared values.
+DETAILS: Final = "meeting_details"
+
+#: The properties that are secret. The second may repeat what was declared as a secret.
+SECRETS: Final = (JOIN_TOKENS, DETAILS)
+
 #: The properties that only the service can say.
 COMPUTED: Final = (
     "meeting_id",
     "meeting_arn",
     "media_placement",
-    "meeting_details",
+    DETAILS,
     JOIN_TOKENS,
     "state_version",
 )
 
 #: What `join_info` takes where it is there.
-JOINING_OPTIONAL: Final = "meeting_details"
+JOINING_OPTIONAL: Final = DETAILS
 
 #: All that `join_info` takes, besides the `meeting_id`.
 JOINING: Final = (
@@ -103,7 +109,7 @@ class State:
             "media_placement": self.meeting.media_placement.model_dump(
                 include=set(MediaPlacement.model_fields), exclude_none=True
             ),
-            **({"meeting_details": details} if details else {}),
+            **({DETAILS: details} if details else {}),
             "attendees": [
                 _attendee_output(i, a, declared.get(i, {}), default)
                 for i, a in self.attendees.items()
@@ -202,7 +208,7 @@ def _meeting_in(outputs: Mapping[str, Any]) -> MeetingAnswer:
     """The meeting as the service answered it."""
     for info in (outputs.get("join_info") or {}).values():
         return MeetingAnswer.model_validate(info["Meeting"])
-    details = dict(outputs.get("meeting_details") or {})
+    details = dict(outputs.get(DETAILS) or {})
     placement = (outputs.get("media_placement") or {}) | details.pop("MediaPlacement", {})
     said = {to_pascal(n): outputs[n] for n in _OF_THEIR_OWN if outputs.get(n)}
     return MeetingAnswer.model_validate({**said, "MediaPlacement": placement, **details})

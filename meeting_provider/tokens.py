@@ -1,8 +1,9 @@
 """The ClientRequestToken by which a create finds the meeting that an earlier try of it made.
 
 It is derived from who declares the meeting, from what only a new meeting can have, and from the
-five-minute window of the clock: in the window a repeated create gets its own meeting back, and
-after it the service has ended what nobody joined.
+five-minute window of the clock: in the window a repeated create gets its own meeting back. One in
+the next window makes another, and the service soon ends the first, whose tokens nobody has. No
+longer window would do: each meeting that ended in it costs the create of its successor three calls.
 """
 
 from __future__ import annotations

@@ -10,6 +10,13 @@ from sandbox.admin import Meeting
 
 PROGRAM = Path(__file__).parent / "programs" / "composed.py"
 
+IMPORTING = """
+import os, pulumi
+from meeting_provider import Meeting
+options = pulumi.ResourceOptions(**{os.environ["OPTION"]: "00000000-0000-0000-0000-000000000000"})
+Meeting("keynote", [{"external_user_id": "speaker"}], opts=options)
+"""
+
 
 def succeed(run: Run) -> Run:
     assert run.code == 0, run.text
@@ -19,6 +26,16 @@ def succeed(run: Run) -> Run:
 def attendee_id(meeting: Meeting, external_user_id: str) -> str:
     [found] = [a for a in meeting.attendees if a.external_user_id == external_user_id]
     return found.attendee_id
+
+
+def test_a_meeting_that_something_else_made_is_not_taken_over(house: House) -> None:
+    (house.root / "__main__.py").write_text(IMPORTING)
+    succeed(house.pulumi("stack", "init", "dev"))
+    for option in ("import_", "id"):
+        run = house.pulumi("preview", "--stack", "dev", env={"OPTION": option})
+        assert run.code != 0
+        assert "meeting 'keynote': no meeting can be imported or read by its id" in run.text
+        assert "Traceback" not in run.text
 
 
 def test_a_meeting_in_a_component_is_previewed_made_changed_and_removed(house: House) -> None:
@@ -31,6 +48,9 @@ def test_a_meeting_in_a_component_is_previewed_made_changed_and_removed(house: H
     assert set(made) == {"main-talk", "main-questions"}
     questions = made["main-questions"]
     assert questions.tags == {"after": made["main-talk"].meeting_id}
+    # What was declared as a secret stays one in what the service answers.
+    assert questions.request["MeetingHostId"] == "a-host-that-nobody-may-know"
+    assert "nobody-may-know" not in succeed(house.pulumi("stack", "export", "--stack", "dev")).out
     outputs = house.outputs()
     assert outputs["last_attendee_id"] == attendee_id(questions, "listener")
     assert outputs["may"] == "SendReceive"

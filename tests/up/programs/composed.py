@@ -20,6 +20,7 @@ class Track(pulumi.ComponentResource):
             f"{name}-questions",
             [SPEAKER, {"external_user_id": os.environ.get("ASKING", "listener")}],
             tags={"after": self.talk.meeting_id},
+            meeting_host_id=pulumi.Output.secret("a-host-that-nobody-may-know"),
             opts=below,
         )
         self.register_outputs({})
