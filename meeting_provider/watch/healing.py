@@ -223,6 +223,7 @@ class Watcher:
         """Run `up` for these; the failure of a part of it is for later."""
         if not urns:
             return None
+        self._stopping.check()
         every = EVERY_MEETING in urns
         names = ", ".join(sorted(urn.rpartition("::")[2] for urn in urns))
         _log.info("bringing up %s", "all meetings" if every else names)
@@ -235,6 +236,7 @@ class Watcher:
     def _bring_up_consumers(self) -> None:
         if self._stale:
             for consumer in self._consumers:
+                self._stopping.check()
                 _log.info("bringing up %s", consumer)
                 consumer.up()
             self._stale = False

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Stopped(BaseException):
-    """Leaves a wait. No `except Exception` of a library may hold it up."""
+    """Leaves a wait, or what was to begin. No `except Exception` of a library may hold it up."""
 
 
 class Stopping:
@@ -25,6 +25,14 @@ class Stopping:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
+    def check(self) -> None:
+        """Before what is not to be begun any more.
+
+        :raises Stopped: somebody has asked.
+        """
+        if self.asked.is_set():
+            raise Stopped
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Around what may be left in the middle.
@@ -33,8 +41,7 @@ class Stopping:
         """
         self._waits = True
         try:
-            if self.asked.is_set():
-                raise Stopped
+            self.check()
             yield
         finally:
             self._waits = False

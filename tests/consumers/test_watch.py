@@ -240,6 +240,20 @@ def test_sigterm_lets_the_running_up_finish(house: House, watch: Watch) -> None:
     assert "Traceback" not in watch.log
 
 
+def test_sigterm_begins_no_other_up(house: House) -> None:
+    """Neither of the meetings, whatever is left to be done, nor of who consumes the outputs."""
+    house.cloud.hold("ListAttendees")
+    watch = Watch(house, "--then", "nowhere")
+    watch.start()
+    house.cloud.wait_held(120)
+    watch.ask_to_stop()
+    time.sleep(0.5)
+    house.cloud.release()
+    assert watch.wait() == 0
+    assert watch.log.count("bringing up") == 1
+    assert watch.log.rstrip().endswith("ended, as asked")
+
+
 def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
     watch.until_quiet()
     assert watch.stop() == 0
