@@ -5,7 +5,13 @@ import os.path
 
 import pulumi
 
-from meeting_provider import InvalidProgramme, Meeting, MeetingNotifications, programme
+from meeting_provider import (
+    InvalidNotifications,
+    InvalidProgramme,
+    Meeting,
+    MeetingNotifications,
+    programme,
+)
 
 config = pulumi.Config()
 path = os.path.join(
@@ -27,7 +33,10 @@ for line in plan.news():
 
 shared = {}
 if config.get_bool("notifications") is not False:
-    told = MeetingNotifications(pulumi.get_project())
+    try:
+        told = MeetingNotifications(pulumi.get_project())
+    except InvalidNotifications as error:
+        raise pulumi.RunError(str(error)) from None
     shared["notifications_configuration"] = told.configuration
     pulumi.export("topic_arn", told.topic_arn)
     pulumi.export("queue_arn", told.queue_arn)
@@ -46,6 +55,12 @@ async def declare() -> pulumi.Inputs:
         "join_tokens": {name: m.join_tokens for name, m in meetings.items()},
         "join_info": {name: m.join_info for name, m in meetings.items()},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
+        # Who writes invitations has to know people by the same ids.
+        **{
+            name: pulumi.Output.secret(value)
+            for name in ("attendee_ids", "attendee_key")
+            if (value := config.get(name))
+        },
     }
 
 

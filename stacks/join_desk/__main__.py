@@ -40,8 +40,11 @@ def keep_all(join_info: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
 
 
 keep(addresses.link_key(stack), link_key)
-pulumi.StackReference(reference).require_output("join_info").apply(keep_all)
+meetings = pulumi.StackReference(reference)
+meetings.require_output("join_info").apply(keep_all)
 
 pulumi.export("meetings", stack)
 pulumi.export("base_url", config.require("base_url"))
 pulumi.export("link_key", link_key)
+for name in ("attendee_ids", "attendee_key"):
+    pulumi.export(name, meetings.get_output(name))

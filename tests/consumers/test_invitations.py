@@ -7,7 +7,7 @@ import io
 import json
 import stat
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from icalendar import Calendar, Event
 
 from desk import invitations, links
+from meeting_provider import programme
 
 OUTPUTS = {"meetings": "dev", "base_url": "https://desk.example", "link_key": "key"}
 UNTIMED = """\
@@ -126,6 +127,37 @@ def test_meetings_that_open_in_time_are_found_with_their_occurrences(tmp_path: P
         ("stand-up-20270302T0700Z", "ann@x", utc(2, 7), utc(2, 7, 15)),
     }
     assert len({i.link for i in invited}) == 4
+
+
+@pytest.mark.parametrize(
+    ("known_by", "ann"),
+    [
+        ({}, None),
+        ({"attendee_key": "a-key"}, None),
+        ({"attendee_ids": "address"}, "ann@example.org"),
+    ],
+    ids=["digest", "keyed digest", "address"],
+)
+def test_people_in_calendars_are_known_by_what_their_meetings_know_them_by(
+    write: Write, tmp_path: Path, folder: Path, known_by: dict[str, str], ann: str | None
+) -> None:
+    opens = datetime.now(UTC) + timedelta(days=1)
+    (tmp_path / "talks.ics").write_text(
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:talk\r\nATTENDEE:mailto:ann@example.org\r\n"
+        f"DTSTART:{opens:%Y%m%dT%H%M%SZ}\r\nDURATION:PT1H\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    calendar = "calendars: [talks.ics]\n"
+    disclosure = programme.Disclosure.of(known_by.get("attendee_ids"), known_by.get("attendee_key"))
+    run = write(calendar, outputs={**OUTPUTS, **known_by})
+    assert run.exit_code == 0, run.output
+    planned = programme.plan(tmp_path / "programme.yaml", opens, disclosure)
+    (meeting,) = planned.open
+    (attendee,) = meeting.arguments["attendees"]
+    who = attendee["external_user_id"]
+    assert ann is None or who == ann
+    link = links.link("https://desk.example", "key", "dev", meeting.name, who)
+    assert link in (folder / "links.csv").read_text()
+    assert "a-key" not in run.output
 
 
 def utc(day: int, hour: int, minute: int = 0) -> datetime:

@@ -278,6 +278,16 @@ def test_a_queue_in_another_region_is_refused_before_any_call(house: House) -> N
     assert [each for each in calls if each.is_write and each.service != "sts"] == []
 
 
+def test_a_region_without_an_endpoint_is_told_in_a_sentence(house: House) -> None:
+    for command in (("stack", "init", "dev"), ("config", "set", "aws:region", "eu-west-1")):
+        made = house.pulumi(*command)
+        assert made.code == 0, made.text
+    run = house.pulumi("preview", "--stack", "dev")
+    assert run.code != 0
+    assert "'eu-west-1', as in aws:region, has no endpoint for meetings" in run.text
+    assert "Traceback" not in run.text
+
+
 def test_a_meetings_own_queue_in_another_region_is_refused_before_any_call(house: House) -> None:
     far = "arn:aws:sqs:eu-central-1:123456789012:far"
     house.programme = PROGRAMME.replace(

@@ -33,11 +33,16 @@ PRODUCT = "-//meeting-provider//join desk//EN"
 
 
 class Outputs(BaseModel):
-    """What the stack `join_desk` gives: whose links, where they lead, and what signs them."""
+    """What the stack `join_desk` gives: whose links, where they lead, and what signs them.
+
+    And by what people in calendars are known there, where that was set.
+    """
 
     meetings: str
     base_url: str
     link_key: str
+    attendee_ids: str | None = None
+    attendee_key: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -118,7 +123,12 @@ def _times(event: programme.Event, day: date | None) -> tuple[date | None, date 
     return day, day + timedelta(days=1) if day else None
 
 
-def upcoming(path: str, now: datetime, until: datetime) -> Iterator[programme.Event]:
+def upcoming(
+    path: str,
+    now: datetime,
+    until: datetime,
+    disclosure: programme.Disclosure | None = None,
+) -> Iterator[programme.Event]:
     """The meetings of a programme that are open at an instant, or open before another.
 
     Raises:
@@ -126,7 +136,7 @@ def upcoming(path: str, now: datetime, until: datetime) -> Iterator[programme.Ev
     """
     seen: set[str] = set()
     while now <= until:
-        plan = programme.plan(path, now)
+        plan = programme.plan(path, now, disclosure)
         yield from (event for event in plan.open if event.name not in seen)
         seen.update(event.name for event in plan.open)
         now = min((o.window.opens for o in plan.upcoming), default=until + timedelta.resolution)
@@ -175,7 +185,8 @@ def main(file: str, folder: Path, days: int, day: datetime | None, organizer: st
     now = datetime.now(UTC)
     try:
         outputs = Outputs.parse(sys.stdin.read())
-        events = list(upcoming(file, now, now + timedelta(days=days)))
+        disclosure = programme.Disclosure.of(outputs.attendee_ids, outputs.attendee_key)
+        events = list(upcoming(file, now, now + timedelta(days=days), disclosure))
     except (ValueError, InvalidProgramme) as error:
         raise click.ClickException(str(error)) from error
     organizer = organizer or f"noreply@{urlsplit(outputs.base_url).hostname}"
