@@ -62,6 +62,12 @@ def _fits(external_user_id: str, **tags: str) -> bool:
     return True
 
 
+def names_somebody(text: str, event: Component) -> bool:
+    """Whether a text has the mail address of anybody whom an event names."""
+    found = _entries(event, [])
+    return any(address and address in text.lower() for address in map(_address, found))
+
+
 def people(event: Component) -> tuple[list[Person], list[tuple[int, str]]]:
     """Whoever is to meet, the organizer among them, and what can't be used, by line.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meeting_provider import vevents
-from meeting_provider.attendance import Person, people
+from meeting_provider.attendance import Person, names_somebody, people
 from meeting_provider.contentlines import Component, components
 from meeting_provider.models import MAX_ATTENDEES
 from meeting_provider.privacy import Disclosure
@@ -78,8 +78,8 @@ class Invitation:
         It fits with up to 47 letters, digits and `._@+=-`, which leaves room for a time.
         """
         uid = self.identity
-        names_somebody = any(p.address in uid.lower() for p in self._people[0])
-        if self.uid and _TAME.fullmatch(uid) and not names_somebody:
+        invited = any(p.address in uid.lower() for p in self._people[0])
+        if self.uid and _TAME.fullmatch(uid) and not invited:
             return uid
         return f"event-{hashlib.sha256(uid.encode()).hexdigest()[:20]}"
 
@@ -107,7 +107,7 @@ class Invitation:
 
     def report(self, message: str, line: int | None = None) -> Report:
         """A report about this event."""
-        return Report(self.path, line or self.line, self.uid, message)
+        return _report(self.path, self.component, message, line)
 
 
 def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]]:
@@ -161,14 +161,20 @@ def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
         try:
             revision = vevents.read(event, calendar)
         except Unusable as error:
-            reports.append(Report(calendar.path, error.line, event.uid, str(error)))
+            reports.append(_report(calendar.path, event, str(error), error.line))
         except Exception as error:
             # Whatever one event of a stranger's calendar holds, the others take place.
             what = f"can't be read: {type(error).__name__}: {error}"
-            reports.append(Report(calendar.path, event.line, event.uid, what))
+            reports.append(_report(calendar.path, event, what))
         else:
-            reports += [Report(calendar.path, n, event.uid, said) for n, said in revision.notes]
+            reports += [_report(calendar.path, event, said, n) for n, said in revision.notes]
             yield revision
+
+
+def _report(path: str, event: Component, message: str, line: int | None = None) -> Report:
+    """A report about an event, whose UID stays out of it where it names somebody."""
+    uid = "" if names_somebody(event.uid, event) else event.uid
+    return Report(path, line or event.line, uid, message)
 
 
 def _invitations(revisions: Sequence[Revision]) -> Iterator[Invitation]:

@@ -52,7 +52,11 @@ class Property:
         if plain := _PLAIN.fullmatch(text):
             found = {n.upper(): v.strip('"') for n, v in _PARAMETER.findall(plain[2])}
             return cls(line, plain[1].upper(), found, plain[3])
-        name, given, value = Contentline(text).parts()  # type: ignore[no-untyped-call]
+        try:
+            name, given, value = Contentline(text).parts()  # type: ignore[no-untyped-call]
+        except ValueError:
+            # The cause quotes the line, and with it whoever is named there.
+            raise ValueError("it is no property of a calendar") from None
         parameters = {
             str(k).upper(): ",".join(v) if isinstance(v, list) else str(v) for k, v in given.items()
         }

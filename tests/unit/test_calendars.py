@@ -295,6 +295,20 @@ def test_an_empty_calendar_has_no_meetings(ics: Path) -> None:
     assert at(ics, NOW) == Plan(datetime.fromisoformat(NOW), ())
 
 
+def test_no_report_names_anybody(ics: Path) -> None:
+    ics.write_text(
+        calendar(
+            *event('ATTENDEE;CN="Ann Smith:mailto:ann@example.org', uid="torn"),
+            *event("ATTENDEE:mailto:ben@example.org", "EXDATE:soon", uid="ben@example.org-1"),
+        )
+    )
+    reports = at(ics, NOW).reports
+    lines = {r.removeprefix(f"{ics}:").split(": ", 1)[0] for r in reports}
+    assert lines == {"3", "7", "14"}
+    assert "ATTENDEE can't be read" in "".join(reports)
+    assert not [r for r in reports if "ann" in r.lower() or "ben" in r]
+
+
 def test_a_crowd_is_reported_and_left_out(ics: Path) -> None:
     crowd = [f"ATTENDEE:mailto:guest{i}@example.org" for i in range(251)]
     ics.write_text(calendar(*event(*crowd), *event(uid="two")))
