@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,27 @@ def test_delete_before_replace_is_the_programs_to_decide(things: Things) -> None
     assert things.log() == ["delete a", "create a"]
 
 
+def test_a_diff_that_leaves_open_whether_there_are_changes_says_what_replaces(
+    things: Things,
+) -> None:
+    def up(**props: object) -> list[str]:
+        things.declare(a={"props": {"says": "nothing", **props}})
+        things.up()
+        return things.log()
+
+    assert up(kind="x") == ["create a"]
+    assert up(kind="x") == []
+    assert up(kind="y") == ["create a", "delete a"]
+    assert up(kind="y", size=1) == ["update a"]
+
+
+def test_what_replaces_counts_only_where_there_are_changes(things: Things) -> None:
+    for kind in "xy":
+        things.declare(a={"props": {"kind": kind, "says": "no"}})
+        things.up()
+    assert things.log() == ["create a"]
+
+
 def test_things_that_need_nothing_of_each_other_are_made_at_once(things: Things) -> None:
     gates = [things.gate("create", name) for name in "abc"]
     things.declare(a={}, b={}, c={})
@@ -60,6 +82,45 @@ def test_parallel_1_makes_one_after_the_other(things: Things) -> None:
     )
     gate.unlink()
     assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "environment"),
+    [(("--parallel", "0"), {}), ((), {"PULUMI_PARALLEL": "1"})],
+    ids=["--parallel 0", "PULUMI_PARALLEL=1"],
+)
+def test_what_asks_for_one_at_a_time_gets_it(
+    things: Things, option: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    things.declare(a={}, b={})
+    gates = [things.gate("create", name) for name in "ab"]
+    process = things.bench.start(
+        "up", "--yes", "--skip-preview", *option, folder="things", **environment
+    )
+    for _ in range(1500):
+        if (things.folder / "log").exists():
+            break
+        time.sleep(0.02)
+    time.sleep(1)
+    assert len((things.folder / "log").read_text().splitlines()) == 1
+    for gate in gates:
+        gate.unlink()
+    assert process.wait(timeout=60) == 0
+
+
+def test_what_a_target_leaves_alone_stays_behind_what_it_needed(things: Things) -> None:
+    things.declare(a={}, b={"after": ["a"]}, c={})
+    things.up()
+    things.log()
+    things.declare(b={}, c={"props": {"size": 1}})
+    things.up("--target", things.urn("c"))
+    assert things.log() == ["update c"]
+    names = list(things.resources())
+    assert names.index("a") < names.index("b")
+    assert things.resources()["b"]["dependencies"] == [things.urn("a")]
+    code, screen = things.run("destroy", "--yes", "--skip-preview", "--target", things.urn("a"))
+    assert (code != 0, things.urn("b") in screen) == (True, True)
+    assert set(things.resources()) == {"a", "b", "c"}
 
 
 def test_targets_alone_are_touched(things: Things) -> None:
@@ -163,6 +224,21 @@ def test_a_state_moves_out_and_in_again(things: Things, tmp_path: Path) -> None:
     things.ok("preview", "--expect-no-changes")
 
 
+def test_a_state_in_disorder_is_taken_only_by_force(things: Things, tmp_path: Path) -> None:
+    things.declare(a={}, b={"after": ["a"]})
+    things.up()
+    file = tmp_path / "state.json"
+    state = json.loads(things.ok("stack", "export"))
+    state["deployment"]["resources"].reverse()
+    file.write_text(json.dumps(state))
+    code, screen = things.run("stack", "import", "--file", str(file))
+    assert (code != 0, "state file contains errors" in screen) == (True, True)
+    assert list(things.resources()) == ["a", "b"]
+    screen = things.ok("stack", "import", "--force", "--file", str(file))
+    assert "state file contains errors" in screen
+    assert list(things.resources()) == ["b", "a"]
+
+
 def test_a_state_moves_between_the_engines(things: Things, tmp_path: Path) -> None:
     """From the engine that PULUMI names to the sandbox engine, and back again."""
     other = Things(Bench(things.bench.root, SANDBOX_ENGINE))
@@ -239,6 +315,7 @@ def test_a_killed_run_leaves_a_lock_and_what_it_was_about_to_do(things: Things) 
     assert "pulumi cancel" in screen
 
     things.ok("cancel", "--yes")
+    state = things.ok("stack", "export")
     screen = things.up()
     assert "1 pending operations" in screen
     assert f"{things.urn('b')}, interrupted while creating" in screen
@@ -246,6 +323,15 @@ def test_a_killed_run_leaves_a_lock_and_what_it_was_about_to_do(things: Things) 
     # Whether the first create took place, nobody knows; so it stays until somebody says so.
     assert len(things.state()["pending_operations"]) == 1
     things.ok("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    assert "pending_operations" not in things.state()
+
+    # To move the state out and in again clears them as well.
+    file = things.folder / "state.json"
+    file.write_text(state)
+    assert json.loads(state)["deployment"]["pending_operations"]
+    assert "removing pending operation 'creating'" in things.ok(
+        "stack", "import", "--file", str(file)
+    )
     assert "pending_operations" not in things.state()
 
 
@@ -288,14 +374,19 @@ def test_a_replacement_that_a_killed_run_still_owed_is_made_by_the_next(things: 
     assert things.ok("stack", "output", "a") == "a-y\n"
 
 
-def test_a_first_interrupt_lets_what_runs_finish_and_saves_it(things: Things) -> None:
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "^C"), (signal.SIGTERM, "SIGTERM")], ids=str
+)
+def test_a_first_interrupt_lets_what_runs_finish_and_saves_it(
+    things: Things, number: int, name: str
+) -> None:
     gate = things.gate("create", "a")
     things.declare(a={}, b={"after": ["a"]})
     process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
     things.wait_for("create a")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.stdout is not None
-    while "^C received" not in (line := process.stdout.readline()):
+    while f"{name} received" not in (line := process.stdout.readline()):
         assert line
     gate.unlink()
     process.communicate(timeout=60)
@@ -303,6 +394,7 @@ def test_a_first_interrupt_lets_what_runs_finish_and_saves_it(things: Things) ->
     assert things.log() == ["create a"]
     assert list(things.resources()) == ["a"]
     assert "pending_operations" not in things.state()
+    # Nor is there a lock.
     things.up()
 
 
@@ -345,6 +437,35 @@ def test_a_wrong_passphrase_is_told(things: Things) -> None:
     code, screen = things.run("config", "get", "word", PULUMI_CONFIG_PASSPHRASE="wrong")
     assert code != 0
     assert "passphrase" in screen
+
+
+def test_with_a_wrong_passphrase_nothing_is_made(things: Things) -> None:
+    things.declare(a={})
+    code, screen = things.run("up", "--yes", "--skip-preview", PULUMI_CONFIG_PASSPHRASE="wrong")
+    assert (code != 0, "incorrect passphrase" in screen) == (True, True)
+    assert things.log() == []
+
+
+def test_another_stacks_plain_outputs_need_no_passphrase_of_it(bench: Bench) -> None:
+    (bench.root / "producer" / "__main__.py").write_text(
+        "import pulumi\n"
+        "pulumi.export('plain', 'seen')\n"
+        "pulumi.export('hidden', pulumi.Output.secret('hush'))\n"
+    )
+    (bench.root / "consumer" / "__main__.py").write_text(
+        "import pulumi\n"
+        "s = pulumi.StackReference('organization/producer/dev')\n"
+        "pulumi.export('plain', s.get_output('plain'))\n"
+        "pulumi.export('hidden', s.get_output('hidden'))\n"
+    )
+    bench.ok("stack", "init", "dev")
+    bench.ok("up", "--yes", "--skip-preview")
+    other = {"folder": "consumer", "PULUMI_CONFIG_PASSPHRASE": "another"}
+    bench.ok("stack", "init", "dev", **other)
+    screen = bench.ok("up", "--yes", "--skip-preview", **other)
+    assert "eliding undecryptable secrets for stack reference 'organization/producer/dev'" in screen
+    outputs = json.loads(bench.ok("stack", "output", "--json", "--show-secrets", **other))
+    assert outputs == {"plain": "seen", "hidden": {}}
 
 
 def test_the_passphrase_may_stand_in_a_file(things: Things, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ class ThingProvider(ResourceProvider):
         changed = [key for key in ("kind", "size", "of") if olds.get(key) != news.get(key)]
         first = news.get("first", False)
         replaces = [key for key in changed if key != "size"]
-        return DiffResult(bool(changed), replaces, delete_before_replace=first)
+        says = {"nothing": None, "no": False}.get(news.get("says"), bool(changed))
+        return DiffResult(says, replaces, delete_before_replace=first)
 
     def create(self, props):
         _note("create", props)
