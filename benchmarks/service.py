@@ -34,11 +34,14 @@ class Scenario:
     script: str
 
 
+LOOKING = (*UP, "--refresh")
+
 #: In this order, since each finds what the one before it left.
 SCENARIOS = (
     Scenario("a", f"{MEETINGS} meetings of {ATTENDEES} from nothing", UP, 0, "create"),
     Scenario("b", "the same unchanged, by `refresh`", ("refresh", *UP[1:]), 0, "read"),
-    Scenario("b-up", "the same unchanged, by `up --refresh`", (*UP, "--refresh"), 0, "read"),
+    Scenario("b-up", "the same unchanged, by `up --refresh`", LOOKING, 0, "read"),
+    Scenario("b-run", "the same, with `--run-program`", (*LOOKING, "--run-program"), 0, "read"),
     Scenario("c", "one attendee exchanged in each", UP, 1, "exchange"),
     Scenario("d", "destroy", ("destroy", *UP[1:]), 1, "delete"),
 )

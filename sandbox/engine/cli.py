@@ -150,6 +150,12 @@ _SHOW_SECRETS: Final = click.option(
 _REFRESH: Final = click.option(
     "-r", "--refresh", is_flag=False, flag_value="true", help="Look first at what is there."
 )
+_RUN_PROGRAM: Final = click.option(
+    "--run-program",
+    is_flag=True,
+    envvar="PULUMI_RUN_PROGRAM",
+    help="Let a look at what is there come with what the program declares, not before it.",
+)
 
 _CONTINUE: Final = click.option(
     "--continue-on-error",
@@ -171,7 +177,7 @@ def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cli.command("up")
-@_with(*_CONFIRMED, _REFRESH, _CONTINUE, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
+@_with(*_CONFIRMED, _REFRESH, _RUN_PROGRAM, _CONTINUE, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
 @click.pass_obj
 def up(obj: bool, /, **flags: Any) -> None:
     """Brings the stack to what the program declares."""
@@ -182,7 +188,7 @@ cli.add_command(up, "update")
 
 
 @cli.command()
-@_with(_REFRESH, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
+@_with(_REFRESH, _RUN_PROGRAM, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
 @click.pass_obj
 def preview(obj: bool, /, **flags: Any) -> None:
     """Shows what `up` would do."""
@@ -195,6 +201,7 @@ cli.add_command(preview, "pre")
 @cli.command()
 @_with(
     *_CONFIRMED,
+    _RUN_PROGRAM,
     _EXPECT_NO_CHANGES,
     click.option("--clear-pending-creates", is_flag=True, help="Forget creates left unfinished."),
 )
@@ -205,7 +212,7 @@ def refresh(obj: bool, /, **flags: Any) -> None:
 
 
 @cli.command()
-@_with(*_CONFIRMED, _REFRESH, _CONTINUE)
+@_with(*_CONFIRMED, _REFRESH, _RUN_PROGRAM, _CONTINUE)
 @click.pass_obj
 def destroy(obj: bool, /, **flags: Any) -> None:
     """Deletes everything that the stack holds."""
@@ -231,6 +238,7 @@ def _operate(
     expect_no_changes: bool = False,
     show_secrets: bool = False,
     refresh: str | None = None,
+    run_program: bool = False,
     continue_on_error: bool = False,
     clear_pending_creates: bool = False,
 ) -> None:
@@ -248,6 +256,8 @@ def _operate(
             "--yes or --skip-preview must be passed in to proceed when running in "
             "non-interactive mode"
         )
+    if run_program and kind in ("refresh", "destroy"):
+        raise Refused(f"{kind} --run-program")
     stack = _stack(name)
     options = Options(
         kind=kind,
@@ -256,6 +266,7 @@ def _operate(
         preview=kind == "preview",
         parallel=max(parallel, 1),
         refresh=stack.project.refresh_always if refresh is None else _flag("refresh", refresh),
+        run_program=run_program,
         targets=targets,
         continue_on_error=continue_on_error,
     )

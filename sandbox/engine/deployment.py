@@ -24,6 +24,7 @@ from sandbox.engine.snapshot import (
     Resource,
     Snapshot,
     now,
+    undangled,
 )
 from sandbox.engine.steps import CheckFailed, Goal, Planner, Step, difference
 from sandbox.engine.values import UNKNOWN_SENTINEL, Secret, secret
@@ -41,6 +42,8 @@ class Options:
     preview: bool = False
     parallel: int = 8
     refresh: bool = False
+    #: Whether the refresh comes with what the program registers, not before.
+    run_program: bool = False
     targets: tuple[str, ...] = ()
     continue_on_error: bool = False
 
@@ -165,7 +168,7 @@ class Deployment:
 
     def _prepare(self) -> None:
         refresh_only = self.options.kind == "refresh"
-        if self.options.refresh or refresh_only:
+        if refresh_only or (self.options.refresh and not self.options.run_program):
             self._planner.check_targets()
             self._refresh(counting=refresh_only)
         elif self._pending and not self.options.preview:
@@ -190,6 +193,8 @@ class Deployment:
             return self._brought_about(goal)
 
     def _brought_about(self, goal: Goal) -> tuple[Resource, bool]:
+        if self.options.refresh and self.options.run_program:
+            self._refresh_one(self._planner.urn(goal.type, goal.name, goal.parent))
         with self._planning:
             self._check_going()
             steps = self._planner.registered(goal)
@@ -517,12 +522,26 @@ class Deployment:
             steps[resource].new if resource in steps else resource
             for resource in self._planner.resources
         ]
-        resources = _undangled(resource for resource in found if resource is not None)
+        resources = undangled(resource for resource in found if resource is not None)
         self._planner.rebase(resources)
         self._journal.refreshed(resources)
         self._check_going()
         if self._not_brought_about:
             raise Aborted("")
+
+    def _refresh_one(self, urn: str) -> None:
+        with self._planning:
+            self._check_going()
+            old = self._planner.to_reread(urn)
+        if old is None:
+            return
+        step = Step(Op.REFRESH, old, old, counts=False)
+        self._run_chain([step])
+        if step.new is old:
+            return
+        with self._planning:
+            self._planner.replace(old, step.new)
+        self._journal.found(old, step.new)
 
     def _reread(self, step: Step, old: Resource) -> Op:
         if not old.custom or old.is_provider or old.pending_replacement:
@@ -586,26 +605,6 @@ def _differs(old: Resource, new: Resource) -> bool:
         )
 
     return essence(old) != essence(new)
-
-
-def _undangled(resources: Iterable[Resource]) -> list[Resource]:
-    """The resources without any mention of those that are gone."""
-    there: set[str] = set()
-    parents: dict[str, str] = {}
-    kept = []
-    for resource in resources:
-        resource.dependencies = [urn for urn in resource.dependencies if urn in there]
-        resource.property_dependencies = {
-            key: present
-            for key, urns in resource.property_dependencies.items()
-            if (present := [urn for urn in urns if urn in there])
-        }
-        if resource.parent not in there:
-            resource.parent = parents.get(resource.parent, "")
-        parents[resource.urn] = resource.parent
-        there.add(resource.urn)
-        kept.append(resource)
-    return kept
 
 
 def _told(step: Step, found: Op | None = None) -> events.Step:

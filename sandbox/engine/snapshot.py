@@ -195,6 +195,26 @@ def check_order(resources: Iterable[Resource]) -> None:
         before.add(resource.urn)
 
 
+def undangled(resources: Iterable[Resource]) -> list[Resource]:
+    """The resources without any mention of those that are gone."""
+    there: set[str] = set()
+    parents: dict[str, str] = {}
+    kept = []
+    for resource in resources:
+        resource.dependencies = [urn for urn in resource.dependencies if urn in there]
+        resource.property_dependencies = {
+            key: present
+            for key, urns in resource.property_dependencies.items()
+            if (present := [urn for urn in urns if urn in there])
+        }
+        if resource.parent not in there:
+            resource.parent = parents.get(resource.parent, "")
+        parents[resource.urn] = resource.parent
+        there.add(resource.urn)
+        kept.append(resource)
+    return kept
+
+
 def crypter_of(deployment: dict[str, Any]) -> Crypter | None:
     """What decrypts a stored deployment's secrets.
 
@@ -280,7 +300,7 @@ class Journal:
         self._new: list[Resource] = []
         self._done: set[Resource] = set()
         self._pending: list[tuple[str, Resource]] = []
-        self._refreshed = False
+        self._undangles = False
         self._unsaved = True
 
     def begin(self, kind: str, resource: Resource) -> None:
@@ -315,6 +335,15 @@ class Journal:
             self._base = Snapshot(list(resources), self._base.pending)
             self._written()
 
+    def found(self, old: Resource, new: Resource | None) -> None:
+        """A refresh amid the steps has found a resource as it is now, or gone.
+
+        What needed it, or stands behind it from now on, may not have been registered yet.
+        """
+        with self._lock:
+            self._undangles = True
+        self.end(None, new=new, gone=old)
+
     def outputs_changed(self) -> None:
         """A component's outputs have changed."""
         with self._lock:
@@ -335,5 +364,7 @@ class Journal:
     def snapshot(self) -> Snapshot:
         """The state as of now."""
         resources = [r for r in (*self._new, *self._base.resources) if r not in self._done]
+        if self._undangles:
+            resources = undangled(resource.copy() for resource in resources)
         left_over = [entry for entry in self._base.pending if entry[0] == "creating"]
         return Snapshot(resources, [*self._pending, *left_over])

@@ -96,6 +96,24 @@ class Planner:
         self.resources = list(resources)
         self.olds = {r.urn: r for r in self.resources if not r.delete}
 
+    def to_reread(self, urn: str) -> Resource | None:
+        """What a refresh is to read before a program's resource of this urn is planned."""
+        old = self.olds.get(urn)
+        if old is None or urn in self._seen or not old.custom or old.is_provider:
+            return None
+        if not self.is_target(urn):
+            return None
+        self.ensure_provider(old)
+        return old
+
+    def replace(self, old: Resource, found: Resource | None) -> None:
+        """Goes on with what a refresh has found of one resource; None where it is gone."""
+        place = self.resources.index(old)
+        self.resources[place : place + 1] = [found] if found else []
+        del self.olds[old.urn]
+        if found:
+            self.olds[old.urn] = found
+
     def urn(self, goal_type: str, name: str, parent: str) -> str:
         """The urn of a resource of this type and name under a parent."""
         above = parent.split("::", 3)[2] if parent else STACK_TYPE

@@ -135,6 +135,10 @@ class Things:
         found = self.state().get("resources", [])
         return {r["urn"].split("::")[-1]: r for r in found if "Thing" in r["type"]}
 
+    def found(self, name: str, props: dict[str, Any] | None) -> None:
+        """Let reads find a thing so, or gone."""
+        (self.folder / f"found-{name}").write_text(json.dumps(props))
+
     def gate(self, what: str, name: str) -> Path:
         gate = self.folder / f"gate-{what}-{name}"
         gate.touch()

@@ -513,3 +513,83 @@ def test_the_selected_stack_is_the_one_meant(bench: Bench) -> None:
     listed = json.loads(bench.ok("stack", "ls", "--json"))
     assert [(s["name"], s["current"]) for s in listed] == [("one", True), ("two", False)]
     assert bench.run("stack", "init", "one")[0] == 1
+
+
+WITH_THE_PROGRAM = ("--refresh", "--run-program")
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "comes_first"),
+    [
+        (("--refresh",), {}, "read b"),
+        (WITH_THE_PROGRAM, {}, "create a"),
+        (("--refresh",), {"PULUMI_RUN_PROGRAM": "true"}, "create a"),
+    ],
+)
+def test_a_look_comes_before_the_program_or_with_what_it_declares(
+    things: Things, options: tuple[str, ...], environment: dict[str, str], comes_first: str
+) -> None:
+    things.declare(a={}, b={"of": "a"})
+    things.up()
+    things.log()
+    things.found("a", None)
+    things.found("b", {})
+    things.ok("up", "--yes", "--skip-preview", *options, **environment)
+    log = things.log()
+    assert sorted(log) == ["create a", "read a", "read b"]
+    assert next(line for line in log if line in ("read b", "create a")) == comes_first
+    assert things.resources()["b"]["dependencies"] == [things.urn("a")]
+
+
+def test_no_look_comes_with_the_program_where_none_is_asked_for(things: Things) -> None:
+    things.declare(a={})
+    things.up()
+    things.found("a", None)
+    things.log()
+    things.up("--run-program")
+    assert things.log() == []
+
+
+def test_a_look_with_the_program_finds_what_to_repair(things: Things) -> None:
+    things.declare(a={"props": {"size": 1}}, b={"after": ["a"]}, c={})
+    things.up()
+    things.log()
+    things.found("a", {"size": 9})
+    things.found("c", {"size": 9})
+    things.declare(a={"props": {"size": 1}}, b={"after": ["a"]})
+
+    code, said = things.run("preview", *WITH_THE_PROGRAM)
+    assert (code, things.log()) == (0, ["read a"]), said
+    assert things.resources()["a"]["outputs"]["size"] == 1
+
+    # What is declared no longer is not looked at.
+    things.up(*WITH_THE_PROGRAM)
+    assert things.log() == ["read a", "update a", "delete c"]
+    assert list(things.resources()) == ["a", "b"]
+    assert things.resources()["a"]["outputs"]["size"] == 1
+
+
+def test_what_a_look_with_the_program_finds_gone_leaves_nothing_dangling(things: Things) -> None:
+    things.declare(a={}, b={"of": "a", "after": ["a"]})
+    things.up()
+    things.found("a", None)
+    things.declare(a={"props": {"fail": True}}, b={"of": "a", "after": ["a"]})
+    code, said = things.run("up", "--yes", "--skip-preview", *WITH_THE_PROGRAM)
+    assert code != 0
+    assert "no a today" in said
+    assert list(things.resources()) == ["b"]
+    assert "dependencies" not in things.resources()["b"]
+    assert not any(things.resources()["b"].get("propertyDependencies", {}).values())
+    things.declare(a={}, b={"of": "a"})
+    things.up()
+    assert list(things.resources()) == ["a", "b"]
+
+
+def test_a_target_limits_a_look_with_the_program(things: Things) -> None:
+    things.declare(a={}, b={})
+    things.up()
+    things.log()
+    things.found("a", {"size": 9})
+    things.found("b", {"size": 9})
+    things.up(*WITH_THE_PROGRAM, "--target", things.urn("b"))
+    assert things.log() == ["read b", "update b"]

@@ -45,6 +45,8 @@ COMMANDS = [
     ("up", "--yes", "--no-such-flag"),
     ("preview", "--json"),
     ("destroy", "--yes", "--exclude-protected"),
+    ("destroy", "--yes", "--run-program"),
+    ("refresh", "--yes", "--run-program"),
     ("watch",),
     ("import", "a:b:C", "c", "id"),
     ("state", "delete", "urn"),

@@ -1,11 +1,23 @@
-"""A dynamic resource that notes what is done to it, and can be made to wait."""
+"""A dynamic resource that notes what is done to it, and can be made to wait.
 
+A file found-NAME says how a read finds the thing: what is other than in the state, or null where it
+is gone. Only then is the read noted.
+"""
+
+import json
 import pathlib
 import time
 import uuid
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 LOG = pathlib.Path("log")
 
@@ -20,6 +32,10 @@ def _note(what: str, props: dict) -> None:
 
 def _marked(props: dict) -> dict:
     return {**props, "mark": f"{props['name']}-{props.get('kind')}"}
+
+
+def _asked(props: dict) -> dict:
+    return {name: value for name, value in props.items() if name != "mark"}
 
 
 class ThingProvider(ResourceProvider):
@@ -37,6 +53,16 @@ class ThingProvider(ResourceProvider):
         if props.get("fail"):
             raise RuntimeError(f"no {props['name']} today")
         return CreateResult(uuid.uuid4().hex, _marked(props))
+
+    def read(self, id_, props):
+        found = pathlib.Path(f"found-{props['name']}")
+        if not found.exists():
+            return ReadResult(id_, props)
+        _note("read", props)
+        told = json.loads(found.read_text())
+        if told is None:
+            return ReadResult("", {})
+        return ReadResult(id_, {**props, **told}, {**_asked(props), **told})
 
     def update(self, _id, _olds, news):
         _note("update", news)
