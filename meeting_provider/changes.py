@@ -27,6 +27,8 @@ REPLACING: Final = ("control_region", *CREATE_ONLY, "client_request_token")
 #: What never counts as a change: it says who declares the meeting, not what the meeting is.
 IGNORED: Final = ("identity",)
 
+_DECLARED: Final = tuple(n for n in MeetingInput.model_fields if n not in IGNORED)
+
 #: What each attendee may do, by the three kinds of media.
 Capabilities = Mapping[str, str]
 
@@ -39,11 +41,11 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """
     features = new.get("meeting_features")
     default = default_capabilities(features if isinstance(features, Mapping) else None)
-    names = [n for n in MeetingInput.model_fields if n not in IGNORED]
     return [
         n
-        for n in names
-        if _comparable(n, old.get(n), default) != _comparable(n, new.get(n), default)
+        for n in _DECLARED
+        if old.get(n) != new.get(n)
+        and _comparable(n, old.get(n), default) != _comparable(n, new.get(n), default)
     ]
 
 

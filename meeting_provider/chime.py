@@ -174,7 +174,7 @@ class Chime:
         found: list[AttendeeAnswer] = []
         while True:
             answer = self._call("ListAttendees", meeting, **arguments)
-            found += [AttendeeAnswer.model_validate(a) for a in answer.get("Attendees", [])]
+            found += AttendeesAnswer.model_validate(answer).attendees
             if not answer.get("NextToken"):
                 return found
             arguments["NextToken"] = answer["NextToken"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -228,11 +227,10 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _duplicates(attendees: Sequence[Any]) -> Iterator[Fault]:
-    ids = [a.get("external_user_id") if isinstance(a, Mapping) else None for a in attendees]
-    counts = Counter(i for i in ids if isinstance(i, str))
-    for place, name in enumerate(ids):
-        first = ids.index(name)
-        if isinstance(name, str) and counts[name] > 1 and place != first:
+    places: dict[str, int] = {}
+    for place, attendee in enumerate(attendees):
+        name = attendee.get("external_user_id") if isinstance(attendee, Mapping) else None
+        if isinstance(name, str) and (first := places.setdefault(name, place)) != place:
             path = ("attendees", place, "external_user_id")
             yield Fault(
                 path, f"{_shown(name)} is declared twice; attendees[{first}] has it already"

@@ -232,7 +232,7 @@ class _Work:
         if self._refused:
             raise _refusal(self._refused.values(), self._name)
         # Whom an earlier try has made may come back from there with other capabilities.
-        self._recast(self._plan(tags))
+        self._recast(self._plan(tags) if plan.add else plan)
         arn = self._meeting.meeting_arn or ""
         if plan.untag:
             self._client.untag(self._name, arn, plan.untag)

@@ -203,15 +203,15 @@ def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_value(value: Any) -> Any:
-    if isinstance(value, PulumiUnknown) or value == UNKNOWN_TEXT:
-        return UNKNOWN
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return UNKNOWN if value == UNKNOWN_TEXT else value
+    if isinstance(value, dict):
         return _plain(value)
     if isinstance(value, list):
         return [_plain_value(v) for v in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return value
+    return UNKNOWN if isinstance(value, PulumiUnknown) else value
 
 
 def _has_unknown(value: Any) -> bool:

@@ -58,10 +58,11 @@ JOINING: Final = (
     JOINING_OPTIONAL,
 )
 
-#: What of a meeting's answer has properties of its own.
-_OF_THEIR_OWN: Final = frozenset(
-    {"meeting_id", "meeting_arn", "external_meeting_id", "media_region", "media_placement"}
-)
+#: What of a meeting's answer has properties of its own, each with its name on the wire.
+_OF_THEIR_OWN: Final = {
+    n: to_pascal(n)
+    for n in ("meeting_id", "meeting_arn", "external_meeting_id", "media_region", "media_placement")
+}
 
 
 @dataclass(frozen=True)
@@ -123,17 +124,16 @@ def from_outputs(outputs: Mapping[str, Any]) -> State:
     """The state that the output properties of any version hold."""
     tokens = outputs.get(JOIN_TOKENS) or {}
     attendees = with_capabilities(outputs.get("attendees") or [], outputs.get("meeting_features"))
-    answers = [AttendeeAnswer.model_validate(a) for a in attendees]
     return State(
         declared=declared_in(outputs),
         meeting=_meeting_in(outputs),
         attendees={
-            a.external_user_id: Attendee(
-                attendee_id=a.attendee_id,
-                join_token=tokens.get(a.external_user_id, ""),
-                capabilities=a.capabilities.properties() if a.capabilities else None,
+            a["external_user_id"]: Attendee(
+                attendee_id=a["attendee_id"],
+                join_token=tokens.get(a["external_user_id"], ""),
+                capabilities=a["capabilities"],
             )
-            for a in answers
+            for a in attendees
         },
     )
 
@@ -210,7 +210,7 @@ def _meeting_in(outputs: Mapping[str, Any]) -> MeetingAnswer:
         return MeetingAnswer.model_validate(info["Meeting"])
     details = dict(outputs.get(DETAILS) or {})
     placement = (outputs.get("media_placement") or {}) | details.pop("MediaPlacement", {})
-    said = {to_pascal(n): outputs[n] for n in _OF_THEIR_OWN if outputs.get(n)}
+    said = {wire: outputs[n] for n, wire in _OF_THEIR_OWN.items() if outputs.get(n)}
     return MeetingAnswer.model_validate({**said, "MediaPlacement": placement, **details})
 
 
