@@ -6,7 +6,10 @@ the connection can go on.
 """
 
 import socket
+import time
 import traceback
+from email.utils import formatdate
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -52,6 +55,10 @@ class KeepAliveHandler(WSGIRequestHandler):
         self.wfile.flush()
         return goes_on
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The date of an answer, put together once a second."""
+        return _http_date(int(time.time() if timestamp is None else timestamp))
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log no requests: the journal has them."""
 
@@ -67,6 +74,11 @@ class KeepAliveHandler(WSGIRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
         self.wfile.flush()
+
+
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 class LoopbackServer(ThreadedWSGIServer):

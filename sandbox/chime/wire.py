@@ -1,5 +1,6 @@
 """The API's wire form, by moto's parser and serializer over botocore's service model."""
 
+import json
 import uuid
 from functools import cache
 from typing import Any, cast
@@ -72,10 +73,18 @@ def input_shape(operation: OperationModel) -> StructureShape:
 
 
 def answer(operation: OperationModel, result: dict[str, Any], status: int | None) -> Response:
-    """A successful answer; ``status`` overrides the model's."""
-    response = _response(RestJSONSerializer(operation).serialize(result), status)
-    response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
-    return response
+    """A successful answer; ``status`` overrides the model's.
+
+    ``result`` has the model's own names. No member of this API's answers is anything but a part of
+    the body, so that there is nothing to serialize: moto's serializer would make the same of it,
+    and take a third of a call's time for that.
+    """
+    headers = {
+        "Content-Type": RestJSONSerializer.CONTENT_TYPE,
+        "x-amzn-RequestId": str(uuid.uuid4()),
+    }
+    modelled = operation.http.get("responseCode", RestJSONSerializer.DEFAULT_RESPONSE_CODE)
+    return Response(json.dumps(result), status or modelled, headers)
 
 
 def refuse(operation: OperationModel | None, error: ChimeError) -> Response:
@@ -83,16 +92,11 @@ def refuse(operation: OperationModel | None, error: ChimeError) -> Response:
     if isinstance(error, UnknownOperation):
         return Response(status=404, headers={"x-amzn-ErrorType": error.code})
     serializer = RestJSONSerializer(operation or OperationModel({}, service_model()))
-    response = _response(serializer.serialize(error), None)
+    serialized = serializer.serialize(error)
+    response = Response(
+        cast(str, serialized["body"]), serialized["status_code"], serialized["headers"]
+    )
     if isinstance(error, ServiceUnavailable):
         response.headers["Retry-After"] = f"{error.retry_after:g}"
     response.headers["x-amzn-RequestId"] = error.RequestId
     return response
-
-
-def _response(serialized: Any, status: int | None) -> Response:
-    return Response(
-        cast(str, serialized["body"]),
-        status or serialized["status_code"],
-        serialized["headers"],
-    )
