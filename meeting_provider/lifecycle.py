@@ -25,6 +25,7 @@ from meeting_provider.errors import (
 )
 from meeting_provider.models import (
     CREATE_ONLY,
+    MAX_ATTENDEES,
     MAX_ATTENDEES_AT_CREATE,
     AttendeeAnswer,
     AttendeeError,
@@ -227,8 +228,13 @@ class _Work:
         declared = {a.external_user_id for a in self._declared.attendees}
         self.known = {i: a for i, a in self.known.items() if a.join_token or i not in declared}
         plan = self._plan(tags)
-        _at_once([partial(self._remove, i) for i in plan.remove])
-        _at_once([partial(self._add, batch) for batch in plan.add])
+        removals = [partial(self._remove, i) for i in plan.remove]
+        additions = [partial(self._add, batch) for batch in plan.add]
+        if self._has_room(plan):
+            _at_once([*removals, *additions])
+        else:
+            _at_once(removals)
+            _at_once(additions)
         if self._refused:
             raise _refusal(self._refused.values(), self._name)
         # Whom an earlier try has made may come back from there with other capabilities.
@@ -238,6 +244,15 @@ class _Work:
             self._client.untag(self._name, arn, plan.untag)
         if plan.tag:
             self._client.tag(self._name, arn, plan.tag)
+
+    def _has_room(self, plan: changes.Plan) -> bool:
+        """Whether all that are to come fit beside those that are to go."""
+        if self._declared.ignore_undeclared_attendees:
+            return False
+        features = self._declared.meeting_features
+        most = features.attendee.max_count if features and features.attendee else None
+        coming = sum(len(batch) for batch in plan.add)
+        return len(self.known) + coming <= (most or MAX_ATTENDEES)
 
     def _plan(self, tags: Mapping[str, str]) -> changes.Plan:
         can = {i: a.capabilities for i, a in self.known.items()}

@@ -17,7 +17,7 @@ from meeting_provider.provider import MeetingProvider
 _READ: Final = (
     "meeting_arn",
     "media_region",
-    "media_placement",
+    state.MEDIA_PLACEMENT,
     state.JOIN_TOKENS,
     state.DETAILS,
 )
@@ -95,12 +95,6 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         meeting_arn: pulumi.Output[str]
         #: The region that hosts the meeting's media.
         media_region: pulumi.Output[str]
-        #: The URLs that clients connect to: audio_host_url, audio_fallback_url, signaling_url,
-        #: turn_control_url, screen_data_url, screen_viewing_url, screen_sharing_url and
-        #: event_ingestion_url.
-        media_placement: pulumi.Output[dict[str, str]]
-        #: Secret. Each attendee's JoinToken, by external_user_id.
-        join_tokens: pulumi.Output[dict[str, str]]
 
     def __init__(
         self,
@@ -188,6 +182,20 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         return pulumi.Output.all(vars(self)["attendees"], features).apply(_attendees)
 
     @property
+    def media_placement(self) -> pulumi.Output[dict[str, str]]:
+        """The URLs that clients connect to.
+
+        audio_host_url, audio_fallback_url, signaling_url, turn_control_url, screen_data_url,
+        screen_viewing_url, screen_sharing_url and event_ingestion_url.
+        """
+        return self._declared(state.MEDIA_PLACEMENT).apply(state.kept)
+
+    @property
+    def join_tokens(self) -> pulumi.Output[dict[str, str]]:
+        """Secret. Each attendee's JoinToken, by external_user_id."""
+        return self._declared(state.JOIN_TOKENS).apply(state.kept)
+
+    @property
     def tags(self) -> pulumi.Output[dict[str, str] | None]:
         """The tags."""
         return self._declared("tags")
@@ -210,7 +218,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         return pulumi.Output.all(meeting_id=self.id, **parts).apply(state.join_info)
 
     def _declared(self, name: str) -> pulumi.Output[Any]:
-        """What was declared by this name, if anything was."""
+        """What the state has by this name, if anything."""
         output: pulumi.Output[Any] | None = vars(self).get(name)
         return pulumi.Output.from_input(None) if output is None else output
 

@@ -2,13 +2,16 @@
 
 The declared properties stand as they were declared, each attendee with its id and, where that is
 not the service's default, with what it may do; beside them stands what the service answered. The
-engine's work grows with the state, so it has nothing that whoever reads it can put together:
-neither `join_info`, which version 1 had, nor default capabilities, which version 2 had. The join
-tokens are in one property, a secret, and nowhere else.
+engine's work grows with the number of values in the state, each of which it marshals, compares and
+logs, several times in a run. So it has nothing that whoever reads it can put together: neither
+`join_info`, which version 1 had, nor default capabilities, which version 2 had. And what nobody
+declares, the join tokens and the media placement, is one value each, a text in JSON, where version
+3 had a map. The join tokens are in one property, a secret, and nowhere else.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,10 +26,13 @@ from meeting_provider.models import (
     default_capabilities,
 )
 
-VERSION: Final = 3
+VERSION: Final = 4
 
-#: The property that holds the join tokens.
+#: The property that holds the join tokens, a text.
 JOIN_TOKENS: Final = "join_tokens"
+
+#: The property that holds the URLs to join with, a text.
+MEDIA_PLACEMENT: Final = "media_placement"
 
 #: What else the service answered of the meeting, in its own words. It may repeat declared values.
 DETAILS: Final = "meeting_details"
@@ -38,7 +44,7 @@ SECRETS: Final = (JOIN_TOKENS, DETAILS)
 COMPUTED: Final = (
     "meeting_id",
     "meeting_arn",
-    "media_placement",
+    MEDIA_PLACEMENT,
     DETAILS,
     JOIN_TOKENS,
     "state_version",
@@ -52,7 +58,7 @@ JOINING: Final = (
     "meeting_arn",
     "external_meeting_id",
     "media_region",
-    "media_placement",
+    MEDIA_PLACEMENT,
     "attendees",
     JOIN_TOKENS,
     JOINING_OPTIONAL,
@@ -61,7 +67,7 @@ JOINING: Final = (
 #: What of a meeting's answer has properties of its own, each with its name on the wire.
 _OF_THEIR_OWN: Final = {
     n: to_pascal(n)
-    for n in ("meeting_id", "meeting_arn", "external_meeting_id", "media_region", "media_placement")
+    for n in ("meeting_id", "meeting_arn", "external_meeting_id", "media_region", MEDIA_PLACEMENT)
 }
 
 
@@ -107,22 +113,26 @@ class State:
             **self.declared,
             "meeting_id": self.meeting.meeting_id,
             "meeting_arn": self.meeting.meeting_arn,
-            "media_placement": self.meeting.media_placement.model_dump(
-                include=set(MediaPlacement.model_fields), exclude_none=True
+            MEDIA_PLACEMENT: _text(
+                self.meeting.media_placement.model_dump(
+                    include=set(MediaPlacement.model_fields), exclude_none=True
+                )
             ),
             **({DETAILS: details} if details else {}),
             "attendees": [
                 _attendee_output(i, a, declared.get(i, {}), default)
                 for i, a in self.attendees.items()
             ],
-            JOIN_TOKENS: {i: a.join_token for i, a in self.attendees.items() if a.join_token},
+            JOIN_TOKENS: _text(
+                {i: a.join_token for i, a in self.attendees.items() if a.join_token}
+            ),
             "state_version": VERSION,
         }
 
 
 def from_outputs(outputs: Mapping[str, Any]) -> State:
     """The state that the output properties of any version hold."""
-    tokens = outputs.get(JOIN_TOKENS) or {}
+    tokens = kept(outputs.get(JOIN_TOKENS))
     attendees = with_capabilities(outputs.get("attendees") or [], outputs.get("meeting_features"))
     return State(
         declared=declared_in(outputs),
@@ -136,6 +146,15 @@ def from_outputs(outputs: Mapping[str, Any]) -> State:
             for a in attendees
         },
     )
+
+
+def kept(value: str | Mapping[str, str] | None) -> dict[str, str]:
+    """The map that a property holds: as a text, and before version 4 as it is."""
+    return dict(json.loads(value) if isinstance(value, str) else value or {})
+
+
+def _text(values: Mapping[str, str]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +185,7 @@ def region_of(meeting_arn: object) -> str:
 def without_token(outputs: Mapping[str, Any]) -> set[str]:
     """The attendees in the output properties whose token nobody could say."""
     attendees = outputs.get("attendees") or []
-    return {a["external_user_id"] for a in attendees} - (outputs.get(JOIN_TOKENS) or {}).keys()
+    return {a["external_user_id"] for a in attendees} - kept(outputs.get(JOIN_TOKENS)).keys()
 
 
 def _declared_attendee(attendee: Mapping[str, Any], default: Mapping[str, str]) -> dict[str, Any]:
@@ -178,7 +197,7 @@ def _declared_attendee(attendee: Mapping[str, Any], default: Mapping[str, str]) 
 
 def join_info(outputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By external_user_id, what the Chime SDK client for JavaScript takes. Holds join tokens."""
-    tokens = outputs.get(JOIN_TOKENS)
+    tokens = kept(outputs.get(JOIN_TOKENS))
     if not tokens:
         # As in a program's own tests, where nothing is made.
         return {}
@@ -209,7 +228,7 @@ def _meeting_in(outputs: Mapping[str, Any]) -> MeetingAnswer:
     for info in (outputs.get("join_info") or {}).values():
         return MeetingAnswer.model_validate(info["Meeting"])
     details = dict(outputs.get(DETAILS) or {})
-    placement = (outputs.get("media_placement") or {}) | details.pop("MediaPlacement", {})
+    placement = kept(outputs.get(MEDIA_PLACEMENT)) | details.pop("MediaPlacement", {})
     said = {wire: outputs[n] for n, wire in _OF_THEIR_OWN.items() if outputs.get(n)}
     return MeetingAnswer.model_validate({**said, "MediaPlacement": placement, **details})
 

@@ -106,6 +106,7 @@ def _reserved(value: Any, shape: Shape, path: str) -> Iterator[str]:
         yield path
 
 
+@cache
 def _reserving() -> frozenset[str]:
     return frozenset(documented_patterns()) | {"TagKey"}
 

@@ -18,6 +18,7 @@ from typing import Any
 from faults import processes
 from support.house import House, Run
 
+from meeting_provider import state
 from meeting_provider.tokens import WINDOW
 
 PROGRAM = Path(__file__).parent / "program"
@@ -103,7 +104,7 @@ def _known(resource: dict[str, Any]) -> Known:
     return Known(
         meeting_id=resource["id"],
         attendee_ids={a["external_user_id"]: a["attendee_id"] for a in outputs["attendees"]},
-        tokens=_revealed(outputs["join_tokens"]),
+        tokens=state.kept(_revealed(outputs["join_tokens"])),
         replicates=outputs.get("primary_meeting_id"),
     )
 

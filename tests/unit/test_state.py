@@ -67,14 +67,25 @@ class TestOutputs:
 
     def test_have_tokens_in_the_secret_alone(self):
         outputs = made().outputs()
-        assert outputs.pop(state.JOIN_TOKENS) == {"ana": "token-ana", "ben": "token-ben"}
+        tokens = {"ana": "token-ana", "ben": "token-ben"}
+        assert state.kept(outputs.pop(state.JOIN_TOKENS)) == tokens
         assert "token-" not in json.dumps(outputs)
 
     def test_have_everything_that_only_the_service_can_say(self):
         outputs = made().outputs()
         assert set(outputs) == {*made().declared, *state.COMPUTED}
-        assert outputs["state_version"] == state.VERSION == 3
-        assert outputs["media_placement"] == {"audio_host_url": "host:3478"}
+        assert outputs["state_version"] == state.VERSION == 4
+        assert state.kept(outputs["media_placement"]) == {"audio_host_url": "host:3478"}
+
+    def test_have_one_value_for_what_nobody_declares(self):
+        """However many attendees there are, and in whatever order."""
+        outputs = made().outputs()
+        assert isinstance(outputs["join_tokens"], str)
+        assert isinstance(outputs["media_placement"], str)
+        whole = made()
+        turned = dict(reversed(whole.attendees.items()))
+        again = State(whole.declared, whole.meeting, turned).outputs()
+        assert again["join_tokens"] == outputs["join_tokens"]
 
     def test_say_of_the_answer_nothing_twice(self):
         details = {"NewField": {"Kept": True}, "MediaPlacement": {"NewUrl": "wss://new"}}
@@ -124,7 +135,8 @@ class TestOutputs:
         unknown = Attendee("id-ben", "", LISTENING)
         outputs = State(whole.declared, MEETING, {**whole.attendees, "ben": unknown}).outputs()
         assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana", "ben"]
-        assert list(outputs["join_tokens"]) == list(state.join_info(outputs)) == ["ana"]
+        assert list(state.kept(outputs["join_tokens"])) == ["ana"]
+        assert list(state.join_info(outputs)) == ["ana"]
 
     def test_join_nobody_where_nothing_was_made(self):
         """As where a program's own tests stand in for the engine."""
@@ -155,6 +167,17 @@ def test_the_second_version_with_everybodys_capabilities_loads_the_same():
     assert state.join_info(old) == state.join_info(outputs)
 
 
+def test_the_third_version_with_maps_loads_the_same():
+    whole = made(tags={"day": "one"})
+    outputs = whole.outputs()
+    maps = {n: json.loads(outputs[n]) for n in ("join_tokens", "media_placement")}
+    old = {**outputs, **maps, "state_version": 3}
+    assert state.from_outputs(old) == whole
+    assert state.without_token(old) == set()
+    assert state.declared_in(old) == state.declared_in(outputs)
+    assert state.join_info(old) == state.join_info(outputs)
+
+
 class TestTheFirstVersion:
     """These outputs were stored by the first version, and have to load for ever."""
 
@@ -181,7 +204,8 @@ class TestTheFirstVersion:
 
     def test_is_otherwise_written_as_it_was(self):
         anew = state.from_outputs(self.outputs).outputs()
-        assert anew.pop("state_version") == 3
+        assert anew.pop("state_version") == 4
+        anew |= {n: json.loads(anew[n]) for n in ("join_tokens", "media_placement")}
         assert anew.pop("meeting_details")["TenantIds"] == ["acme"]
         features = anew["meeting_features"]
         anew["attendees"] = state.with_capabilities(anew["attendees"], features)
