@@ -3,8 +3,8 @@
 Goals
 -----
 - The sixteen operations of botocore's service model ``chime-sdk-meetings`` 2021-07-15, routed,
-  parsed and answered by that model through moto's own parser and serializer, so that any AWS SDK
-  can be the client.
+  parsed and refused by that model through moto's own parser and serializer, and answered in its
+  form, so that any AWS SDK can be the client.
 - What the service enforces and botocore doesn't: lengths, patterns and enumerations; 1 to 20
   attendees at a create, 250 in a meeting; the rules among capabilities and features; replicas;
   tags; control and media regions.

@@ -1,4 +1,4 @@
-"""The API's wire form, by moto's parser and serializer over botocore's service model."""
+"""The API's wire form: botocore's service model, through moto's router, parser and serializer."""
 
 import json
 import uuid
