@@ -106,7 +106,7 @@ def plan(
 ) -> Plan:
     """The fewest calls that make the meeting what is declared.
 
-    Removals come first where an exchange would not fit under the service's 250 attendees a meeting.
+    Removals come first, so that an exchange fits under the service's 250 attendees a meeting.
 
     :param known: what the meeting's attendees may do, by external_user_id; None where nobody said.
     :param tags: the meeting's tags as they are.

@@ -25,7 +25,6 @@ from meeting_provider.errors import (
 )
 from meeting_provider.models import (
     CREATE_ONLY,
-    MAX_ATTENDEES,
     MAX_ATTENDEES_AT_CREATE,
     AttendeeAnswer,
     AttendeeError,
@@ -48,10 +47,6 @@ MOST_ENDED: Final = 100
 
 #: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
 AT_ONCE: Final = 4
-
-#: How long removals may be ahead of additions, in seconds. Where the service answers at once, a
-#: meeting has at no time more attendees than before or after.
-HEAD_START: Final = 0.05
 
 #: Reads tags while the attendees of the same meeting are being read, for each thread of a host.
 _READING: Final = ThreadPoolExecutor(thread_name_prefix="reading")
@@ -232,13 +227,8 @@ class _Work:
         declared = {a.external_user_id for a in self._declared.attendees}
         self.known = {i: a for i, a in self.known.items() if a.join_token or i not in declared}
         plan = self._plan(tags)
-        removals = [partial(self._remove, i) for i in plan.remove]
-        additions = [partial(self._add, batch) for batch in plan.add]
-        if self._has_room(plan):
-            _at_once(additions, first=removals)
-        else:
-            _at_once(removals)
-            _at_once(additions)
+        _at_once([partial(self._remove, i) for i in plan.remove])
+        _at_once([partial(self._add, batch) for batch in plan.add])
         if self._refused:
             raise _refusal(self._refused.values(), self._name)
         # Whom an earlier try has made may come back from there with other capabilities.
@@ -248,15 +238,6 @@ class _Work:
             self._client.untag(self._name, arn, plan.untag)
         if plan.tag:
             self._client.tag(self._name, arn, plan.tag)
-
-    def _has_room(self, plan: changes.Plan) -> bool:
-        """Whether all that are to come fit beside those that are to go."""
-        if self._declared.ignore_undeclared_attendees:
-            return False
-        features = self._declared.meeting_features
-        most = features.attendee.max_count if features and features.attendee else None
-        coming = sum(len(batch) for batch in plan.add)
-        return len(self.known) + coming <= (most or MAX_ATTENDEES)
 
     def _plan(self, tags: Mapping[str, str]) -> changes.Plan:
         can = {i: a.capabilities for i, a in self.known.items()}
@@ -328,20 +309,15 @@ class _Work:
             self.known[i] = Attendee(known.attendee_id, known.join_token, capabilities)
 
 
-def _at_once(
-    calls: Sequence[Callable[[], object]], first: Sequence[Callable[[], object]] = ()
-) -> None:
-    """Make calls that don't depend on each other, until one fails; some with a head start."""
-    if len(calls) + len(first) < 2:
-        for call in (*first, *calls):
+def _at_once(calls: Sequence[Callable[[], object]]) -> None:
+    """Make calls that don't depend on each other, until one fails."""
+    if len(calls) < 2:
+        for call in calls:
             call()
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        begun = [pool.submit(call) for call in first]
-        ended, _ = wait(begun, HEAD_START, FIRST_EXCEPTION)
-        if not any(each.exception() for each in ended):
-            begun += [pool.submit(call) for call in calls]
-            ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
+        begun = [pool.submit(call) for call in calls]
+        ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
         pool.shutdown(cancel_futures=True)
     for each in ended:
         each.result()
