@@ -85,7 +85,7 @@ class Neighbours:
 
     def save(self) -> None:
         """Write the state if it has changed."""
-        if self._unsaved.is_set():
+        if self._store.keeps and self._unsaved.is_set():
             with self._saving:
                 self._unsaved.clear()
                 bodies = {service: _pickled(service) for service in KEPT if _is_used(service)}

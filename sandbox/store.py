@@ -20,7 +20,7 @@ class StateFileError(Exception):
 
 
 class Store:
-    """Bodies by kind and id, in the file at ``path``, or in memory where it is None.
+    """Bodies by kind and id, in the file at ``path``; where that is None, nothing is kept.
 
     The file is locked for as long as it is open, and readable by its owner alone: it holds join
     tokens. Raises StateFileError where another process has it, or another program made it.
@@ -29,6 +29,8 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         self._lock = Lock()
         self._file = _open(path)
+        #: Whether what is saved outlives this process.
+        self.keeps = path is not None
 
     def load(self, kind: str) -> Iterator[tuple[str, bytes]]:
         """Every id and body of a kind."""

@@ -94,7 +94,7 @@ class ChimeService:
     def save(self) -> None:
         """Write what has changed since the last time."""
         changed, forgotten = self.meetings.take_changed()
-        if changed or forgotten:
+        if self._store.keeps and (changed or forgotten):
             bodies = {each.meeting_id: _body(each) for each in changed}
             self._store.save("meeting", bodies, forgotten)
 

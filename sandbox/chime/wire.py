@@ -57,7 +57,7 @@ def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> 
         "method": request.method,
         "values": request.args,
         "headers": request.headers,
-        "body": request.data,
+        "body": request.get_data(),
         "url_path": request.path,
         "url_params": path,
     }
