@@ -76,6 +76,7 @@ class Backend:
         self.url = url
         path = unquote(parts.netloc + parts.path)
         self._root = Path(path).expanduser().resolve() / ".pulumi"
+        self._is_laid_out = False
 
     def stacks(self) -> list[Reference]:
         """Every stack, by name."""
@@ -101,18 +102,19 @@ class Backend:
             raise Refused(f"checkpoints of version {stored.get('version')}")
         return stored["checkpoint"].get("latest") or {}
 
-    def write(self, stack: Reference, deployment: dict[str, Any]) -> None:
-        """Stores a deployment: the file is always the old one or the new one, never a part."""
+    def write(self, stack: Reference, deployment: str) -> None:
+        """Stores a deployment, given in JSON.
+
+        The file is always the old one or the new one, never a part. Like Pulumi's, it isn't synced
+        to the disk: a killed process loses nothing by that.
+        """
         file = self._file(stack)
         self._ensure_layout()
         file.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint = {"stack": str(stack), "latest": deployment}
-        text = json.dumps({"version": 3, "checkpoint": checkpoint}, ensure_ascii=False)
+        name = json.dumps(str(stack))
+        text = f'{{"version": 3, "checkpoint": {{"stack": {name}, "latest": {deployment}}}}}'
         fresh = file.with_name(f".{file.name}.{os.getpid()}")
-        with fresh.open("w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+        fresh.write_text(text)
         if file.exists():
             kept = fresh.with_suffix(".bak")
             kept.unlink(missing_ok=True)
@@ -177,12 +179,15 @@ class Backend:
         raise EngineError("\n".join(lines))
 
     def _ensure_layout(self) -> None:
+        if self._is_laid_out:
+            return
         meta = self._root / "meta.yaml"
         if not meta.exists():
             self._root.mkdir(parents=True, exist_ok=True)
             meta.write_text("version: 1\n")
         elif (yaml.safe_load(meta.read_text()) or {}).get("version") != 1:
             raise Refused("a backend of another layout than 1")
+        self._is_laid_out = True
 
     def _file(self, stack: Reference) -> Path:
         return self._root / "stacks" / stack.project / f"{stack.stack}.json"

@@ -355,7 +355,7 @@ def stack_init(
     if backend.exists(reference):
         raise EngineError(f"stack '{reference}' already exists")
     crypter = project.settings(reference.stack).crypter()
-    backend.write(reference, snapshot.dump(snapshot.Snapshot(), crypter))
+    backend.write(reference, snapshot.Writer(crypter).text(snapshot.Snapshot()))
     if not no_select:
         select(project, backend, reference)
     click.echo(f"Created stack '{reference.stack}'")
@@ -376,7 +376,7 @@ def stack_select(argument: str | None, name: str | None, create: bool) -> None:
         if not create:
             raise StackNotFound(f"no stack named '{chosen}' found")
         crypter = project.settings(reference.stack).crypter()
-        backend.write(reference, snapshot.dump(snapshot.Snapshot(), crypter))
+        backend.write(reference, snapshot.Writer(crypter).text(snapshot.Snapshot()))
         click.echo(f"Created stack '{reference.stack}'")
     select(project, backend, reference)
 
@@ -560,7 +560,7 @@ def stack_import(name: str | None, file: str | None, force: bool) -> None:
     state.pending = []
     crypter = snapshot.crypter_of(deployment) or stack.crypter()
     with stack.backend.locked(stack.reference):
-        stack.backend.write(stack.reference, snapshot.dump(state, crypter))
+        stack.backend.write(stack.reference, snapshot.Writer(crypter).text(state))
     click.echo("Import complete.")
 
 

@@ -86,8 +86,10 @@ def run(stack: Stack, options: Options, listener: Listener, *, clear_pending: bo
     crypter.check()
     tally = Tally(listener)
 
+    writer = snapshot.Writer(crypter)
+
     def save(state: Snapshot) -> None:
-        stack.backend.write(stack.reference, snapshot.dump(state, crypter))
+        stack.backend.write(stack.reference, writer.text(state))
 
     every_step = os.environ.get("PULUMI_SKIP_CHECKPOINTS", "") not in ("true", "1")
     journal = Journal(base, None if options.preview else save, every_step=every_step)

@@ -5,11 +5,14 @@ The stored form is a checkpoint of version 3 (sdk/go/common/apitype/core.go).
 
 import copy
 import hashlib
+import json
+import operator
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from sandbox.engine import values
 from sandbox.engine.errors import EngineError, Refused
@@ -242,24 +245,52 @@ def _read(stored: dict[str, Any], decrypt: Callable[[str], str]) -> Resource:
     return Resource(**found)
 
 
-def dump(snapshot: Snapshot, crypter: Crypter) -> dict[str, Any]:
-    """Writes a deployment as it is stored."""
+class Writer:
+    """Writes deployments as they are stored, in JSON.
 
-    def store(value: Any) -> Any:
-        return values.to_stored(value, crypter.encrypt)
+    A state is written around every step, and a step changes one resource. So each resource's text
+    is kept, its secrets encrypted, until one of the resource's values is replaced by another.
+    """
 
-    deployment: dict[str, Any] = {
-        "manifest": manifest(),
-        "secrets_providers": {"type": "passphrase", "state": {"salt": crypter.salt}},
-    }
-    if snapshot.resources:
-        deployment["resources"] = [_written(r, store) for r in snapshot.resources]
-    if snapshot.pending:
-        deployment["pending_operations"] = [
-            {"resource": _written(resource, store), "type": kind}
-            for kind, resource in snapshot.pending
-        ]
-    return {**deployment, "metadata": {}}
+    def __init__(self, crypter: Crypter) -> None:
+        self._crypter = crypter
+        self._kept: WeakKeyDictionary[Resource, tuple[list[Any], str]] = WeakKeyDictionary()
+
+    def text(self, snapshot: Snapshot) -> str:
+        """A deployment with that state."""
+        secrets_provider = {"type": "passphrase", "state": {"salt": self._crypter.salt}}
+        members = {
+            "manifest": json.dumps(manifest()),
+            "secrets_providers": json.dumps(secrets_provider),
+        }
+        if snapshot.resources:
+            members["resources"] = _array(self._resource(r) for r in snapshot.resources)
+        if snapshot.pending:
+            members["pending_operations"] = _array(
+                _object({"resource": self._resource(resource), "type": json.dumps(kind)})
+                for kind, resource in snapshot.pending
+            )
+        return _object({**members, "metadata": "{}"})
+
+    def _resource(self, resource: Resource) -> str:
+        found = [getattr(resource, name) for name in _STORED]
+        kept = self._kept.get(resource)
+        if kept and all(map(operator.is_, kept[0], found)):
+            return kept[1]
+        text = json.dumps(_written(resource, self._store), ensure_ascii=False)
+        self._kept[resource] = found, text
+        return text
+
+    def _store(self, value: Any) -> Any:
+        return values.to_stored(value, self._crypter.encrypt)
+
+
+def _object(members: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{json.dumps(name)}: {text}' for name, text in members.items())}}}"
+
+
+def _array(items: Iterable[str]) -> str:
+    return f"[{', '.join(items)}]"
 
 
 def manifest() -> dict[str, str]:
