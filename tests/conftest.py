@@ -14,7 +14,11 @@ settings.register_profile("steady", deadline=None, derandomize=True, database=No
 settings.load_profile("steady")
 
 #: What takes longest, in this order. It comes first, so that no worker is left alone with it.
-LONGEST = ("test_watch", "test_faults", "test_week", "test_make_up", "test_secrets", "test_kills")
+LONGEST = (
+    *("test_watch", "test_faults", "test_make_up", "test_week", "test_operations", "test_kills"),
+    *("test_secrets", "test_notifications", "test_join_desk", "test_recordings", "test_gitops"),
+    *("test_ageing", "test_sockets", "test_page", "test_program", "test_soak"),
+)
 
 JAVASCRIPT = Path(__file__).parent / "js"
 
