@@ -128,8 +128,10 @@ class Stage:
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """What leads a command to the emulated cloud."""
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        # Or each process would compile anew what it imports, which is no part of what is measured.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         return {
-            **os.environ,
+            **inherited,
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
             "PYTHONPATH": path,
             "AWS_ENDPOINT_URL": self.cloud.endpoint,
