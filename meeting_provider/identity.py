@@ -53,7 +53,13 @@ def backend() -> str | None:
     if parts.scheme != "file":
         return url.rstrip("/")
     path = Path(f"{parts.netloc}{parts.path}" or "/").expanduser()
-    return f"file://{socket.gethostname()}{path.resolve()}"
+    return f"file://{socket.gethostname()}{_resolved(path, os.getcwd())}"
+
+
+@cache
+def _resolved(path: Path, folder: str) -> Path:
+    """The same place in the file system is looked up for every meeting of a program."""
+    return Path(folder, path).resolve()
 
 
 def _project_backend() -> str | None:

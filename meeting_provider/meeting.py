@@ -161,13 +161,12 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             "control_region": pulumi.Config("aws").get("region"),
             "identity": identity.of(name, self._resource_type_name, opts),
         }
+        own = pulumi.ResourceOptions(additional_secret_outputs=list(state.SECRETS))
         super().__init__(
             MeetingProvider(),
             name,
             dict.fromkeys(_READ) | {n: v for n, v in declared.items() if v is not None},
-            pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(additional_secret_outputs=list(state.SECRETS)), opts
-            ),
+            own if opts is None else pulumi.ResourceOptions.merge(own, opts),
         )
 
     @property
