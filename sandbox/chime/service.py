@@ -124,7 +124,8 @@ class ChimeService:
         if not self.quotas.take(call.account, call.region, call.operation):
             call.fault = "quota"
             raise Throttling("Rate exceeded")
-        time.sleep(self.knobs.latency)
+        if self.knobs.latency:
+            time.sleep(self.knobs.latency)
         fault = self.faults.take(call.operation, self._names(call, parameters))
         self._meet(fault, When.BEFORE, call)
         constraints.check(parameters, wire.input_shape(operation))
