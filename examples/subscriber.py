@@ -28,8 +28,11 @@ LONGEST_WAIT_SECONDS = 20
 MOST_AT_ONCE = 10
 
 
-class Interrupted(Exception):
-    """A signal came while there was nothing to do but wait."""
+class Interrupted(BaseException):
+    """A signal came while there was nothing to do but wait.
+
+    boto3 would take any Exception that breaks into a call for a failure, and try again.
+    """
 
 
 class Stop:

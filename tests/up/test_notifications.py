@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -72,6 +73,10 @@ class Told:
             TopicArn=self.topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
         )
         return url
+
+    def calls(self, operation: str) -> int:
+        """How many calls of the queue's service were answered."""
+        return [c.operation for c in self.house.cloud.journal(service="sqs")].count(operation)
 
     def attributes(self) -> dict[str, str]:
         found = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
@@ -341,9 +346,15 @@ def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
         panel = next(m for m in house.cloud.live() if m.external_meeting_id == "panel")
         house.cloud.end(panel.meeting_id)
         assert process.stdout.readline().split()[2:] == ["MeetingEnded", panel.meeting_id, "panel"]
+        # The queue has nothing more to tell: by now the subscriber waits for what comes.
+        while told.calls("DeleteMessage") < 6:
+            time.sleep(0.05)
+        waits = told.calls("ReceiveMessage")
         os.kill(process.pid, number)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "")
+    # It leaves the wait that it is in, and begins no other.
+    assert told.calls("ReceiveMessage") == waits
     assert "this is no event of a meeting: it is not JSON" in err
     assert "Traceback" not in err
     left = told.attributes()
