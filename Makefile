@@ -5,14 +5,19 @@ SANDBOX := $(PYTHON) -m sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
 PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulumi))
+ifeq ($(shell command -v $(firstword $(PULUMI_RUN)))$(filter dev,$(STACK)),)
+$(error the stack $(STACK) needs the Pulumi CLI, and there is no $(firstword $(PULUMI_RUN)) on PATH: \
+	see https://www.pulumi.com/docs/install/; the stack `dev` does without, in the sandbox)
+endif
 # The join desk is a program of its own. A stack has one where the desk has settings for it.
 DESK := stacks/join_desk
 DESK_RUN := $(if $(wildcard $(DESK)/Pulumi.$(STACK).yaml),$(PULUMI_RUN) -C $(DESK))
 PORT ?= 8047
-PROGRAMME ?= programme.yaml
 TO ?= .sandbox/invitations
 NO_DESK = $(error the join desk has no settings for the stack $(STACK): $(DESK)/Pulumi.$(STACK).yaml)
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
+# A setting of the stack; nothing where it has none of that name.
+SETTING = $$($(PULUMI_RUN) config get $(1) --stack $(STACK) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview down outputs events desk invitations watch journal test bench faults soak heal lint format
@@ -56,14 +61,16 @@ desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that j
 
 invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO
 	$(if $(DESK_RUN),,$(NO_DESK))
-	@$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
-	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $(INVITE) $(PROGRAMME)
+	@programme=$(call SETTING,programme); now=$(call SETTING,now); \
+	$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
+	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $${now:+--now "$$now"} $(INVITE) \
+	"$(or $(PROGRAMME),$${programme:-programme.yaml})"
 
 watch: .venv/.sandbox ## bring up, within seconds, each meeting that ends too soon
 	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(DESK_RUN), --then $(DESK))
 
 journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
-	@$(SANDBOX) run -- $(PYTHON) -m sandbox.admin journal
+	@$(PYTHON) -m sandbox.admin journal
 
 test: .venv/.dev ## run every test
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -96,7 +103,9 @@ $(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
 
 .venv/.sandbox: pyproject.toml
 	@echo "setting up .venv, once"
-	@test -x $(PYTHON) || python3 -m venv .venv
+	@test -x $(PYTHON) || { python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	f"Python 3.11 or later is needed, and python3 is {sys.version.split()[0]}")' && \
+	python3 -m venv .venv; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[desk,sandbox]'
 	@touch $@
 

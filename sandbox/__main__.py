@@ -24,15 +24,14 @@ from typing import Final
 
 import click
 
+from sandbox import ENDPOINT_FILE, HOME
 from sandbox.aws_plugin import script
 
-HOME: Final = Path(".sandbox")
 ENGINE: Final = (sys.executable, "-m", "sandbox.engine")
 PLUGIN: Final = "pulumi-resource-aws"
 PULUMI: Final = "pulumi"
 START_SECONDS: Final = 20
 
-_ENDPOINT_FILE: Final = HOME / "endpoint"
 _PID_FILE: Final = HOME / "cloud.pid"
 _PORT_FILE: Final = HOME / "port"
 _LOG_FILE: Final = HOME / "cloud.log"
@@ -139,13 +138,13 @@ def _endpoint() -> str:
     """The endpoint of the emulated AWS, started where it isn't running."""
     if _running() is None:
         _start()
-    return _ENDPOINT_FILE.read_text().strip()
+    return ENDPOINT_FILE.read_text().strip()
 
 
 def _start() -> None:
     HOME.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "sandbox.cloud", "--state-file", str(HOME / "cloud")]
-    command += ["--port-file", str(_ENDPOINT_FILE), "--pid-file", str(_PID_FILE)]
+    command += ["--port-file", str(ENDPOINT_FILE), "--pid-file", str(_PID_FILE)]
     command += ["--port", str(_usual_port())]
     with _LOG_FILE.open("w") as log:
         subprocess.Popen(
@@ -158,7 +157,7 @@ def _start() -> None:
     if not _wait(lambda: _running() is not None):
         said = _LOG_FILE.read_text().strip()
         raise click.ClickException(f"the emulated AWS did not start: {said or 'it says nothing'}")
-    endpoint = _ENDPOINT_FILE.read_text().strip()
+    endpoint = ENDPOINT_FILE.read_text().strip()
     _PORT_FILE.write_text(endpoint.rpartition(":")[2])
     click.echo(f"sandbox: an emulated AWS at {endpoint}", err=True)
 
@@ -177,7 +176,7 @@ def _running() -> int | None:
     """The process id of the emulated AWS, where it is up."""
     try:
         pid = int(_PID_FILE.read_text())
-        _ENDPOINT_FILE.stat()
+        ENDPOINT_FILE.stat()
         os.kill(pid, 0)
     except (OSError, ValueError):
         return None

@@ -2,8 +2,11 @@
 
     python -m sandbox.admin journal
     python -m sandbox.admin advance 360
+    python -m sandbox.admin end opening-keynote
+    python -m sandbox.admin fault throttle CreateMeetingWithAttendees --count 3
 
-The endpoint is ``--endpoint``, or else ``AWS_ENDPOINT_URL``.
+The endpoint is ``--endpoint``, or else ``AWS_ENDPOINT_URL``, or else that of the sandbox which is up
+in the current directory.
 """
 
 import json
@@ -16,6 +19,8 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 import click
+
+from . import ENDPOINT_FILE
 
 ANY = "*"
 BEFORE = "before"
@@ -322,6 +327,8 @@ class Sandbox:
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None = None, timeout: float = 0.0
     ) -> Any:
+        if not self.endpoint:
+            raise SandboxError("no sandbox is up in this directory: `make up`, or give --endpoint")
         request = Request(
             f"{self.endpoint}/_sandbox/{path}",
             method=method,
@@ -337,9 +344,32 @@ class Sandbox:
             raise SandboxError(f"no sandbox answers at {self.endpoint}: {error.reason}") from None
 
 
+def _endpoint_here() -> str:
+    try:
+        return ENDPOINT_FILE.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _meeting(sandbox: Sandbox, named: str) -> Meeting:
+    found = [m for m in sandbox.live() if named in (m.meeting_id, m.external_meeting_id)]
+    if len(found) != 1:
+        what = f"{len(found)} living meetings are" if found else "no living meeting is"
+        raise SandboxError(f"{what} called {named}; `meetings` shows those that live, with ids")
+    return found[0]
+
+
+def _ids(sandbox: Sandbox, meeting: str, attendee: str) -> tuple[str, str]:
+    found = _meeting(sandbox, meeting)
+    for each in found.attendees:
+        if attendee in (each.attendee_id, each.external_user_id):
+            return found.meeting_id, each.attendee_id
+    raise SandboxError(f"{meeting} has no attendee called {attendee}; `meetings` shows whom it has")
+
+
 @click.group(help=__doc__)
 @click.option(
-    "--endpoint", envvar="AWS_ENDPOINT_URL", required=True, help="Where the cloud listens."
+    "--endpoint", envvar="AWS_ENDPOINT_URL", default=_endpoint_here, help="Where the cloud listens."
 )
 @click.pass_context
 def main(context: click.Context, endpoint: str) -> None:
@@ -399,38 +429,38 @@ def advance(sandbox: Sandbox, seconds: float) -> None:
 
 
 @main.command()
-@click.argument("meeting_id")
+@click.argument("meeting")
 @click.pass_obj
-def end(sandbox: Sandbox, meeting_id: str) -> None:
-    """End a meeting."""
-    sandbox.end(meeting_id)
+def end(sandbox: Sandbox, meeting: str) -> None:
+    """End the MEETING of that id or name."""
+    sandbox.end(_meeting(sandbox, meeting).meeting_id)
 
 
 @main.command()
-@click.argument("meeting_id")
-@click.argument("attendee_id")
+@click.argument("meeting")
+@click.argument("attendee")
 @click.pass_obj
-def join(sandbox: Sandbox, meeting_id: str, attendee_id: str) -> None:
-    """Connect an attendee to a meeting."""
-    sandbox.join(meeting_id, attendee_id)
+def join(sandbox: Sandbox, meeting: str, attendee: str) -> None:
+    """Connect the ATTENDEE of that id or name to the MEETING of that id or name."""
+    sandbox.join(*_ids(sandbox, meeting, attendee))
 
 
 @main.command()
-@click.argument("meeting_id")
-@click.argument("attendee_id")
+@click.argument("meeting")
+@click.argument("attendee")
 @click.pass_obj
-def leave(sandbox: Sandbox, meeting_id: str, attendee_id: str) -> None:
+def leave(sandbox: Sandbox, meeting: str, attendee: str) -> None:
     """Disconnect an attendee from a meeting."""
-    sandbox.leave(meeting_id, attendee_id)
+    sandbox.leave(*_ids(sandbox, meeting, attendee))
 
 
 @main.command()
-@click.argument("meeting_id")
-@click.argument("attendee_id")
+@click.argument("meeting")
+@click.argument("attendee")
 @click.pass_obj
-def drop(sandbox: Sandbox, meeting_id: str, attendee_id: str) -> None:
+def drop(sandbox: Sandbox, meeting: str, attendee: str) -> None:
     """Disconnect an attendee as a lost connection does."""
-    sandbox.drop(meeting_id, attendee_id)
+    sandbox.drop(*_ids(sandbox, meeting, attendee))
 
 
 @main.command()
@@ -443,7 +473,10 @@ def drop(sandbox: Sandbox, meeting_id: str, attendee_id: str) -> None:
 def fault(
     sandbox: Sandbox, kind: str, operation: str, when: str, count: int, seconds: float
 ) -> None:
-    """Have the next calls of OPERATION meet a fault of that KIND."""
+    """Have the next calls of OPERATION, or of any, meet a fault of that KIND.
+
+    KIND is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or hold.
+    """
     sandbox.fault(kind, operation, when=when, count=count, seconds=seconds)
 
 

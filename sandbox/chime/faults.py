@@ -56,6 +56,8 @@ class Fault:
     meeting: str | None = None
 
     def __post_init__(self) -> None:
+        if self.kind not in list(Kind):
+            raise ValueError(f"no kind of fault is '{self.kind}'; there are {', '.join(Kind)}")
         self.kind, self.when = Kind(self.kind), When(self.when)
         if self.operation != ANY:
             wire.known(self.operation)

@@ -46,8 +46,11 @@ def main() -> NoReturn:
 
 
 def _explain(error: click.UsageError) -> NoReturn:
+    lacks_command = isinstance(error, click.exceptions.NoArgsIsHelpError)
     unknown = isinstance(error, click.NoSuchOption) or "No such command" in error.message
     message = error.message.rstrip(".")
+    if lacks_command and error.ctx:
+        message, unknown = f"`{error.ctx.command_path}` without a command", True
     refusal = Refused(f"this ({message[0].lower()}{message[1:]})") if unknown else error.message
     click.echo(f"error: {refusal}", err=True)
     sys.exit(1)

@@ -315,6 +315,53 @@ def test_people_can_look_and_turn_from_the_command_line(endpoint, new):
     assert f"{meeting_id}  keynote  ended (idle)" in shown
 
 
-def test_a_refusal_on_the_command_line_is_one_sentence(endpoint):
-    code, _, errors = command(endpoint, "end", "nobody")
-    assert (code, errors) == (1, "Error: no living meeting nobody\n")
+def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, new, sandbox):
+    first = new("ana", "ben")["Meeting"]["MeetingId"]
+    assert command(endpoint, "join", "keynote", "ben")[0] == 0
+    (meeting,) = sandbox.live()
+    assert {a.external_user_id: a.connected for a in meeting.attendees} == {
+        "ana": False, "ben": True
+    }  # fmt: skip
+    second = new("ana")["Meeting"]["MeetingId"]
+    code, _, errors = command(endpoint, "end", "keynote")
+    assert (code, errors.partition(";")[0]) == (1, "Error: 2 living meetings are called keynote")
+    assert command(endpoint, "end", second)[0] == 0
+    assert [each.meeting_id for each in sandbox.live()] == [first]
+    assert command(endpoint, "end", "keynote")[0] == 0
+    assert sandbox.live() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("end", "nobody"), "no living meeting is called nobody; `meetings` shows"),
+        (("leave", "nobody", "ana"), "no living meeting is called nobody; `meetings` shows"),
+        (("fault", "GetMeeting"), "no kind of fault is 'GetMeeting'; there are throttle, failure,"),
+        (("fault", "drop", "Meet"), "the API has no operation Meet"),
+    ],
+)
+def test_a_refusal_on_the_command_line_is_one_sentence(endpoint, words, error):
+    code, _, errors = command(endpoint, *words)
+    assert (code, len(errors.splitlines())) == (1, 1)
+    assert errors.startswith(f"Error: {error}")
+
+
+def test_the_command_line_finds_the_sandbox_of_the_directory_by_itself(endpoint, new, tmp_path):
+    new("ana")
+    words = [sys.executable, "-m", "sandbox.admin"]
+    environ = {n: v for n, v in os.environ.items() if n != "AWS_ENDPOINT_URL"}
+
+    def there(*more):
+        return subprocess.run(
+            [*words, *more], capture_output=True, text=True, timeout=20, check=False,
+            cwd=tmp_path, env=environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    assert there("end", "--help").returncode == 0
+    refused = there("meetings")
+    assert refused.stderr == (
+        "Error: no sandbox is up in this directory: `make up`, or give --endpoint\n"
+    )
+    (tmp_path / ".sandbox").mkdir()
+    (tmp_path / ".sandbox" / "endpoint").write_text(f"{endpoint}\n")
+    assert "keynote  alive" in there("meetings").stdout

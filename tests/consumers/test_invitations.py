@@ -160,6 +160,16 @@ def test_people_in_calendars_are_known_by_what_their_meetings_know_them_by(
     assert "a-key" not in run.output
 
 
+def test_another_time_than_the_present_one_is_the_time_to_invite_as_of(
+    write: Write, folder: Path
+) -> None:
+    assert "0 links" in write(TIMED, "--now", "2027-01-01T09:00:00+01:00").output
+    run = write(TIMED, "--days", "1", "--now", "2027-02-28T09:00:00+01:00")
+    assert "3 invitations" in run.output, run.output
+    assert (folder / "stand-up-20270301T0700Z" / "ann.40x.ics").exists()
+    assert "2027-02-28" in write(TIMED, "--now", "2027-02-28").output
+
+
 def utc(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2027, 3, day, hour, minute, tzinfo=UTC)
 

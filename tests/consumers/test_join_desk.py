@@ -24,6 +24,14 @@ events:
   - name: "panel: day 1/2"
     attendees: [{{external_user_id: speaker-1}}, {{external_user_id: host-1}}]
 """
+#: An event that is invited to in the first week of March 2027, and at no other time.
+LATER = """\
+events:
+  - name: workshop
+    start: 2027-03-02T09:00:00+01:00
+    end: 2027-03-02T10:00:00+01:00
+    attendees: [{external_user_id: speaker-1}]
+"""
 HOST = "/meetings/dev/panel.3A.20day.201.2F2/host-1"
 ADDRESSES = {
     "/meetings/dev/keynote/speaker-1": ("keynote", "speaker-1"),
@@ -162,6 +170,20 @@ def test_whoever_is_taken_out_loses_the_parameter_and_down_leaves_none(desk: Des
     assert down.code == 0, down.text
     assert down.out.index("join_desk-dev") < down.out.index("meetings-dev")
     assert json.loads(desk.state.read_text())["checkpoint"]["latest"].get("resources", []) == []
+
+
+def test_invitations_are_to_the_programme_and_as_of_the_time_that_the_stack_is_set_to(
+    desk: Desk,
+) -> None:
+    house = desk.house
+    assert "4 links" in house.make("invitations").out
+    (house.root / "later.yaml").write_text(LATER)
+    for name, setting in (("programme", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
+        house.pulumi("config", "set", name, setting, "--stack", "dev")
+    run = house.make("invitations")
+    assert "1 invitations, 1 new or changed; 1 links" in run.out, run.text
+    assert "/workshop/" in (house.root / ".sandbox/invitations/links.csv").read_text()
+    assert "4 links" in house.make("invitations", "PROGRAMME=programme.yaml").out
 
 
 def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:

@@ -50,6 +50,7 @@ COMMANDS = [
     ("watch",),
     ("import", "a:b:C", "c", "id"),
     ("state", "delete", "urn"),
+    ("stack",),
     ("stack", "rename", "other"),
     ("stack", "init", "other", "--secrets-provider", "awskms://alias/key"),
     ("config", "refresh"),

@@ -179,11 +179,19 @@ def _write_private(path: Path, content: bytes) -> None:
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--days", default=7, show_default=True, help="How far ahead to invite.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="When the events without times are.")
+@click.option("--now", "at", help="RFC 3339: invite as of another time than the present one.")
 @click.option("--organizer", help="An e-mail address; by default noreply@ where the links lead.")
-def main(file: str, folder: Path, days: int, day: datetime | None, organizer: str | None) -> None:
+def main(
+    file: str,
+    folder: Path,
+    days: int,
+    day: datetime | None,
+    at: str | None,
+    organizer: str | None,
+) -> None:
     """Write the invitations."""
-    now = datetime.now(UTC)
     try:
+        now = programme.instant(at) if at else datetime.now(UTC)
         outputs = Outputs.parse(sys.stdin.read())
         disclosure = programme.Disclosure.of(outputs.attendee_ids, outputs.attendee_key)
         events = list(upcoming(file, now, now + timedelta(days=days), disclosure))
