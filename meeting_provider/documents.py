@@ -1,7 +1,9 @@
-"""A YAML file with the line of every entry in it, so that a fault can say where it stands."""
+"""A YAML file with the place of every entry in it, so that a fault can say where it stands."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ class Document:
         self.path = path
         self.content: Any = None
         self.faults: list[Fault] = []
-        self._lines: dict[FaultPath, int] = {(): 1}
+        self._marks: dict[FaultPath, yaml.Mark | None] = {(): None}
         self._open: list[yaml.Node] = []
         self._seen: set[int] = set()
 
@@ -53,14 +55,33 @@ class Document:
 
     def place(self, fault: Fault) -> str:
         """The fault with file and line: the line of what is nearest to its path."""
-        path = fault.path
-        while path not in self._lines:
-            path = path[:-1]
-        where = f"{self.path}:{self._lines[path]}: "
+        mark = self._marks[self._nearest(fault.path)]
+        where = f"{self.path}:{mark.line + 1 if mark else 1}: "
         return f"{where}{fault}" if fault.path else f"{where}{fault.message}"
 
+    def places(self, faults: Iterable[Fault]) -> list[str]:
+        """The faults with file and line. What entries share through an alias is said once."""
+        first: dict[object, Fault] = {}
+        times: Counter[object] = Counter()
+        for fault in faults:
+            nearest = self._nearest(fault.path)
+            mark = self._marks[nearest]
+            same = (mark.index if mark else 0, fault.path[len(nearest) :], fault.message)
+            first.setdefault(same, fault)
+            times[same] += 1
+        return [
+            self.place(fault)
+            + (f" (the same in {times[same] - 1} more that share it)" if times[same] > 1 else "")
+            for same, fault in first.items()
+        ]
+
+    def _nearest(self, path: FaultPath) -> FaultPath:
+        while path not in self._marks:
+            path = path[:-1]
+        return path
+
     def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
-        self._lines.setdefault(path, node.start_mark.line + 1)
+        self._marks.setdefault(path, node.start_mark)
         if node in self._open:
             raise ConstructorError(None, None, "holds itself", node.start_mark)
         self._open.append(node)
@@ -84,7 +105,7 @@ class Document:
         self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: FaultPath
     ) -> tuple[str, Any]:
         name = str(loader.construct_object(key, deep=True))
-        self._lines[*path, name] = key.start_mark.line + 1
+        self._marks[*path, name] = key.start_mark
         return name, self._value(loader, value, (*path, name))
 
     def _note_repetitions(self, node: yaml.MappingNode, path: FaultPath) -> None:

@@ -164,7 +164,7 @@ class _Draft:
         document = Document.read(path)
         # A fault of the defaults is found once for each event, and said once.
         if faults := dict.fromkeys([*document.faults, *_faults(document.content, path.parent)]):
-            raise InvalidProgramme(str(path), [document.place(f) for f in faults])
+            raise InvalidProgramme(str(path), document.places(faults))
         defaults = document.content.get("defaults") or {}
         for place, entry in enumerate(document.content.get("events") or ()):
             self._add_entry(

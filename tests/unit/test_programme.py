@@ -116,6 +116,24 @@ class TestEvents:
 
 
 class TestFaults:
+    def test_of_what_entries_share_are_said_once(self, faults):
+        """Also beside others on the same line, which nobody shares."""
+        assert faults("""
+            x-viewer: &viewer
+              capabilites: {audio: Receive, video: Receive, content: Receive}
+            events:
+              - {name: one, attendees: [{<<: *viewer, external_user_id: ana}]}
+              - name: two
+                attendees: [{external_user_id: a}, {external_user_id: a, <<: *viewer}]
+            """) == [
+            "2: events[0].attendees[0].capabilites: is no property that is known here; "
+            "did you mean 'capabilities'? (the same in 1 more that share it)",
+            "6: events[1].attendees[0].external_user_id: 'a' has 1 character; at least 2",
+            "6: events[1].attendees[1].external_user_id: 'a' is declared twice; "
+            "attendees[0] has it already",
+            "6: events[1].attendees[1].external_user_id: 'a' has 1 character; at least 2",
+        ]
+
     def test_come_all_at_once_each_at_its_line(self, faults):
         assert faults("""
             defaults:
