@@ -88,7 +88,11 @@ def faults_of(declared: Mapping[str, Any], model: type[BaseModel] = MeetingInput
         faults = [_fault(e) for e in found if not _is_unknown(_at(declared, e["loc"]))]
     faults += _contradictions(declared)
     order = {name: place for place, name in enumerate(model.model_fields)}
-    return sorted(set(faults), key=lambda f: (order.get(str(f.path[0]), len(order)), _sortable(f)))
+    # Those of one path stay in the order in which they were found, the same in every run.
+    return sorted(
+        dict.fromkeys(faults),
+        key=lambda f: (order.get(str(f.path[0]), len(order)), _sortable(f)),
+    )
 
 
 def _sortable(fault: Fault) -> tuple[tuple[bool, str | int], ...]:

@@ -129,9 +129,9 @@ class TestFaults:
             "2: events[0].attendees[0].capabilites: is no property that is known here; "
             "did you mean 'capabilities'? (the same in 1 more that share it)",
             "6: events[1].attendees[0].external_user_id: 'a' has 1 character; at least 2",
+            "6: events[1].attendees[1].external_user_id: 'a' has 1 character; at least 2",
             "6: events[1].attendees[1].external_user_id: 'a' is declared twice; "
             "attendees[0] has it already",
-            "6: events[1].attendees[1].external_user_id: 'a' has 1 character; at least 2",
         ]
 
     def test_come_all_at_once_each_at_its_line(self, faults):
