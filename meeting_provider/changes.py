@@ -57,6 +57,9 @@ def replacing(names: Iterable[str]) -> list[str]:
 def _comparable(name: str, value: Any, default: Capabilities) -> Any:
     if name == "attendees" and isinstance(value, list) and all(map(_is_named, value)):
         return {a["external_user_id"]: _comparable_attendee(a, default) for a in value}
+    if name == "tenant_ids" and isinstance(value, list):
+        # Their order means nothing either, and what is not known yet has none.
+        return sorted(value, key=str) or None
     return _pruned(value)
 
 

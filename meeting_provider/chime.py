@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import boto3
 from botocore import xform_name
@@ -24,6 +25,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
+from pydantic import ValidationError
 
 from meeting_provider.errors import (
     AccessDenied,
@@ -36,6 +38,7 @@ from meeting_provider.errors import (
 )
 from meeting_provider.models import (
     MAX_RESULTS,
+    Answer,
     AttendeeAnswer,
     AttendeeInput,
     AttendeesAnswer,
@@ -43,6 +46,8 @@ from meeting_provider.models import (
     MeetingInput,
     tag_list,
 )
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 #: Bounds of one call, in seconds: eight tries, each of which may wait 13, and at most 71 between
 #: them where the service throttles. That is under three minutes.
@@ -142,7 +147,9 @@ class Chime:
             Attendees=[a.wire() for a in attendees],
             **declared.create_request(),
         )
-        return CreateAnswer.model_validate(answer)
+        return _read(
+            CreateAnswer, answer, "CreateMeetingWithAttendees", declared.external_meeting_id
+        )
 
     def delete_meeting(self, meeting: str, meeting_id: str) -> None:
         """End the meeting. One that is gone already raises MeetingEnded."""
@@ -162,7 +169,7 @@ class Chime:
             MeetingId=meeting_id,
             Attendees=[a.wire() for a in attendees],
         )
-        return AttendeesAnswer.model_validate(answer)
+        return _read(AttendeesAnswer, answer, "BatchCreateAttendee", meeting)
 
     def delete_attendee(self, meeting: str, meeting_id: str, attendee_id: str) -> None:
         """Remove an attendee. MeetingEnded where the attendee or the meeting is gone already."""
@@ -174,7 +181,7 @@ class Chime:
         found: list[AttendeeAnswer] = []
         while True:
             answer = self._call("ListAttendees", meeting, **arguments)
-            found += AttendeesAnswer.model_validate(answer).attendees
+            found += _read(AttendeesAnswer, answer, "ListAttendees", meeting).attendees
             if not answer.get("NextToken"):
                 return found
             arguments["NextToken"] = answer["NextToken"]
@@ -229,7 +236,21 @@ class Chime:
             raise _from_answer(operation, meeting, error) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise _from_silence(operation, meeting, error) from error
+        # botocore takes whatever it can't read for an answer with nothing in it.
+        metadata = answer["ResponseMetadata"]
+        kind = metadata["HTTPHeaders"].get("content-type", "json")
+        if metadata["HTTPStatusCode"] != HTTPStatus.NO_CONTENT and "json" not in kind:
+            raise _from_another(operation, meeting, f"the answer is {kind}, and no JSON")
         return answer
+
+
+def _read(shape: type[AnswerT], answer: Mapping[str, Any], operation: str, meeting: str) -> AnswerT:
+    try:
+        return shape.model_validate(answer)
+    except ValidationError as error:
+        lacks = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False))
+        # The cause is left out: it might quote a join token.
+        raise _from_another(operation, meeting, f"the answer has no usable {lacks}") from None
 
 
 def _mend_for_retries(
@@ -254,6 +275,17 @@ def _mend_for_retries(
 
 def _capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
     return {kind.capitalize(): value for kind, value in capabilities.items()}
+
+
+def _from_another(operation: str, meeting: str, cause: str) -> Unreachable:
+    """The error that an answer means which can't be the service's, with what to do about it."""
+    return Unreachable(
+        operation,
+        cause,
+        "something else answers for the service: check the network, its proxies and the endpoint, "
+        "and run `pulumi up` again",
+        meeting,
+    )
 
 
 #: Operations on one attendee answer the same where that one alone is gone.

@@ -1,6 +1,6 @@
 """Create, read, update and delete one meeting, so that its declaration comes true again and again.
 
-Nothing here remembers anything between calls: what a crash leaves behind is found again by the
+Nothing here remembers anything between runs: what a crash leaves behind is found again by the
 token that its create derived, and what others did to the meeting by reading it.
 """
 
@@ -33,6 +33,7 @@ from meeting_provider.models import (
     MeetingAnswer,
     MeetingInput,
 )
+from meeting_provider.run import Run
 from meeting_provider.state import Attendee, State
 
 if TYPE_CHECKING:
@@ -66,14 +67,18 @@ class Lifecycle:
 
     :param client: gives the client of a control region.
     :param clock: seconds since the epoch.
+    :param run: what the engine has shown of its state.
     """
 
     def __init__(
-        self, client: Callable[[str], Chime], clock: Callable[[], float] = time.time
+        self,
+        client: Callable[[str], Chime],
+        clock: Callable[[], float] = time.time,
+        run: Run | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
-        self._made: set[str] = set()
+        self._run = run or Run()
 
     def create(self, declared: MeetingInput) -> State:
         """Make the meeting, or complete the one that an earlier try made. All of it, or nothing.
@@ -83,7 +88,8 @@ class Lifecycle:
         :raises MeetingEnded: the meeting to replicate is gone.
         :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
         :raises AttendeesRefused: the service refused some of the attendees for good.
-        :raises ServiceError: any other failure; what had been made is taken away again.
+        :raises ServiceError: any other failure; what had been made is taken away again, and what
+            was there before is left.
         """
         client = self._client(declared.control_region)
         failed: ServiceError | None = None
@@ -105,13 +111,22 @@ class Lifecycle:
             # is with a try of ours that the service is still at, and whose meeting is to be found.
             create = _PATIENT.wraps(client.create_meeting_with_attendees)
             answer = create(declared, first, token)
+        meeting_id = answer.meeting.meeting_id
         work = _Work(client, declared, answer.meeting)
+        is_held = self._run.is_held(meeting_id)
+        is_other = _is_other(first, answer)
         try:
-            work.complete(first, answer)
+            work.complete(
+                answer,
+                is_other=is_other,
+                is_shared=is_held or declared.client_request_token is not None,
+            )
         except BaseException:
-            work.undo()
+            # Somebody may be in a meeting that was there before, or have its tokens.
+            if not (is_held or is_other):
+                work.undo()
             raise
-        self._made.add(answer.meeting.meeting_id)
+        self._run.stays(declared.identity, meeting_id)
         return work.state()
 
     def _tokens(self, declared: MeetingInput) -> Iterator[str]:
@@ -135,6 +150,7 @@ class Lifecycle:
             listed, tags = _listed(client, name, meeting)
         except MeetingEnded:
             return None
+        self._run.holds(meeting.meeting_id)
         return _as_found(state, listed, tags)
 
     def update(self, state: State, declared: MeetingInput) -> State:
@@ -144,6 +160,8 @@ class Lifecycle:
         :raises AttendeesRefused: the service refused some of the attendees for good.
         :raises ServiceError: any other failure; the next read shows what was done and what not.
         """
+        self._run.holds(state.meeting.meeting_id)
+        self._run.stays(state.identity, state.meeting.meeting_id)
         work = _Work(self._client(state.control_region), declared, state.meeting)
         work.known = dict(state.attendees)
         if declared.ignore_undeclared_attendees:
@@ -158,9 +176,10 @@ class Lifecycle:
 
         :raises ServiceError: the meeting may still be there.
         """
-        # A forced replacement of a meeting younger than its token's window gets that meeting back
-        # as its own successor. The engine then deletes the predecessor, which is the same.
-        if state.meeting.meeting_id in self._made:
+        # A replacement of a meeting younger than its token's window can get that meeting back as
+        # its own successor. The engine then deletes the predecessor, which is the same: in this
+        # run or, where something else failed before that, in a later one.
+        if self._run.is_staying(state.identity, state.meeting.meeting_id):
             return
         with suppress(MeetingEnded):
             self._client(state.control_region).delete_meeting(
@@ -185,23 +204,26 @@ class _Work:
         order = [a.external_user_id for a in self._declared.attendees]
         return State(declared, self._meeting, {i: self.known[i] for i in order if i in self.known})
 
-    def complete(self, asked: Sequence[AttendeeInput], answer: CreateAnswer) -> None:
+    def complete(self, answer: CreateAnswer, *, is_other: bool, is_shared: bool) -> None:
         """Bring a meeting that a create answered to all that is declared.
 
         The answer does not tell a new meeting from one that an earlier try made, nor a living one
         from one that has ended. Where everybody fits into one create, reading the meeting does.
         Where not, adding the rest shows whether it lives, and whom the create answered with shows
         whether an earlier try declared the same.
+
+        :param is_other: whether the answer shows another declaration.
+        :param is_shared: whether somebody else may know the meeting and have added attendees.
         """
         self._learn(answer.attendees)
         self._note_refused(answer.errors)
-        named = set(self.known) | {e.external_user_id for e in answer.errors}
         tags = self._declared.tags or {}
-        is_other = named != {a.external_user_id for a in asked}
         if is_other or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
             self.known = {}
             listed, tags = _listed(self._client, self._name, self._meeting)
             self._learn(listed, answer.attendees)
+        if is_shared and self._declared.ignore_undeclared_attendees:
+            self.leave_strangers({})
         self.converge(tags)
 
     def leave_strangers(self, before: Mapping[str, Any]) -> None:
@@ -334,6 +356,13 @@ def _listed(
         wait([tags])
 
 
+def _is_other(asked: Iterable[AttendeeInput], answer: CreateAnswer) -> bool:
+    """Whether the answer to a create shows that another declaration made the meeting."""
+    made = {a.external_user_id for a in answer.attendees}
+    refused = {e.external_user_id for e in answer.errors}
+    return made | refused != {a.external_user_id for a in asked}
+
+
 def _name(meeting: MeetingAnswer) -> str:
     return f"{meeting.external_meeting_id or ''} ({meeting.meeting_id})".strip()
 
@@ -411,9 +440,6 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         before = was.capabilities if was else None
         can = now.capabilities.properties() if now.capabilities else before
         attendees[i] = Attendee(now.attendee_id, token, can)
-        if not token and i in declared:
-            # As if it weren't declared: to make it again brings back the same one with its token.
-            continue
         entry = dict(declared.get(i, {"external_user_id": i}))
         if can and can != before:
             entry["capabilities"] = dict(can)

@@ -29,6 +29,7 @@ from meeting_provider import changes, state
 from meeting_provider.errors import InvalidMeeting, MeetingProviderError
 from meeting_provider.faults import UNKNOWN, Fault, faults_of
 from meeting_provider.models import CONTROL_REGIONS, MeetingInput, default_media_region
+from meeting_provider.run import Run
 
 if TYPE_CHECKING:
     from meeting_provider.chime import Chime
@@ -38,6 +39,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PROVIDER_KEY: Final = "__provider"
+
+#: A host serves one run.
+_RUN: Final = Run()
 
 
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
@@ -78,6 +82,7 @@ class MeetingProvider(ResourceProvider):
             declared = {"control_region": UNKNOWN, "media_region": UNKNOWN} | declared
         faults = [*_region_faults(region), *faults_of(declared), *_stale_token(olds, declared)]
         failures = [CheckFailure(f.property, f.message) for f in faults]
+        _RUN.declares(declared.get("identity"))
         return CheckResult(_pulumi(declared), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -86,6 +91,7 @@ class MeetingProvider(ResourceProvider):
         differing = changes.differing(old, new)
         # Who is there as declared, but with a token that the state never learnt, is made again.
         lacking = state.without_token(olds)
+        _RUN.compares(old.get("identity"), id_, bool(differing or lacking))
         return DiffResult(
             changes=bool(differing or lacking),
             replaces=changes.replacing(differing),
@@ -135,7 +141,7 @@ class MeetingProvider(ResourceProvider):
 def _lifecycle(profile: str | None) -> Lifecycle:
     from meeting_provider.lifecycle import Lifecycle
 
-    return Lifecycle(_clients(profile))
+    return Lifecycle(_clients(profile), run=_RUN)
 
 
 def _clients(profile: str | None) -> Callable[[str], Chime]:

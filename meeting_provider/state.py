@@ -100,6 +100,11 @@ class State:
         return str(self.declared["control_region"])
 
     @property
+    def identity(self) -> str | None:
+        """Who declares the meeting; see identity.py."""
+        return self.declared.get("identity")
+
+    @property
     def tags(self) -> dict[str, str]:
         """The meeting's tags."""
         return dict(self.declared.get("tags") or {})

@@ -25,5 +25,7 @@ def derive(identity: str, create_only: Mapping[str, Any], now: float, attempt: i
     :param now: seconds since the epoch.
     :param attempt: how many tokens of this window have brought back an ended meeting.
     """
-    parts = [identity, create_only, int(now // WINDOW), attempt]
+    # The order of the one list among them, the tenants, means nothing.
+    made_of = {n: sorted(v) if isinstance(v, list) else v for n, v in create_only.items()}
+    parts = [identity, made_of, int(now // WINDOW), attempt]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

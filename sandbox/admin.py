@@ -5,8 +5,8 @@
     python -m sandbox.admin end opening-keynote
     python -m sandbox.admin fault throttle CreateMeetingWithAttendees --count 3
 
-The endpoint is ``--endpoint``, or else ``AWS_ENDPOINT_URL``, or else that of the sandbox which is up
-in the current directory.
+The endpoint is ``--endpoint``, or else ``AWS_ENDPOINT_URL``, or else that of the sandbox which is
+up in the current directory.
 """
 
 import json

@@ -643,6 +643,8 @@ class TestDrift:
         by_hand(clients).delete_attendee(**there, AttendeeId=made.attendees["ana"].attendee_id)
         by_hand(clients).create_attendee(**there, ExternalUserId="ana")
         found = refreshed(lifecycle, made)
+        # Who ignores changes of attendees takes this for the declaration: nobody may be missing.
+        assert {a["external_user_id"] for a in found.declared["attendees"]} == {"ana", "ben"}
         later = self.mended(sandbox, lifecycle, found)
         (ana,) = (a for a in only(sandbox).attendees if a.external_user_id == "ana")
         assert later.attendees["ana"].attendee_id == ana.attendee_id
@@ -712,6 +714,65 @@ class TestDrift:
         assert list(later.attendees) == ["ana"]
         assert only(sandbox).external_user_ids == ["ana", "walk-in"]
         assert lifecycle().read(later) == later
+
+
+class TestACreateThatFindsWhatIsNotItsOwn:
+    """A replacement inside the window, or a token that something else uses as well."""
+
+    def held(self, lifecycle: Host, wanted: MeetingInput) -> tuple[Lifecycle, State]:
+        """A host that has refreshed a meeting in the state, and that meeting."""
+        made, host = lifecycle().create(wanted), lifecycle()
+        assert host.read(again(made)) is not None
+        return host, made
+
+    def test_leaves_the_predecessor_where_the_replacement_fails(
+        self, sandbox: Sandbox, lifecycle: Host
+    ):
+        host, made = self.held(lifecycle, declared("ana"))
+        sandbox.fault("forbidden", "ListAttendees")
+        with pytest.raises(AccessDenied):
+            host.create(declared("ana"))
+        assert only(sandbox).meeting_id == made.meeting.meeting_id
+
+    def test_leaves_a_meeting_of_others_where_somebody_is_refused(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        there = by_hand(clients).create_meeting_with_attendees(
+            ClientRequestToken="shared", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
+            Attendees=[{"ExternalUserId": "walk-in"}],
+        )  # fmt: skip
+        sandbox.refuse_attendees("Forbidden", external_user_ids=["cy"])
+        with pytest.raises(AttendeesRefused):
+            lifecycle().create(declared("ana", "cy", client_request_token="shared"))
+        assert only(sandbox).meeting_id == there["Meeting"]["MeetingId"]
+
+    def test_leaves_whom_others_added_where_it_is_told_to(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        by_hand(clients).create_meeting_with_attendees(
+            ClientRequestToken="shared", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
+            Attendees=[{"ExternalUserId": "walk-in"}],
+        )  # fmt: skip
+        wanted = declared("ana", client_request_token="shared", ignore_undeclared_attendees=True)
+        made = lifecycle().create(wanted)
+        assert list(made.attendees) == ["ana"]
+        assert only(sandbox).external_user_ids == ["ana", "walk-in"]
+
+    def test_leaves_whom_others_added_to_a_predecessor(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        wanted = declared("ana", ignore_undeclared_attendees=True)
+        host, made = self.held(lifecycle, wanted)
+        by_hand(clients).create_attendee(
+            MeetingId=made.meeting.meeting_id, ExternalUserId="walk-in"
+        )
+        assert host.create(wanted).attendees == made.attendees
+        assert only(sandbox).external_user_ids == ["ana", "walk-in"]
+
+    def test_removes_whom_an_earlier_try_declared(self, sandbox: Sandbox, lifecycle: Host):
+        lifecycle().create(declared("ana", "ben"))
+        lifecycle().create(declared("ana", ignore_undeclared_attendees=True))
+        assert only(sandbox).external_user_ids == ["ana"]
 
 
 class TestDelete:

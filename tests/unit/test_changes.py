@@ -239,3 +239,9 @@ class TestDiffering:
         names = changes.differing(properties("ana"), properties("ana") | {name: value})
         assert names == [name]
         assert changes.replacing(names) == ([name] if replaces else [])
+
+    def test_the_order_of_tenants_means_nothing(self):
+        old, new = (properties("ana", tenant_ids=ids) for ids in (["t1", "t2"], ["t2", "t1"]))
+        assert changes.differing(old, new) == []
+        unknown = properties("ana", tenant_ids=["t2", UNKNOWN])
+        assert changes.differing(old, unknown) == ["tenant_ids"]

@@ -38,6 +38,14 @@ def test_the_order_of_properties_means_nothing():
     assert tokens.derive("conference", dict(reversed(MEETING.items())), NOW, 0) == TOKEN
 
 
+def test_the_order_of_tenants_means_nothing():
+    one, other = (
+        tokens.derive("conference", {**MEETING, "TenantIds": ids}, NOW, 0)
+        for ids in (["t1", "t2"], ["t2", "t1"])
+    )
+    assert one == other != TOKEN
+
+
 @pytest.mark.parametrize(
     ("identity", "create_only", "attempt"),
     [

@@ -1,0 +1,63 @@
+"""A replacement inside the window of the derived token can find a meeting that the state has.
+
+It then stands in the state twice until the engine has deleted the one that it takes for the old.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from support.house import House, Run
+
+from meeting_provider.tokens import WINDOW
+
+PROGRAM = Path(__file__).parent / "programs" / "moving.py"
+
+#: How long the runs of a test may take in all, in seconds: they have to be in one window.
+ROOM = 90
+
+
+@pytest.fixture
+def moving(house: House) -> House:
+    """A house where the meeting is up, with time left in the window."""
+    (house.root / "__main__.py").write_text(PROGRAM.read_text())
+    assert house.pulumi("stack", "init", "dev").code == 0
+    left = WINDOW - time.time() % WINDOW
+    if left < ROOM:
+        time.sleep(left + 0.1)
+    assert up(house).code == 0
+    return house
+
+
+def up(house: House, *options: str, **settings: str) -> Run:
+    return house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", *options, env=settings)
+
+
+def standup(house: House) -> str:
+    """The id that the stack gives out of the meeting."""
+    return str(house.outputs()["meeting_ids"]["standup"])
+
+
+def lives(house: House) -> dict[str, str]:
+    return {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
+
+
+def test_what_is_to_go_by_an_earlier_run_is_left_where_it_has_come_to_stay(moving: House) -> None:
+    """There and back, while something else keeps the engine from deleting what was replaced."""
+    first = standup(moving)
+    moving.cloud.fault("forbidden", "CreateMeetingWithAttendees", count=99, meeting="retro")
+    assert up(moving, REGION="eu-west-1", AFTER="1").code != 0
+    assert standup(moving) != first
+    assert up(moving, AFTER="1").code != 0
+    assert standup(moving) == first
+    moving.cloud.clear_faults()
+
+    run = up(moving, AFTER="1")
+
+    assert run.code == 0, run.text
+    assert standup(moving) == first
+    assert lives(moving).keys() == {"standup", "retro"}
+    assert lives(moving)["standup"] == first
+    assert up(moving, "--refresh", "--expect-no-changes", AFTER="1").code == 0
