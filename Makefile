@@ -4,14 +4,15 @@ PYTHON := .venv/bin/python
 SANDBOX := $(PYTHON) -m sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
-PULUMI_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,$(or $(PULUMI),pulumi))
-ifeq ($(shell command -v $(firstword $(PULUMI_RUN)))$(filter dev,$(STACK)),)
-$(error the stack $(STACK) needs the Pulumi CLI, and there is no $(firstword $(PULUMI_RUN)) on PATH: \
+CLI := $(or $(PULUMI),pulumi)
+NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(firstword $(CLI)) on PATH: \
 	see https://www.pulumi.com/docs/install/; the stack `dev` does without, in the sandbox)
-endif
+PULUMI_RUN = $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,\
+	$(if $(shell command -v $(firstword $(CLI))),$(CLI),$(NO_CLI)))
 # The join desk is a program of its own. A stack has one where the desk has settings for it.
 DESK := stacks/join_desk
-DESK_RUN := $(if $(wildcard $(DESK)/Pulumi.$(STACK).yaml),$(PULUMI_RUN) -C $(DESK))
+HAS_DESK := $(wildcard $(DESK)/Pulumi.$(STACK).yaml)
+DESK_RUN = $(PULUMI_RUN) -C $(DESK)
 PORT ?= 8047
 TO ?= .sandbox/invitations
 NO_DESK = $(error the join desk has no settings for the stack $(STACK): $(DESK)/Pulumi.$(STACK).yaml)
@@ -28,7 +29,7 @@ help: ## list the commands
 up: .venv/.sandbox ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
 	@$(PULUMI_RUN) stack select --create $(STACK)
 	@$(PULUMI_RUN) up --yes --skip-preview --stack $(STACK)
-ifneq (,$(DESK_RUN))
+ifneq (,$(HAS_DESK))
 	@echo
 	@$(DESK_RUN) stack select --create $(STACK)
 	@$(DESK_RUN) up --yes --skip-preview --stack $(STACK)
@@ -42,7 +43,7 @@ outputs: .venv/.sandbox ## show the stack's outputs
 	@$(PULUMI_RUN) stack output --stack $(STACK)
 
 down: .venv/.sandbox ## end all meetings of the stack, and stop the sandbox
-ifneq (,$(DESK_RUN))
+ifneq (,$(HAS_DESK))
 	@$(DESK_RUN) stack select --create $(STACK)
 	@$(DESK_RUN) destroy --yes --skip-preview --stack $(STACK)
 endif
@@ -54,20 +55,20 @@ events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3
 	$(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
 
 desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
-	$(if $(DESK_RUN),,$(NO_DESK))
+	$(if $(HAS_DESK),,$(NO_DESK))
 	@region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
 	PYTHONPATH=$(DESK) exec $(AWS_RUN) $(PYTHON) -m desk.server \
 	--stack $(STACK) --region "$$region" --port $(PORT)
 
 invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO
-	$(if $(DESK_RUN),,$(NO_DESK))
+	$(if $(HAS_DESK),,$(NO_DESK))
 	@programme=$(call SETTING,programme); now=$(call SETTING,now); \
 	$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $${now:+--now "$$now"} $(INVITE) \
 	"$(or $(PROGRAMME),$${programme:-programme.yaml})"
 
 watch: .venv/.sandbox ## bring up, within seconds, each meeting that ends too soon
-	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(DESK_RUN), --then $(DESK))
+	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(HAS_DESK), --then $(DESK))
 
 journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
 	@$(PYTHON) -m sandbox.admin journal

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -120,13 +120,14 @@ class Lifecycle:
                 answer,
                 is_other=is_other,
                 is_shared=is_held or declared.client_request_token is not None,
+                before=self._run.declared(meeting_id),
             )
         except BaseException:
             # Somebody may be in a meeting that was there before, or have its tokens.
             if not (is_held or is_other):
                 work.undo()
             raise
-        self._run.stays(declared.identity, meeting_id)
+        self._run.makes(declared.identity, meeting_id)
         return work.state()
 
     def _tokens(self, declared: MeetingInput) -> Iterator[str]:
@@ -150,7 +151,7 @@ class Lifecycle:
             listed, tags = _listed(client, name, meeting)
         except MeetingEnded:
             return None
-        self._run.holds(meeting.meeting_id)
+        self._run.holds(meeting.meeting_id, state.certainly_declared)
         return _as_found(state, listed, tags)
 
     def update(self, state: State, declared: MeetingInput) -> State:
@@ -160,8 +161,7 @@ class Lifecycle:
         :raises AttendeesRefused: the service refused some of the attendees for good.
         :raises ServiceError: any other failure; the next read shows what was done and what not.
         """
-        self._run.holds(state.meeting.meeting_id)
-        self._run.stays(state.identity, state.meeting.meeting_id)
+        self._run.makes(declared.identity, state.meeting.meeting_id)
         work = _Work(self._client(state.control_region), declared, state.meeting)
         work.known = dict(state.attendees)
         if declared.ignore_undeclared_attendees:
@@ -179,7 +179,7 @@ class Lifecycle:
         # A replacement of a meeting younger than its token's window can get that meeting back as
         # its own successor. The engine then deletes the predecessor, which is the same: in this
         # run or, where something else failed before that, in a later one.
-        if self._run.is_staying(state.identity, state.meeting.meeting_id):
+        if self._run.is_staying(state.meeting.meeting_id):
             return
         with suppress(MeetingEnded):
             self._client(state.control_region).delete_meeting(
@@ -204,7 +204,9 @@ class _Work:
         order = [a.external_user_id for a in self._declared.attendees]
         return State(declared, self._meeting, {i: self.known[i] for i in order if i in self.known})
 
-    def complete(self, answer: CreateAnswer, *, is_other: bool, is_shared: bool) -> None:
+    def complete(
+        self, answer: CreateAnswer, *, is_other: bool, is_shared: bool, before: Collection[str]
+    ) -> None:
         """Bring a meeting that a create answered to all that is declared.
 
         The answer does not tell a new meeting from one that an earlier try made, nor a living one
@@ -214,6 +216,7 @@ class _Work:
 
         :param is_other: whether the answer shows another declaration.
         :param is_shared: whether somebody else may know the meeting and have added attendees.
+        :param before: whom a program is known to have declared before, by external_user_id.
         """
         self._learn(answer.attendees)
         self._note_refused(answer.errors)
@@ -223,7 +226,7 @@ class _Work:
             listed, tags = _listed(self._client, self._name, self._meeting)
             self._learn(listed, answer.attendees)
         if is_shared and self._declared.ignore_undeclared_attendees:
-            self.leave_strangers({})
+            self._forget_strangers(before)
         self.converge(tags)
 
     def leave_strangers(self, before: Mapping[str, Any]) -> None:
@@ -232,8 +235,11 @@ class _Work:
         A refresh that was told otherwise has taken them for declared: so none of those goes.
         """
         if not before.get("ignore_undeclared_attendees"):
-            declared = {a.external_user_id for a in self._declared.attendees}
-            self.known = {i: a for i, a in self.known.items() if i in declared}
+            self._forget_strangers(())
+
+    def _forget_strangers(self, before: Collection[str]) -> None:
+        declared = {a.external_user_id for a in self._declared.attendees}.union(before)
+        self.known = {i: a for i, a in self.known.items() if i in declared}
 
     def meet_strangers(self) -> None:
         """Learn of those whom the state leaves out because they were to be left alone."""

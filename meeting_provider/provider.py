@@ -91,7 +91,7 @@ class MeetingProvider(ResourceProvider):
         differing = changes.differing(old, new)
         # Who is there as declared, but with a token that the state never learnt, is made again.
         lacking = state.without_token(olds)
-        _RUN.compares(old.get("identity"), id_, bool(differing or lacking))
+        _RUN.compares(new.get("identity"), id_, bool(differing or lacking))
         return DiffResult(
             changes=bool(differing or lacking),
             replaces=changes.replacing(differing),

@@ -6,14 +6,17 @@ before tells a meeting that a stack has from one that no state knows.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class Run:
     """The meetings that the state holds, and those that stay. One instance serves all threads."""
 
     def __init__(self) -> None:
-        self._declared: set[str] = set()
-        self._held: set[str] = set()
-        self._staying: dict[str, str] = {}
+        self._declarers: set[str] = set()
+        self._held: dict[str, frozenset[str]] = {}
+        self._made: set[str] = set()
+        self._found: dict[str, str] = {}
 
     def declares(self, identity: object) -> None:
         """A program declares a meeting.
@@ -21,30 +24,39 @@ class Run:
         :param identity: who declares it; see identity.py. It may be none, or not known yet.
         """
         if isinstance(identity, str):
-            self._declared.add(identity)
+            self._declarers.add(identity)
 
-    def compares(self, identity: str | None, meeting_id: str, differs: bool) -> None:
+    def compares(self, identity: object, meeting_id: str, differs: bool) -> None:
         """The engine compares a meeting in the state with what is declared.
 
         A refresh does so as well, before there is a program, and with what may be about to go. So
         only of what a program has declared by now does this say that it stays.
         """
-        self.holds(meeting_id)
-        if identity in self._declared and not differs:
-            self.stays(identity, meeting_id)
+        self._held.setdefault(meeting_id, frozenset())
+        if isinstance(identity, str) and identity in self._declarers and not differs:
+            self._found[identity] = meeting_id
 
-    def holds(self, meeting_id: str) -> None:
-        """The state holds a meeting."""
-        self._held.add(meeting_id)
+    def holds(self, meeting_id: str, declared: Collection[str] = ()) -> None:
+        """The state holds a meeting.
 
-    def stays(self, identity: str | None, meeting_id: str) -> None:
-        """It is this meeting that whoever declares one has from now on, and no other."""
-        self._staying[identity or meeting_id] = meeting_id
+        :param declared: of whom it has in the meeting, those whom nobody but a program declared.
+        """
+        self._held[meeting_id] = frozenset(declared)
+
+    def makes(self, identity: str | None, meeting_id: str) -> None:
+        """This run has made a meeting, found it again or changed it: that is the one that stays."""
+        self._made.add(meeting_id)
+        if identity:
+            self._found[identity] = meeting_id
 
     def is_held(self, meeting_id: str) -> bool:
         """Whether the state is known to hold it."""
         return meeting_id in self._held
 
-    def is_staying(self, identity: str | None, meeting_id: str) -> bool:
-        """Whether it is the one that whoever declares it is known to have."""
-        return self._staying.get(identity or meeting_id) == meeting_id
+    def declared(self, meeting_id: str) -> Collection[str]:
+        """Whom a program is known to have declared in it, by external_user_id."""
+        return self._held.get(meeting_id, frozenset())
+
+    def is_staying(self, meeting_id: str) -> bool:
+        """Whether somebody is known to have it from now on."""
+        return meeting_id in self._made or meeting_id in self._found.values()

@@ -100,9 +100,11 @@ class State:
         return str(self.declared["control_region"])
 
     @property
-    def identity(self) -> str | None:
-        """Who declares the meeting; see identity.py."""
-        return self.declared.get("identity")
+    def certainly_declared(self) -> list[str]:
+        """Whom a program declared, where a refresh can't have taken strangers for declared."""
+        if not self.declared.get("ignore_undeclared_attendees"):
+            return []
+        return [a["external_user_id"] for a in self.declared["attendees"]]
 
     @property
     def tags(self) -> dict[str, str]:

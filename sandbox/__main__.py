@@ -1,5 +1,6 @@
 """Run commands in the sandbox: an emulated AWS on loopback, local state, Pulumi or its stand-in.
 
+\b
     python -m sandbox pulumi up --stack dev     the CLI on PATH, or the sandbox engine
     python -m sandbox run -- COMMAND            anything else, in the same environment
     python -m sandbox stop                      stop the emulated AWS; its state is kept

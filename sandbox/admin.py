@@ -1,5 +1,6 @@
 """A client of the emulator's admin route, and a command line for people.
 
+\b
     python -m sandbox.admin journal
     python -m sandbox.admin advance 360
     python -m sandbox.admin end opening-keynote

@@ -769,6 +769,27 @@ class TestACreateThatFindsWhatIsNotItsOwn:
         assert host.create(wanted).attendees == made.attendees
         assert only(sandbox).external_user_ids == ["ana", "walk-in"]
 
+    def test_removes_from_a_predecessor_whom_it_declared(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        wanted = declared("ana", "ben", ignore_undeclared_attendees=True)
+        host, made = self.held(lifecycle, wanted)
+        by_hand(clients).create_attendee(
+            MeetingId=made.meeting.meeting_id, ExternalUserId="walk-in"
+        )
+        host.create(declared("ana", ignore_undeclared_attendees=True))
+        assert only(sandbox).external_user_ids == ["ana", "walk-in"]
+
+    def test_is_not_ended_by_the_delete_of_its_predecessor(self, sandbox: Sandbox, lifecycle: Host):
+        """A meeting with a token of its own that is declared under another name from now on."""
+        old, new = (
+            declared("ana", client_request_token="mine", identity=i) for i in ("old", "new")
+        )
+        before, host = again(lifecycle().create(old)), lifecycle()
+        made = host.create(new)
+        host.delete(before)
+        assert only(sandbox).meeting_id == made.meeting.meeting_id
+
     def test_removes_whom_an_earlier_try_declared(self, sandbox: Sandbox, lifecycle: Host):
         lifecycle().create(declared("ana", "ben"))
         lifecycle().create(declared("ana", ignore_undeclared_attendees=True))
