@@ -17,7 +17,7 @@ settings.load_profile("steady")
 LONGEST = (
     *("test_watch", "test_faults", "test_make_up", "test_week", "test_operations", "test_kills"),
     *("test_secrets", "test_notifications", "test_join_desk", "test_recordings", "test_gitops"),
-    *("test_ageing", "test_sockets", "test_page", "test_program", "test_soak"),
+    *("test_ageing", "test_sockets", "test_found_again", "test_page", "test_program", "test_soak"),
 )
 
 JAVASCRIPT = Path(__file__).parent / "js"
