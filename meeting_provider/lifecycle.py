@@ -88,8 +88,8 @@ class Lifecycle:
         :raises MeetingEnded: the meeting to replicate is gone.
         :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
         :raises AttendeesRefused: the service refused some of the attendees for good.
-        :raises ServiceError: any other failure; what had been made is taken away again, and what
-            was there before is left.
+        :raises ServiceError: any other failure; what had been made is taken away again, and a
+            meeting that the state is known to hold, or that another declaration made, is left.
         """
         client = self._client(declared.control_region)
         failed: ServiceError | None = None
