@@ -348,6 +348,7 @@ def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
         assert process.stdout.readline().split()[2:] == ["MeetingEnded", panel.meeting_id, "panel"]
         # The queue has nothing more to tell: by now the subscriber waits for what comes.
         while told.calls("DeleteMessage") < 6:
+            assert process.poll() is None
             time.sleep(0.05)
         waits = told.calls("ReceiveMessage")
         os.kill(process.pid, number)
