@@ -237,9 +237,9 @@ class Chime:
         except (BotoCoreError, ResponseParserError) as error:
             raise _from_silence(operation, meeting, error) from error
         # botocore takes whatever it can't read for an answer with nothing in it.
-        metadata = answer["ResponseMetadata"]
-        kind = metadata["HTTPHeaders"].get("content-type", "json")
-        if metadata["HTTPStatusCode"] != HTTPStatus.NO_CONTENT and "json" not in kind:
+        metadata = answer.get("ResponseMetadata", {})
+        kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
+        if metadata.get("HTTPStatusCode") != HTTPStatus.NO_CONTENT and "json" not in kind:
             raise _from_another(operation, meeting, f"the answer is {kind}, and no JSON")
         return answer
 

@@ -9,8 +9,8 @@ from itertools import cycle
 
 from support.house import House
 from support.watching import Watch
+from support.windows import wait_for_room
 
-from meeting_provider.tokens import WINDOW
 from sandbox.admin import AFTER, BEFORE
 
 NAMES = ("keynote", "workshop", "panel", "room-7")
@@ -52,7 +52,7 @@ def heal(house: House, watch: Watch, ends: int, kill_every: int, seed: int = 6) 
     for number, name in zip(range(1, ends + 1), cycle(NAMES), strict=False):
         kills_now = number % kill_every == 0
         if kills_now:
-            _wait_for_room()
+            wait_for_room(ROOM)
         (ending,) = watch.live(name)
         if number % 2 == 0:
             kind, operation, when = next(faults)
@@ -74,9 +74,3 @@ def _agrees(house: House) -> bool:
     ids = house.outputs()["meeting_ids"]
     known = {("room-7" if name == "clinic" else name): each for name, each in ids.items()}
     return known == lives
-
-
-def _wait_for_room() -> None:
-    left = WINDOW - time.time() % WINDOW
-    if left < ROOM:
-        time.sleep(left + 0.1)

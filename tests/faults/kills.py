@@ -16,8 +16,9 @@ from typing import Any
 from faults import processes
 from faults.calls import Position, bring_up, declared, external
 from faults.scenarios import COPY, MAIN, SCENARIOS, Scenario
-from faults.stage import Stage, diagnostics, wait_for_room, window
+from faults.stage import Stage, diagnostics
 from faults.verdict import not_as_declared
+from support.windows import wait_for_room, window
 
 #: A host has so many threads, each of which a held call keeps.
 THREADS = 4

@@ -11,8 +11,9 @@ from typing import Any
 
 from faults.calls import Position, bring_up, declared, external
 from faults.scenarios import COPY, MAIN, SCENARIOS, Scenario
-from faults.stage import Stage, diagnostics, wait_for_room, window
+from faults.stage import Stage, diagnostics
 from faults.verdict import leaks, not_as_declared, unclean
+from support.windows import wait_for_room, window
 
 #: Longer than the provider waits for an answer.
 TOO_LONG = 12.0

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from faults import processes
 from support.house import House, Run
 
 from meeting_provider import state
-from meeting_provider.tokens import WINDOW
 
 PROGRAM = Path(__file__).parent / "program"
 MEETING_TYPE = "dynamic/meeting:Meeting"
@@ -134,15 +132,3 @@ def diagnostics(run: Run) -> dict[str, str]:
         elif lines is not None and line.strip():
             lines.append(line[4:])
     return {name: "\n".join(each) for name, each in said.items()}
-
-
-def window() -> int:
-    """The number of the window in which creates derive the same tokens."""
-    return int(time.time() // WINDOW)
-
-
-def wait_for_room(seconds: float) -> None:
-    """Wait for the next window where this one is over sooner than in so many seconds."""
-    left = WINDOW - time.time() % WINDOW
-    if left < seconds:
-        time.sleep(left + 0.1)

@@ -22,9 +22,9 @@ import boto3
 from botocore.config import Config
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from support.windows import window
 
 from meeting_provider.state import join_info, kept
-from meeting_provider.tokens import WINDOW
 from sandbox.admin import AFTER, ANY, BEFORE, Meeting, Sandbox, SandboxError
 from soak.engine import REGION, Crashed, Engine, Hosts, Properties, Resource, StepFailed
 
@@ -397,7 +397,7 @@ class Soak(RuleBasedStateMachine):
     def _up(self, run: Callable[[], None]) -> Exception | None:
         """Do an `up`; what it ended with. Whatever it was, no new stray is left but by a kill."""
         self._note_causes()
-        began = _window()
+        began = window()
         ended: Exception | None = None
         try:
             run()
@@ -408,7 +408,7 @@ class Soak(RuleBasedStateMachine):
         # A call that was held is let go before the host's death is noticed, or right after it.
         for _, meeting_id in self.engine.created:
             self.by_hand[meeting_id] = dict.fromkeys(self.by_hand.get(meeting_id, ()), False)
-        self._look_for_strays(frozenset({began, _window()}), crashed=isinstance(ended, Crashed))
+        self._look_for_strays(frozenset({began, window()}), crashed=isinstance(ended, Crashed))
         return ended
 
     def _kill_when_held(self, run: Future[Exception | None], killed: str, lost: bool) -> bool:
@@ -602,10 +602,6 @@ def _wire(role: str) -> dict[str, str]:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:16]
-
-
-def _window() -> int:
-    return int(time.time() // WINDOW)
 
 
 def _client(endpoint: str) -> Any:

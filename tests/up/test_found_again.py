@@ -5,13 +5,11 @@ It then stands in the state twice until the engine has deleted the one that it t
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from support.house import House, Run
-
-from meeting_provider.tokens import WINDOW
+from support.windows import wait_for_room
 
 PROGRAM = Path(__file__).parent / "programs" / "moving.py"
 
@@ -24,9 +22,7 @@ def moving(house: House) -> House:
     """A house where the meeting is up, with time left in the window."""
     (house.root / "__main__.py").write_text(PROGRAM.read_text())
     assert house.pulumi("stack", "init", "dev").code == 0
-    left = WINDOW - time.time() % WINDOW
-    if left < ROOM:
-        time.sleep(left + 0.1)
+    wait_for_room(ROOM)
     assert up(house).code == 0
     return house
 
