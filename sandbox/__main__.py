@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -78,12 +78,13 @@ def _engine() -> tuple[Sequence[str], str]:
     return ENGINE, "the sandbox engine, since there is no pulumi on PATH"
 
 
-def _run(command: Sequence[str]) -> None:
-    process = subprocess.Popen(command, env=_environment())
-    # Ctrl-C reaches the command by itself, which finishes its work and then ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    sys.exit(process.wait())
+def _run(command: Sequence[str]) -> NoReturn:
+    """Become the command, so that whatever signals it means it."""
+    environment = _environment()
+    try:
+        os.execvpe(command[0], tuple(command), environment)
+    except OSError as error:
+        raise click.ClickException(f"{command[0]}: {error.strerror}") from error
 
 
 def _environment() -> dict[str, str]:

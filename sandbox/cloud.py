@@ -25,6 +25,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
+from . import garbage
 from .chime.admin import PREFIX, Admin
 from .chime.journal import Entry
 from .chime.service import ChimeService
@@ -151,6 +152,7 @@ def _refusal(status: int, code: str, message: str) -> Response:
 )
 def main(port: int, state_file: Path | None, port_file: Path | None, pid_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
+    garbage.keep_what_there_is()
     try:
         cloud = Cloud(state_file)
     except StateFileError as error:

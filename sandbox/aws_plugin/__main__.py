@@ -4,7 +4,11 @@ import logging
 import signal
 from types import FrameType
 
-from sandbox.aws_plugin.server import serve
+from sandbox import garbage
+
+garbage.collect_seldom()
+
+from sandbox.aws_plugin.server import serve  # noqa: E402 - it imports most
 
 #: How long calls under way may take once the engine has asked the plugin to end.
 GRACE_SECONDS = 10
@@ -21,6 +25,7 @@ def main() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    garbage.keep_what_there_is()
     print(port, flush=True)
     server.wait_for_termination()
 

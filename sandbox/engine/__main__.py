@@ -3,6 +3,8 @@
 import sys
 from importlib.util import find_spec, module_from_spec
 
+from sandbox import garbage
+
 
 def _without_sdk() -> None:
     """Leaves the packages that hold Pulumi's protocol empty but for it.
@@ -15,8 +17,12 @@ def _without_sdk() -> None:
             sys.modules[name] = module_from_spec(spec)
 
 
+garbage.collect_seldom()
 _without_sdk()
 
 from sandbox.engine.cli import main  # noqa: E402 - it is what follows from the above
 
-main()
+try:
+    main()
+finally:
+    garbage.keep_what_there_is()

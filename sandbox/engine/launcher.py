@@ -5,6 +5,7 @@ SDK has to be told is in sdk/python/cmd/pulumi-language-python-exec.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import runpy
@@ -80,6 +81,8 @@ def main(address: str, program: str, root: str) -> int:
     finally:
         executor.shutdown(wait=True)
         loop.close()
+        # Or Python looks through all that was imported once more, while the process ends.
+        gc.freeze()
     return 0
 
 
