@@ -51,13 +51,15 @@ endif
 	@$(SANDBOX) stop
 
 events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
-	@queue=$$($(PULUMI_RUN) stack output queue_arn --stack $(STACK)) && \
-	$(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
+	@profile=$(call SETTING,aws:profile); \
+	queue=$$($(PULUMI_RUN) stack output queue_arn --stack $(STACK)) && \
+	env $${profile:+AWS_PROFILE="$$profile"} $(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
 
 desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
 	$(if $(HAS_DESK),,$(NO_DESK))
-	@region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
-	PYTHONPATH=$(DESK) exec $(AWS_RUN) $(PYTHON) -m desk.server \
+	@profile=$$($(DESK_RUN) config get aws:profile --stack $(STACK) 2>/dev/null); \
+	region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
+	PYTHONPATH=$(DESK) exec env $${profile:+AWS_PROFILE="$$profile"} $(AWS_RUN) $(PYTHON) -m desk.server \
 	--stack $(STACK) --region "$$region" --port $(PORT)
 
 invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO

@@ -163,7 +163,7 @@ def _sampled(process: psutil.Process) -> Iterator[dict[str, float]]:
     def sample() -> None:
         while not ended.wait(_SAMPLE_SECONDS):
             try:
-                family = process.children(recursive=True)
+                family = [process, *process.children(recursive=True)]
             except psutil.Error:
                 continue
             for each in family:

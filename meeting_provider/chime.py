@@ -313,8 +313,9 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
         return LimitExceeded(
             operation,
             cause,
-            "the quotas are 250 attendees a meeting and, unless raised, 250 meetings at once in an"
-            " account and region: end meetings, or ask for more in Service Quotas",
+            "the quotas are 250 attendees a meeting, or its max_count, and, unless raised, 250 "
+            "meetings at once in an account and region: end meetings, or ask for more in Service "
+            "Quotas",
             meeting,
         )
     if code == "TooManyTags":

@@ -8,7 +8,7 @@ MeetingProviderError
 └── ServiceError              a call failed: names meeting, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
     ├── AccessDenied          the caller may not do that; names the IAM action
-    ├── LimitExceeded         a quota of the account or of the meeting; names it and its default
+    ├── LimitExceeded         a quota of the account or of the meeting; names the defaults
     ├── Throttled             the service's rate stayed exceeded through all retries
     ├── Unreachable           no answer, through all retries
     ├── TokenInUse            the ClientRequestToken belongs to another meeting

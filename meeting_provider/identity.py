@@ -46,7 +46,10 @@ def backend() -> str | None:
     Found as the CLI finds it: PULUMI_BACKEND_URL, the project's own, the one logged in to.
     Source: https://www.pulumi.com/docs/iac/concepts/state-and-backends/
     """
-    url = os.environ.get("PULUMI_BACKEND_URL") or _project_backend() or _current_backend()
+    url = os.environ.get("PULUMI_BACKEND_URL")
+    # A program without a root runs inside of another, whose own backend need not be the stack's.
+    if not url and pulumi.get_root_directory():
+        url = _project_backend() or _current_backend()
     if not url:
         return None
     parts = urlsplit(url)

@@ -32,6 +32,7 @@ from meeting_provider.models import (
     CreateAnswer,
     MeetingAnswer,
     MeetingInput,
+    default_capabilities,
 )
 from meeting_provider.run import Run
 from meeting_provider.state import Attendee, State
@@ -41,13 +42,18 @@ if TYPE_CHECKING:
     from meeting_provider.chime import Chime
 
 #: Codes in the `Errors` of an answer that another try may mend.
-TRANSIENT: Final = frozenset({"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling"})
+TRANSIENT: Final = frozenset(
+    {"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling", "TooManyRequests"}
+)
 
 #: How many ended meetings in a row a create moves on from, in one window of its token.
 MOST_ENDED: Final = 100
 
 #: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
 AT_ONCE: Final = 4
+
+#: What anybody may do in a meeting without restrictions.
+EVERYTHING: Final = default_capabilities(None)
 
 #: Reads tags while the attendees of the same meeting are being read, for each thread of a host.
 _READING: Final = ThreadPoolExecutor(thread_name_prefix="reading")
@@ -83,27 +89,31 @@ class Lifecycle:
     def create(self, declared: MeetingInput) -> State:
         """Make the meeting, or complete the one that an earlier try made. All of it, or nothing.
 
-        A derived token that brings back an ended meeting, or another, is moved on from.
+        A derived token that brings back an ended meeting, another, or the very one that is to be
+        replaced, is moved on from.
 
         :raises MeetingEnded: the meeting to replicate is gone.
         :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
         :raises AttendeesRefused: the service refused some of the attendees for good.
-        :raises ServiceError: any other failure; what had been made is taken away again, and a
-            meeting that the state is known to hold, or that another declaration made, is left.
+        :raises ServiceError: any other failure; what had been made is taken away again, but for
+            what a token of somebody's own may find again.
         """
         client = self._client(declared.control_region)
         failed: ServiceError | None = None
         for token in self._tokens(declared):
             try:
-                return self._create(client, declared, token)
+                if made := self._create(client, declared, token):
+                    return made
             except (MeetingEnded, TokenInUse) as error:
                 _check_primary(client, declared)
                 failed = error
         raise _for_good(declared, failed)
 
-    def _create(self, client: Chime, declared: MeetingInput, token: str) -> State:
+    def _create(self, client: Chime, declared: MeetingInput, token: str) -> State | None:
+        """The meeting of a token; None where that is the one to be replaced."""
         first = changes.at_create(declared.attendees, declared.tags or {})
-        if declared.client_request_token:
+        is_own = declared.client_request_token is not None
+        if is_own:
             answer = client.create_meeting_with_attendees(declared, first, token)
             _refuse_another(declared, answer.meeting)
         else:
@@ -112,19 +122,20 @@ class Lifecycle:
             create = _PATIENT.wraps(client.create_meeting_with_attendees)
             answer = create(declared, first, token)
         meeting_id = answer.meeting.meeting_id
+        if not is_own and self._run.is_held(meeting_id):
+            return None
         work = _Work(client, declared, answer.meeting)
-        is_held = self._run.is_held(meeting_id)
         is_other = _is_other(first, answer)
         try:
             work.complete(
                 answer,
                 is_other=is_other,
-                is_shared=is_held or declared.client_request_token is not None,
+                is_shared=is_own,
                 before=self._run.declared(meeting_id),
             )
         except BaseException:
             # Somebody may be in a meeting that was there before, or have its tokens.
-            if not (is_held or is_other):
+            if not (is_own or is_other):
                 work.undo()
             raise
         self._run.makes(declared.identity, meeting_id)
@@ -319,7 +330,7 @@ class _Work:
 
     def _note_refused(self, errors: Sequence[AttendeeError]) -> list[AttendeeError]:
         """Note whom the service refuses for good; the answer is the rest, whom to try again."""
-        passing = [e for e in errors if e.error_code in TRANSIENT]
+        passing = [e for e in errors if (e.error_code or "").removesuffix("Exception") in TRANSIENT]
         self._refused |= {e.external_user_id: e for e in errors if e not in passing}
         return passing
 
@@ -355,11 +366,18 @@ def _listed(
     client: Chime, name: str, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
     """The attendees and the tags that the meeting has: two operations, with a quota each."""
-    tags = _READING.submit(client.list_tags, name, meeting.meeting_arn or "")
+    reading = _READING.submit(client.list_tags, name, meeting.meeting_arn or "")
     try:
-        return client.list_attendees(name, meeting.meeting_id), tags.result()
+        listed = client.list_attendees(name, meeting.meeting_id)
     finally:
-        wait([tags])
+        wait([reading])
+    try:
+        return listed, reading.result()
+    except MeetingEnded as error:
+        # Its attendees were there: either it has ended since, or its tags alone are not known.
+        client.get_meeting(name, meeting.meeting_id)
+        cause = f"the meeting lives, and its tags are not known ({error.cause})"
+        raise ServiceError(error.operation, cause, "run `pulumi up` again", name) from error
 
 
 def _is_other(asked: Iterable[AttendeeInput], answer: CreateAnswer) -> bool:
@@ -434,6 +452,7 @@ def _for_good(declared: MeetingInput, error: ServiceError | None) -> ServiceErro
 
 def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str, str]) -> State:
     """The state with what the service says now, its declaration too: so a repair shows itself."""
+    default = default_capabilities(state.declared.get("meeting_features"))
     found = {a.external_user_id: a for a in listed}
     declared = {a["external_user_id"]: a for a in state.declared["attendees"]}
     others = [] if state.declared.get("ignore_undeclared_attendees") else found
@@ -448,7 +467,9 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         attendees[i] = Attendee(now.attendee_id, token, can)
         entry = dict(declared.get(i, {"external_user_id": i}))
         if can and can != before:
-            entry["capabilities"] = dict(can)
+            entry.pop("capabilities", None)
+            # What anybody may do in a meeting without video could not be declared.
+            entry |= {"capabilities": dict(can)} if can != default or default == EVERYTHING else {}
         redeclared.append(entry)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:

@@ -81,8 +81,9 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     hours. One that has ended is gone at the next refresh, and the same `pulumi up` makes its
     successor, with a new id and new tokens.
 
-    Attendees, their capabilities and the tags change in place, and whoever stays keeps attendee id
-    and join token. Any other change makes a new meeting before the old one is ended.
+    Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
+    whoever stays keeps attendee id and join token. Any other change makes a new meeting before the
+    old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """

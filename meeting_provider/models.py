@@ -267,6 +267,12 @@ class MeetingInput(Shape):
         return self.create_only() | ({"Tags": tag_list(self.tags)} if self.tags else {})
 
 
+class EmptiedMeeting(MeetingInput):
+    """A meeting that others took everybody out of: none can be made so, but one can be left so."""
+
+    attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
+
+
 #: What only a new meeting can have: no call changes it.
 CREATE_ONLY: Final = (
     "external_meeting_id",
@@ -322,7 +328,7 @@ class Answer(BaseModel):
 
 
 class MediaPlacement(Answer):
-    """The URLs that a client joins with. Five of them are kept by the service for old clients."""
+    """The URLs that a client joins with. The service has deprecated that of turn and of screens."""
 
     audio_host_url: str | None = None
     audio_fallback_url: str | None = None

@@ -28,7 +28,12 @@ from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 from meeting_provider import changes, state
 from meeting_provider.errors import InvalidMeeting, MeetingProviderError
 from meeting_provider.faults import UNKNOWN, Fault, faults_of
-from meeting_provider.models import CONTROL_REGIONS, MeetingInput, default_media_region
+from meeting_provider.models import (
+    CONTROL_REGIONS,
+    EmptiedMeeting,
+    MeetingInput,
+    default_media_region,
+)
 from meeting_provider.run import Run
 
 if TYPE_CHECKING:
@@ -73,14 +78,18 @@ class MeetingProvider(ResourceProvider):
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Say every fault at once, and fill in what depends on the control region."""
         declared = _plain(news)
-        region = declared.get("control_region") or self._control_region()
+        # An explicit provider's own settings are nearer than the stack's.
+        region = self._region or declared.get("control_region") or self._control_region()
         if region:
             declared["control_region"] = region
             declared.setdefault("media_region", default_media_region(region))
         else:
             # One fault is enough: what follows from the region is none of its own.
             declared = {"control_region": UNKNOWN, "media_region": UNKNOWN} | declared
-        faults = [*_region_faults(region), *faults_of(declared), *_stale_token(olds, declared)]
+        # With ignore_changes, what a refresh has found is declared.
+        model = _model(declared) if olds.get("attendees") == [] else MeetingInput
+        faults = [*_region_faults(region), *faults_of(declared, model)]
+        faults += _stale_token(olds, declared)
         failures = [CheckFailure(f.property, f.message) for f in faults]
         _RUN.declares(declared.get("identity"))
         return CheckResult(_pulumi(declared), failures)
@@ -119,7 +128,7 @@ class MeetingProvider(ResourceProvider):
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
         old = state.from_outputs(_plain(olds))
-        return UpdateResult(self._lifecycle.update(old, _valid(news)).outputs())
+        return UpdateResult(self._lifecycle.update(old, _valid(news, _model(news))).outputs())
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
@@ -127,14 +136,8 @@ class MeetingProvider(ResourceProvider):
         self._lifecycle.delete(state.from_outputs(_plain(props)))
 
     def _control_region(self) -> str | None:
-        for region in (
-            self._region,
-            os.environ.get("AWS_REGION"),
-            os.environ.get("AWS_DEFAULT_REGION"),
-        ):
-            if region:
-                return region
-        return _region_of_profile(self._profile)
+        named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        return named or _region_of_profile(self._profile)
 
 
 @cache
@@ -197,11 +200,15 @@ def _stale_token(olds: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterat
         )
 
 
-def _valid(props: Mapping[str, Any]) -> MeetingInput:
+def _model(declared: Mapping[str, Any]) -> type[MeetingInput]:
+    return EmptiedMeeting if declared.get("attendees") == [] else MeetingInput
+
+
+def _valid(props: Mapping[str, Any], model: type[MeetingInput] = MeetingInput) -> MeetingInput:
     declared = _plain(props)
-    if faults := faults_of(declared):
+    if faults := faults_of(declared, model):
         raise InvalidMeeting(str(declared.get("external_meeting_id", "")), faults)
-    return MeetingInput.model_validate(declared)
+    return model.model_validate(declared)
 
 
 def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from meeting_provider import (
     state,
 )
 from meeting_provider.chime import Chime
+from meeting_provider.faults import faults_of
 from meeting_provider.lifecycle import Lifecycle
 from meeting_provider.models import MeetingInput
 from meeting_provider.state import State
@@ -359,7 +360,8 @@ class TestATokenThatWasSet:
 
 class TestAttendeesThatTheServiceRefuses:
     @pytest.mark.parametrize(
-        "code", ["ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling"]
+        "code",
+        ["ServiceFailure", "ServiceUnavailable", "Throttled", "ThrottlingException"],
     )
     def test_in_passing_are_tried_again_and_nobody_else(
         self, sandbox: Sandbox, lifecycle: Host, code: str
@@ -665,6 +667,28 @@ class TestDrift:
         ]
         assert tokens_of(self.mended(sandbox, lifecycle, found)) == tokens_of(made)
 
+    def test_whoever_may_do_what_anybody_may_needs_no_capabilities(
+        self, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        """Not even in a meeting whose features would contradict them, were they declared."""
+        features = {"video": {"max_resolution": "None"}}
+        made = lifecycle().create(declared("ana", meeting_features=features))
+        by_hand(clients).create_attendee(
+            MeetingId=made.meeting.meeting_id, ExternalUserId="walk-in"
+        )
+        found = refreshed(lifecycle, made)
+        assert found.declared["attendees"] == [attendee("ana"), attendee("walk-in")]
+        assert faults_of(found.declared) == []
+
+    def test_tags_that_cannot_be_found_are_no_end(self, sandbox: Sandbox, lifecycle: Host):
+        made = again(lifecycle().create(declared("ana")))
+        elsewhere = made.meeting.model_copy(update={"meeting_arn": f"{made.meeting.meeting_arn}0"})
+        with pytest.raises(ServiceError, match="the meeting lives, and its tags") as error:
+            lifecycle().read(State(made.declared, elsewhere, made.attendees))
+        assert not isinstance(error.value, MeetingEnded)
+        sandbox.end(made.meeting.meeting_id)
+        assert lifecycle().read(made) is None
+
     @pytest.mark.parametrize(
         ("gone", "set_"), [(["day"], {}), ([], {"day": "two"}), ([], {"room": "r1"})]
     )
@@ -758,10 +782,46 @@ class TestACreateThatFindsWhatIsNotItsOwn:
         assert list(made.attendees) == ["ana"]
         assert only(sandbox).external_user_ids == ["ana", "walk-in"]
 
+    def test_leaves_a_meeting_of_others_that_is_declared_alike(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        """Nothing in the answer tells that somebody else made it."""
+        there = by_hand(clients).create_meeting_with_attendees(
+            ClientRequestToken="shared", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
+            Attendees=[{"ExternalUserId": "ana"}],
+        )  # fmt: skip
+        sandbox.fault("forbidden", "ListTagsForResource")
+        wanted = declared("ana", client_request_token="shared")
+        with pytest.raises(AccessDenied):
+            lifecycle().create(wanted)
+        assert only(sandbox).meeting_id == there["Meeting"]["MeetingId"]
+        sandbox.clear_faults()
+        assert lifecycle().create(wanted).meeting.meeting_id == there["Meeting"]["MeetingId"]
+
+    def test_makes_another_in_the_place_of_the_one_that_is_to_be_replaced(
+        self, sandbox: Sandbox, lifecycle: Host
+    ):
+        """As with `pulumi up --replace`: the derived token alone would bring back the same."""
+        host, made = self.held(lifecycle, declared("ana"))
+        successor = host.create(declared("ana"))
+        assert tokens_of(successor)["ana"] != tokens_of(made)["ana"]
+        host.delete(again(made))
+        assert only(sandbox).meeting_id == successor.meeting.meeting_id
+
+    def test_makes_one_only_where_its_replacement_is_cut_off(
+        self, sandbox: Sandbox, lifecycle: Host
+    ):
+        host, made = self.held(lifecycle, declared("ana"))
+        successor = host.create(declared("ana"))
+        host = lifecycle()
+        assert host.read(again(made)) is not None
+        assert host.create(declared("ana")).meeting.meeting_id == successor.meeting.meeting_id
+        assert len(sandbox.live()) == 2
+
     def test_leaves_whom_others_added_to_a_predecessor(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
     ):
-        wanted = declared("ana", ignore_undeclared_attendees=True)
+        wanted = declared("ana", **MINE, ignore_undeclared_attendees=True)
         host, made = self.held(lifecycle, wanted)
         by_hand(clients).create_attendee(
             MeetingId=made.meeting.meeting_id, ExternalUserId="walk-in"
@@ -772,12 +832,12 @@ class TestACreateThatFindsWhatIsNotItsOwn:
     def test_removes_from_a_predecessor_whom_it_declared(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
     ):
-        wanted = declared("ana", "ben", ignore_undeclared_attendees=True)
+        wanted = declared("ana", "ben", **MINE, ignore_undeclared_attendees=True)
         host, made = self.held(lifecycle, wanted)
         by_hand(clients).create_attendee(
             MeetingId=made.meeting.meeting_id, ExternalUserId="walk-in"
         )
-        host.create(declared("ana", ignore_undeclared_attendees=True))
+        host.create(declared("ana", **MINE, ignore_undeclared_attendees=True))
         assert only(sandbox).external_user_ids == ["ana", "walk-in"]
 
     def test_is_not_ended_by_the_delete_of_its_predecessor(self, sandbox: Sandbox, lifecycle: Host):
@@ -1033,6 +1093,22 @@ class TestTheProvider:
         assert {**read.inputs, "__provider": "pickled"} == news | {"tags": {"day": "one"}}
         again = provider().read(made.id, {**read.outs, "__provider": "pickled"})
         assert (again.outs, again.inputs) == (read.outs, None)
+
+    def test_takes_a_meeting_that_others_emptied_as_it_is_where_that_is_to_be_ignored(
+        self, sandbox: Sandbox, clients: Callable[..., Any]
+    ):
+        """With ignore_changes, the engine declares what a refresh has found."""
+        made = provider().create(self.inputs(attendees=[attendee("ana")]))
+        (ana,) = only(sandbox).attendees
+        by_hand(clients).delete_attendee(MeetingId=made.id, AttendeeId=ana.attendee_id)
+        read = provider().read(made.id, {**made.outs, "__provider": "pickled"})
+        news = {**read.inputs, "tags": {"day": "one"}}
+        checked = provider().check(read.inputs, news)
+        assert (news["attendees"], checked.failures) == ([], [])
+        assert provider().check({}, news).failures[0].property == "attendees"
+        later = provider().update(made.id, read.outs, checked.inputs)
+        assert (only(sandbox).attendees, only(sandbox).tags) == ([], {"day": "one"})
+        assert later.outs["attendees"] == []
 
     def test_leaves_one_line_of_an_error(self, sandbox: Sandbox):
         sandbox.fault("forbidden", REPEATED)

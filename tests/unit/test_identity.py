@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stack(
-    root: Path | None = None, *, project: str = "meetings", name: str = "dev", org: str = "acme"
+    root: Path | None, *, project: str = "meetings", name: str = "dev", org: str = "acme"
 ) -> None:
     reset_options(
         project=project, stack=name, organization=org, root_directory=str(root) if root else None
@@ -64,6 +64,16 @@ class TestTheBackend:
         if project:
             (home / "project" / "Pulumi.yaml").write_text(project)
         assert identity.backend() == "https://api.pulumi.com"
+
+    def test_is_known_inside_of_another_program_where_the_environment_names_it(
+        self, home, monkeypatch
+    ):
+        """What Pulumi's Automation API runs inline has no root, nor the backend of its caller."""
+        log_in(home, "https://api.pulumi.com")
+        stack(None)
+        assert identity.backend() is None
+        monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+        assert identity.backend() == "s3://bucket"
 
     def test_is_found_where_the_environment_keeps_the_credentials(self, home, monkeypatch):
         (home / "credentials.json").write_text('{"current": "gs://bucket"}')
@@ -131,13 +141,13 @@ class TestTheIdentity:
         )
         for count, (url, org, project, name, parent, type_name, resource) in enumerate(places, 1):
             log_in(home, url)
-            stack(project=project, name=name, org=org)
+            stack(home / "project", project=project, name=name, org=org)
             seen.add(of(resource, parent, type_name))
             assert len(seen) == count
 
     def test_does_not_run_its_parts_together(self, home):
         log_in(home, "https://api.pulumi.com")
-        stack(project="a", name="bc")
+        stack(home / "project", project="a", name="bc")
         one = of()
-        stack(project="ab", name="c")
+        stack(home / "project", project="ab", name="c")
         assert of() != one

@@ -68,6 +68,13 @@ class TestTheRegion:
         assert failures == {}
         assert (inputs["control_region"], inputs["media_region"]) == ("eu-west-2", "eu-west-2")
 
+    def test_of_an_explicit_provider_comes_before_that_of_the_stack(self):
+        stacks = ARGUMENTS | {"control_region": "us-east-1"}
+        inputs, failures = check(stacks, config={"aws:region": "eu-west-2"})
+        assert failures == {}
+        assert inputs["control_region"] == "eu-west-2"
+        assert check(stacks, config={})[0]["control_region"] == "us-east-1"
+
     @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
     def test_comes_else_from_the_environment(self, monkeypatch, name):
         monkeypatch.setenv(name, "il-central-1")
