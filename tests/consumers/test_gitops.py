@@ -124,6 +124,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
                 "AWS_DEPLOY_ROLE": "arn:aws:iam::123456789012:role/deploy",
                 "AWS_PREVIEW_ROLE": "arn:aws:iam::123456789012:role/preview",
                 "AWS_REGION": "us-east-1",
+                # To GitHub, a variable that isn't set is an empty text.
+                "PIP_INDEX_URL": "",
                 "PULUMI_BACKEND_URL": environment["PULUMI_BACKEND_URL"],
             },
             "secrets": {"PULUMI_CONFIG_PASSPHRASE": "of the team"},
