@@ -87,16 +87,16 @@ class Lifecycle:
         self._run = run or Run()
 
     def create(self, declared: MeetingInput) -> State:
-        """Make the meeting, or complete the one that an earlier try made. All of it, or nothing.
+        """Make the meeting, or complete the one that an earlier try made.
 
-        A derived token that brings back an ended meeting, another, or the very one that is to be
-        replaced, is moved on from.
+        With a derived token it is all of it, or nothing; one that brings back an ended meeting,
+        another, or the very one that is to be replaced, is moved on from. A token of somebody's own
+        may bring back what somebody else made, which is left whatever happens.
 
         :raises MeetingEnded: the meeting to replicate is gone.
         :raises TokenInUse: the token that was set brings back another meeting, or an ended one.
         :raises AttendeesRefused: the service refused some of the attendees for good.
-        :raises ServiceError: any other failure; what had been made is taken away again, but for
-            what a token of somebody's own may find again.
+        :raises ServiceError: any other failure.
         """
         client = self._client(declared.control_region)
         failed: ServiceError | None = None
@@ -469,7 +469,8 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         if can and can != before:
             entry.pop("capabilities", None)
             # What anybody may do in a meeting without video could not be declared.
-            entry |= {"capabilities": dict(can)} if can != default or default == EVERYTHING else {}
+            if can != default or default == EVERYTHING:
+                entry["capabilities"] = dict(can)
         redeclared.append(entry)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:

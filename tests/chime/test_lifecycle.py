@@ -749,6 +749,14 @@ class TestACreateThatFindsWhatIsNotItsOwn:
         assert host.read(again(made)) is not None
         return host, made
 
+    def made_by_others(self, clients: Callable[..., Any], external_user_id: str) -> str:
+        """The id of a meeting with a token that a declaration uses as well."""
+        made = by_hand(clients).create_meeting_with_attendees(
+            ClientRequestToken="mine", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
+            Attendees=[{"ExternalUserId": external_user_id}],
+        )  # fmt: skip
+        return str(made["Meeting"]["MeetingId"])
+
     def test_leaves_the_predecessor_where_the_replacement_fails(
         self, sandbox: Sandbox, lifecycle: Host
     ):
@@ -761,23 +769,17 @@ class TestACreateThatFindsWhatIsNotItsOwn:
     def test_leaves_a_meeting_of_others_where_somebody_is_refused(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
     ):
-        there = by_hand(clients).create_meeting_with_attendees(
-            ClientRequestToken="shared", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
-            Attendees=[{"ExternalUserId": "walk-in"}],
-        )  # fmt: skip
+        there = self.made_by_others(clients, "walk-in")
         sandbox.refuse_attendees("Forbidden", external_user_ids=["cy"])
         with pytest.raises(AttendeesRefused):
-            lifecycle().create(declared("ana", "cy", client_request_token="shared"))
-        assert only(sandbox).meeting_id == there["Meeting"]["MeetingId"]
+            lifecycle().create(declared("ana", "cy", **MINE))
+        assert only(sandbox).meeting_id == there
 
     def test_leaves_whom_others_added_where_it_is_told_to(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
     ):
-        by_hand(clients).create_meeting_with_attendees(
-            ClientRequestToken="shared", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
-            Attendees=[{"ExternalUserId": "walk-in"}],
-        )  # fmt: skip
-        wanted = declared("ana", client_request_token="shared", ignore_undeclared_attendees=True)
+        self.made_by_others(clients, "walk-in")
+        wanted = declared("ana", **MINE, ignore_undeclared_attendees=True)
         made = lifecycle().create(wanted)
         assert list(made.attendees) == ["ana"]
         assert only(sandbox).external_user_ids == ["ana", "walk-in"]
@@ -786,17 +788,14 @@ class TestACreateThatFindsWhatIsNotItsOwn:
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
     ):
         """Nothing in the answer tells that somebody else made it."""
-        there = by_hand(clients).create_meeting_with_attendees(
-            ClientRequestToken="shared", ExternalMeetingId="keynote", MediaRegion="eu-central-1",
-            Attendees=[{"ExternalUserId": "ana"}],
-        )  # fmt: skip
+        there = self.made_by_others(clients, "ana")
         sandbox.fault("forbidden", "ListTagsForResource")
-        wanted = declared("ana", client_request_token="shared")
+        wanted = declared("ana", **MINE)
         with pytest.raises(AccessDenied):
             lifecycle().create(wanted)
-        assert only(sandbox).meeting_id == there["Meeting"]["MeetingId"]
+        assert only(sandbox).meeting_id == there
         sandbox.clear_faults()
-        assert lifecycle().create(wanted).meeting.meeting_id == there["Meeting"]["MeetingId"]
+        assert lifecycle().create(wanted).meeting.meeting_id == there
 
     def test_makes_another_in_the_place_of_the_one_that_is_to_be_replaced(
         self, sandbox: Sandbox, lifecycle: Host
