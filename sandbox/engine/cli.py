@@ -159,7 +159,10 @@ _RUN_PROGRAM: Final = click.option(
     envvar="PULUMI_RUN_PROGRAM",
     help="Let a look at what is there come with what the program declares, not before it.",
 )
-
+_REPLACE: Final = [
+    click.option("--replace", multiple=True, help="A urn to replace. It may hold a *."),
+    click.option("--target-replace", multiple=True, help="Both --target and --replace."),
+]
 _CONTINUE: Final = click.option(
     "--continue-on-error",
     is_flag=True,
@@ -180,7 +183,15 @@ def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cli.command("up")
-@_with(*_CONFIRMED, _REFRESH, _RUN_PROGRAM, _CONTINUE, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
+@_with(
+    *_CONFIRMED,
+    *_REPLACE,
+    _REFRESH,
+    _RUN_PROGRAM,
+    _CONTINUE,
+    _EXPECT_NO_CHANGES,
+    _SHOW_SECRETS,
+)
 @click.pass_obj
 def up(obj: bool, /, **flags: Any) -> None:
     """Brings the stack to what the program declares."""
@@ -191,7 +202,7 @@ cli.add_command(up, "update")
 
 
 @cli.command()
-@_with(_REFRESH, _RUN_PROGRAM, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
+@_with(*_REPLACE, _REFRESH, _RUN_PROGRAM, _EXPECT_NO_CHANGES, _SHOW_SECRETS)
 @click.pass_obj
 def preview(obj: bool, /, **flags: Any) -> None:
     """Shows what `up` would do."""
@@ -242,6 +253,8 @@ def _operate(
     show_secrets: bool = False,
     refresh: str | None = None,
     run_program: bool = False,
+    replace: tuple[str, ...] = (),
+    target_replace: tuple[str, ...] = (),
     continue_on_error: bool = False,
     clear_pending_creates: bool = False,
 ) -> None:
@@ -261,6 +274,7 @@ def _operate(
         )
     if run_program and kind in ("refresh", "destroy"):
         raise Refused(f"{kind} --run-program")
+    targets = (*targets, *target_replace)
     stack = _stack(name)
     options = Options(
         kind=kind,
@@ -271,6 +285,7 @@ def _operate(
         refresh=stack.project.refresh_always if refresh is None else _flag("refresh", refresh),
         run_program=run_program,
         targets=targets,
+        replacements=(*replace, *target_replace),
         continue_on_error=continue_on_error,
     )
 

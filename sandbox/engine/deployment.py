@@ -45,6 +45,8 @@ class Options:
     #: Whether the refresh comes with what the program registers, not before.
     run_program: bool = False
     targets: tuple[str, ...] = ()
+    #: What to replace although nothing of it has changed.
+    replacements: tuple[str, ...] = ()
     continue_on_error: bool = False
 
 
@@ -113,6 +115,7 @@ class Deployment:
             registry,
             self.tell,
             options.targets,
+            options.replacements,
         )
 
     @property
@@ -173,6 +176,7 @@ class Deployment:
             self._refresh(counting=refresh_only)
         elif self._pending and not self.options.preview:
             self.tell(Diagnostic("warning", _pending_warning(self._pending)))
+        self._planner.check_replacements()
 
     # What a program asks for
 

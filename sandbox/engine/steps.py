@@ -76,11 +76,13 @@ class Planner:
         registry: Registry,
         tell: Callable[[Diagnostic], None],
         targets: tuple[str, ...],
+        replacements: tuple[str, ...] = (),
     ) -> None:
         self._prefix = prefix
         self._registry = registry
         self._tell = tell
         self._targets = targets
+        self._replacements = replacements
         self._seen: set[str] = set()
         self._goals: dict[str, Goal] = {}
         self._news: dict[str, Resource] = {}
@@ -166,7 +168,7 @@ class Planner:
     def _decide(self, goal: Goal, old: Resource | None, new: Resource) -> list[Step]:
         recreating = new.urn in self._recreating
         if goal.custom:
-            fresh = old is None or recreating or old.external
+            fresh = old is None or recreating or old.external or self._is_to_be_replaced(new.urn)
             new.inputs = self._checked(goal, new, None if fresh else old)
         elif old is not None:
             new.inputs = self._ignoring(goal, old)
@@ -225,6 +227,8 @@ class Planner:
         return inputs
 
     def _compared(self, goal: Goal, old: Resource, new: Resource) -> Diff:
+        if self._is_to_be_replaced(new.urn):
+            return Diff(changes=True, replaces=("id",))
         if not new.custom:
             return Diff(changes=old.inputs != new.inputs)
         if new.is_provider:
@@ -249,7 +253,8 @@ class Planner:
         return bool(diff.replaces)
 
     def _replaced(self, goal: Goal, old: Resource, new: Resource, diff: Diff) -> list[Step]:
-        if new.custom:
+        # What was asked to be replaced has been checked without its predecessor already.
+        if new.custom and not self._is_to_be_replaced(new.urn):
             new.inputs = self._checked(goal, new, None)
         first = goal.delete_before_replace
         if not (diff.delete_before_replace if first is None else first):
@@ -405,10 +410,24 @@ class Planner:
         Raises:
             EngineError: one doesn't.
         """
-        for target in (target for target in self._targets if "*" not in target):
-            known = {*self._seen, *(resource.urn for resource in self.resources)}
-            if not any(_glob(target, urn) for urn in known):
-                raise EngineError(f"no resource named '{target}' found")
+        self._check_known(self._targets)
+
+    def check_replacements(self) -> None:
+        """The same for what was asked to be replaced, which has to be there before.
+
+        Raises:
+            EngineError: one doesn't mean anything.
+        """
+        self._check_known(self._replacements)
+
+    def _check_known(self, patterns: Sequence[str]) -> None:
+        known = {*self._seen, *(resource.urn for resource in self.resources)}
+        for pattern in (pattern for pattern in patterns if "*" not in pattern):
+            if pattern not in known:
+                raise EngineError(f"no resource named '{pattern}' found")
+
+    def _is_to_be_replaced(self, urn: str) -> bool:
+        return any(_glob(pattern, urn) for pattern in self._replacements)
 
     def is_target(self, urn: str) -> bool:
         """Whether this resource was asked for; everything is when nothing was."""

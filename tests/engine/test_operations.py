@@ -153,6 +153,58 @@ def test_a_target_that_others_need_is_not_destroyed_without_them(things: Things)
     assert things.log() == []
 
 
+def test_what_is_asked_to_be_replaced_is_although_it_has_not_changed(things: Things) -> None:
+    things.declare(a={}, b={"of": "a"})
+    things.up()
+    things.log()
+    before = things.resources()
+    screen = things.up("--replace", things.urn("a"))
+    assert things.log() == ["create a", "delete a"]
+    assert things.resources()["a"]["id"] != before["a"]["id"]
+    assert things.resources()["b"]["id"] == before["b"]["id"]
+    assert "+-1 replaced" in screen
+
+
+def test_a_pattern_replaces_what_it_fits(things: Things) -> None:
+    things.declare(a={}, b={}, c={"props": {"first": True}})
+    things.up()
+    things.log()
+    things.up("--replace", things.urn("*"), "--replace", things.urn("nothing*"))
+    assert sorted(things.log()) == [
+        f"{what} {name}" for what in ("create", "delete") for name in "abc"
+    ]
+
+
+def test_what_is_asked_to_be_replaced_goes_first_where_the_program_says_so(things: Things) -> None:
+    things.declare(a={"options": {"delete_before_replace": True}}, b={"of": "a"})
+    things.up()
+    things.log()
+    things.up("--replace", things.urn("a"))
+    assert things.log() == ["delete b", "delete a", "create a", "create b"]
+
+
+def test_target_replace_touches_nothing_else(things: Things) -> None:
+    things.declare(a={"props": {"size": 1}}, b={"props": {"size": 1}})
+    things.up()
+    things.log()
+    things.declare(a={"props": {"size": 1}}, b={"props": {"size": 2}})
+    assert things.run("preview", "--target-replace", things.urn("a"), "--expect-no-changes")[0] == 7
+    assert things.log() == []
+    things.up("--target-replace", things.urn("a"))
+    assert things.log() == ["create a", "delete a"]
+
+
+def test_what_is_asked_to_be_replaced_has_to_be_there_before(things: Things) -> None:
+    things.declare(a={})
+    things.up()
+    things.log()
+    things.declare(a={}, b={})
+    code, screen = things.run("up", "--yes", "--skip-preview", "--replace", things.urn("b"))
+    assert code != 0
+    assert things.urn("b") in screen
+    assert things.log() == []
+
+
 def test_expect_no_changes_exits_7_where_there_are_some(things: Things) -> None:
     things.declare(a={"props": {"size": 1}})
     assert things.run("preview", "--expect-no-changes")[0] == 7

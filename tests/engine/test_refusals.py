@@ -41,7 +41,7 @@ OPTIONS = {
 
 COMMANDS = [
     ("up", "--yes", "--policy-pack", "packs"),
-    ("up", "--yes", "--replace", "urn"),
+    ("up", "--yes", "--exclude", "urn"),
     ("up", "--yes", "--no-such-flag"),
     ("preview", "--json"),
     ("destroy", "--yes", "--exclude-protected"),
