@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -31,13 +32,12 @@ events:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A checkout with four meetings, which are up."""
-    built = House.build(tmp_path_factory.mktemp("consumers") / "house")
-    built.programme = PROGRAMME
-    selected = built.pulumi("stack", "select", "--create", "dev")
-    assert selected.code == 0, selected.text
-    _up(built)
-    yield built
-    built.close()
+    with closing(House.build(tmp_path_factory.mktemp("consumers") / "house")) as built:
+        built.programme = PROGRAMME
+        selected = built.pulumi("stack", "select", "--create", "dev")
+        assert selected.code == 0, selected.text
+        _up(built)
+        yield built
 
 
 def _up(house: House) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,27 +65,25 @@ class Visitor:
 @pytest.fixture(scope="module")
 def visitor(tmp_path_factory: pytest.TempPathFactory, javascript: Path) -> Iterator[Visitor]:
     """A programme that is up, everybody invited, and the desk open as `make desk` opens it."""
-    house = House.build(tmp_path_factory.mktemp("page") / "house")
-    house.programme = PROGRAMME
-    port = free_port()
-    settings = house.root / "stacks/join_desk/Pulumi.dev.yaml"
-    settings.write_text(settings.read_text().replace(":8047", f":{port}"))
-    house.environment |= {"PORT": str(port), "INVITE": "--day 2027-03-01"}
-    for command in ("up", "invitations", "stacks/join_desk/page/build/join.js"):
-        run = house.make(command)
-        assert run.code == 0, run.text
-    log = (house.root / "desk.log").open("w")
-    desk = subprocess.Popen(
-        ["make", "desk"], cwd=house.root, env=house.env(), stdout=log, stderr=log
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/join.css")
-        yield Visitor(house, javascript)
-    finally:
-        desk.send_signal(signal.SIGTERM)
-        desk.wait()
-        log.close()
-        house.close()
+    with closing(House.build(tmp_path_factory.mktemp("page") / "house")) as house:
+        house.programme = PROGRAMME
+        port = free_port()
+        settings = house.root / "stacks/join_desk/Pulumi.dev.yaml"
+        settings.write_text(settings.read_text().replace(":8047", f":{port}"))
+        house.environment |= {"PORT": str(port), "INVITE": "--day 2027-03-01"}
+        for command in ("up", "invitations", "stacks/join_desk/page/build/join.js"):
+            run = house.make(command)
+            assert run.code == 0, run.text
+        with (house.root / "desk.log").open("w") as log:
+            desk = subprocess.Popen(
+                ["make", "desk"], cwd=house.root, env=house.env(), stdout=log, stderr=log
+            )
+            try:
+                wait_for(f"http://127.0.0.1:{port}/join.css")
+                yield Visitor(house, javascript)
+            finally:
+                desk.send_signal(signal.SIGTERM)
+                desk.wait()
 
 
 def free_port() -> int:
