@@ -469,6 +469,54 @@ def test_secret_outputs_are_shown_to_those_who_ask(diff: bool) -> None:
 
 
 @pytest.mark.parametrize("diff", [False, True])
+def test_a_preview_leaves_out_of_outputs_what_only_an_update_will_know(diff: bool) -> None:
+    """The lines are the CLI's for these outputs; lists keep what is not known yet."""
+    old = {
+        "alone": ["i"],
+        "deep": {"a": {"id": "i"}, "c": 1},
+        "mixed": {"place": {"url": "u"}, "tokens": Secret("t")},
+        "rooms": ["i", {"id": "i", "name": "n"}],
+        "the_longest_of_all": "i",
+    }
+    new = {
+        "alone": [UNKNOWN],
+        "deep": {"a": {"id": UNKNOWN}, "c": 1},
+        "fresh": {"id": UNKNOWN},
+        "mixed": {"n": 1, "place": UNKNOWN, "tokens": UNKNOWN},
+        "rooms": [UNKNOWN, {"id": UNKNOWN, "name": "n"}],
+        "the_longest_of_all": UNKNOWN,
+    }
+    out = io.StringIO()
+    to = listener(diff=diff, out=out)
+    to.started(Started("preview", "producer", "dev", is_preview=True))
+    to.finished(Finished({}, old, new))
+    lines = out.getvalue().split("\n")
+    (start,) = (n for n, line in enumerate(lines) if "alone" in line)
+    assert [line for line in lines[start : lines.index("Resources:")] if line] == [
+        "  ~ alone: [",
+        '      ~ [0]: "i" => [unknown]',
+        "    ]",
+        "  ~ deep : {",
+        "      ~ a: {",
+        "        }",
+        "        c: 1",
+        "    }",
+        "  + fresh: {",
+        "      + id: [unknown]",
+        "    }",
+        "  ~ mixed: {",
+        "      + n: 1",
+        "    }",
+        "  ~ rooms: [",
+        '      ~ [0]: "i" => [unknown]',
+        "      ~ [1]: {",
+        '                name: "n"',
+        "            }",
+        "    ]",
+    ]
+
+
+@pytest.mark.parametrize("diff", [False, True])
 def test_outputs_can_be_left_out(diff: bool) -> None:
     out = io.StringIO()
     to = listener(diff=diff, suppress_outputs=True, out=out)

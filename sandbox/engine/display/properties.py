@@ -6,7 +6,7 @@ a changed line, keys padded to one width.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sandbox.engine.display.pen import MARKS, STYLES, Line
@@ -124,15 +124,23 @@ def output_lines(
         for line in _entries(new, indent, "", worth):
             yield Line(line, STYLES[Op.CREATE] if old is None else "")
         return
-    parts = {key: part for key, part in change.parts.items() if key not in repeated}
-    if not sames:
-        parts = {key: part for key, part in parts.items() if not _is_idle(part)}
-    yield from _parts_lines(parts, indent, width=_width(change.parts))
+    shown = change if sames else _without_unknown(change)
+    parts = {
+        key: part
+        for key, part in shown.parts.items()
+        if key not in repeated and (sames or part.op is not Op.SAME)
+    }
+    yield from _parts_lines(parts, indent, width=_width(shown.parts))
 
 
-def _is_idle(change: Change) -> bool:
-    """Nothing that is known to change."""
-    return change.op is Op.SAME or (change.op is Op.UPDATE and isinstance(change.new, Unknown))
+def _without_unknown(change: Change) -> Change:
+    """The same without the properties that only an update will know; lists keep all items."""
+    parts = {
+        key: _without_unknown(part)
+        for key, part in change.parts.items()
+        if isinstance(key, int) or part.op is not Op.UPDATE or not isinstance(part.new, Unknown)
+    }
+    return replace(change, parts=parts)
 
 
 def _parts_lines(
@@ -150,7 +158,7 @@ def _change_lines(title: str, change: Change, indent: int, body: int) -> Iterato
     """The title stands at `indent`; what belongs to the value hangs at `body`."""
     if change.op is Op.SAME:
         yield from _value_lines(title, change.old, Op.SAME, indent, body)
-    elif change.parts:
+    elif change.parts or (isinstance(change.old, Mapping) and isinstance(change.new, Mapping)):
         opening, closing = "[]" if 0 in change.parts else "{}"
         style = STYLES[Op.UPDATE]
         note = "(json) " if change.is_json else ""
