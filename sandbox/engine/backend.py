@@ -74,6 +74,7 @@ class Backend:
         if parts.scheme != "file":
             raise Refused(f"the backend {url!r} (PULUMI_BACKEND_URL can name a file:// one)")
         self.url = url
+        self._held: set[Path] = set()
         path = unquote(parts.netloc + parts.path)
         self._root = Path(path).expanduser().resolve() / ".pulumi"
         self._is_laid_out = False
@@ -151,11 +152,18 @@ class Backend:
             "timestamp": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
         own.write_text(json.dumps(holder))
+        self._held.add(own)
         try:
             self._check_lock(stack, own)
             yield
         finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Removes the lock that this process holds, if any."""
+        for own in self._held:
             own.unlink(missing_ok=True)
+        self._held.clear()
 
     def unlock(self, stack: Reference) -> None:
         """Removes every lock of a stack."""

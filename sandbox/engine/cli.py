@@ -14,10 +14,9 @@ import click
 from sandbox.engine import snapshot, values
 from sandbox.engine.backend import Backend, Reference, open_backend, select, selected
 from sandbox.engine.errors import (
-    BadInvocation,
-    Cancelled,
     ChangesProposed,
     EngineError,
+    NotConfirmed,
     Refused,
     StackNotFound,
 )
@@ -65,27 +64,38 @@ def _stack_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _stack(name: str | None) -> "Stack":
+def _stack(name: str | None, *, may_be_new: bool = False) -> "Stack":
+    """The stack of this name, or the one that is selected.
+
+    Args:
+        name: as the command line says it.
+        may_be_new: whether the command may be about a stack that is yet to be made.
+
+    Raises:
+        StackNotFound: there is none of this name.
+        EngineError: none is selected, or the one that is selected is not there.
+    """
     from sandbox.engine.operations import Stack
 
     project, backend = _project()
-    reference = _reference(project, backend, name)
-    if not backend.exists(reference):
-        raise StackNotFound(f"no stack named '{name or reference.stack}' found")
-    return Stack(project, backend, reference)
-
-
-def _reference(project: Project, backend: Backend, name: str | None) -> Reference:
-    name = name or os.environ.get("PULUMI_STACK")
+    reference = Reference.parse(name, project.name) if name else _selected(project, backend)
+    if reference and backend.exists(reference):
+        return Stack(project, backend, reference)
     if name:
-        return Reference.parse(name, project.name)
-    chosen = selected(project, backend)
-    if chosen is None:
-        raise EngineError(
-            "no stack selected; please use `pulumi stack select` or `pulumi stack init` "
-            "to choose one"
-        )
-    return chosen
+        raise StackNotFound(f"no stack named '{name}' found")
+    raise _none_selected(may_be_new=may_be_new)
+
+
+def _selected(project: Project, backend: Backend) -> Reference | None:
+    name = os.environ.get("PULUMI_STACK")
+    if name is None:
+        return selected(project, backend)
+    return Reference.parse(name, project.name) if name else None
+
+
+def _none_selected(*, may_be_new: bool) -> EngineError:
+    way = "`pulumi stack select` or `pulumi stack init`" if may_be_new else "`pulumi stack select`"
+    return EngineError(f"no stack selected; please use {way} to choose one")
 
 
 def _project() -> tuple[Project, Backend]:
@@ -267,7 +277,7 @@ def _operate(
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (silent or non_interactive)
     yes = yes or _is_on("PULUMI_SKIP_CONFIRMATIONS")
     if kind != "preview" and not (yes or skip_preview or interactive):
-        problem = EngineError if kind == "refresh" else BadInvocation
+        problem = EngineError if kind == "refresh" else NotConfirmed
         raise problem(
             "--yes or --skip-preview must be passed in to proceed when running in "
             "non-interactive mode"
@@ -275,7 +285,7 @@ def _operate(
     if run_program and kind in ("refresh", "destroy"):
         raise Refused(f"{kind} --run-program")
     targets = (*targets, *target_replace)
-    stack = _stack(name)
+    stack = _stack(name, may_be_new=kind != "destroy")
     options = Options(
         kind=kind,
         project=stack.project.name,
@@ -306,7 +316,7 @@ def _operate(
             if not skip_preview:
                 run(True)
                 if not yes and not click.confirm(f"Do you want to perform this {kind}?"):
-                    raise Cancelled("confirmation declined, not proceeding")
+                    raise EngineError(f"confirmation declined, not proceeding with the {kind}")
             changes = run(False)
     if kind == "destroy" and not targets:
         _say_what_is_left(stack)
@@ -320,7 +330,7 @@ def _is_on(variable: str) -> bool:
 
 def _flag(name: str, value: str) -> bool:
     if value.lower() not in ("true", "false", "1", "0", "t", "f"):
-        raise BadInvocation(f'invalid argument "{value}" for "--{name}" flag')
+        raise EngineError(f"unable to determine value for --{name}")
     return value.lower() in ("true", "1", "t")
 
 
@@ -341,7 +351,7 @@ def cancel(argument: str | None, name: str | None, yes: bool) -> None:
     """Frees a stack whose run has ended without doing so."""
     stack = _stack(argument or name)
     if not yes and sys.stdin.isatty() and not click.confirm("Cancel the running update?"):
-        raise Cancelled("confirmation declined")
+        raise EngineError("confirmation declined")
     stack.backend.unlock(stack.reference)
     label = stack.reference.stack
     click.echo(f"The currently running update for '{label}' has been canceled!")
@@ -368,7 +378,7 @@ def stack_init(
         raise Refused(f"the secrets provider {secrets_provider}")
     project, backend = _project()
     if not (argument or name):
-        raise BadInvocation("missing stack name")
+        raise EngineError("missing stack name")
     reference = Reference.parse(argument or name or "", project.name)
     if backend.exists(reference):
         raise EngineError(f"stack '{reference}' already exists")
@@ -454,6 +464,7 @@ def stack_rm(
     """Removes a stack and its settings file."""
     stack = _stack(argument or name)
     label = stack.reference.stack
+    yes = yes or _is_on("PULUMI_SKIP_CONFIRMATIONS")
     if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove the stack '{label}'?")):
         raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
     with stack.backend.locked(stack.reference):
@@ -467,8 +478,7 @@ def stack_rm(
         stack.backend.remove(stack.reference)
     if not preserve_config:
         stack.project.settings(label).file.unlink(missing_ok=True)
-    if selected(stack.project, stack.backend) == stack.reference:
-        select(stack.project, stack.backend, None)
+    select(stack.project, stack.backend, None)
     click.echo(f"Stack '{label}' has been removed!")
 
 
@@ -587,9 +597,9 @@ def _import_faults(state: snapshot.Snapshot, stack: str) -> Iterator[str]:
         if not resource.urn.startswith(f"urn:pulumi:{stack}::"):
             yield f"resource '{resource.urn}' is from a different stack"
     try:
-        snapshot.check_order(state.resources)
+        snapshot.check_integrity(state.resources)
     except EngineError as error:
-        yield str(error)
+        yield f"state file contains errors: {error}"
 
 
 # Configuration
@@ -641,8 +651,8 @@ def config_set(
 ) -> None:
     """Sets a setting; its value may come on standard input."""
     if secret and plaintext:
-        raise BadInvocation("cannot specify both --plaintext and --secret")
-    stack = _stack(name or obj)
+        raise EngineError("cannot specify both --plaintext and --secret")
+    stack = _stack(name or obj, may_be_new=True)
     settings = stack.project.settings(stack.reference.stack)
     text = sys.stdin.read().rstrip("\n") if value is None else value
     settings.set(key, settings.secure(text) if secret else text, path=path)
@@ -657,7 +667,7 @@ def config_set(
 @click.pass_obj
 def config_get(obj: str | None, key: str, name: str | None, path: bool, as_json: bool) -> None:
     """Shows a setting, decrypted."""
-    stack = _stack(name or obj)
+    stack = _stack(name or obj, may_be_new=True)
     settings = stack.project.settings(stack.reference.stack)
     found = look_up(settings.values(), settings.key(key), path=path)
     if found is None:
@@ -680,7 +690,7 @@ def _config_entry(value: ConfigValue) -> dict[str, Any]:
 @click.pass_obj
 def config_rm(obj: str | None, key: str, name: str | None, path: bool) -> None:
     """Removes a setting."""
-    stack = _stack(name or obj)
+    stack = _stack(name or obj, may_be_new=True)
     settings = stack.project.settings(stack.reference.stack)
     settings.remove(key, path=path)
     settings.save()

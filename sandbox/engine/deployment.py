@@ -106,6 +106,8 @@ class Deployment:
         self._registered: dict[str, Resource] = {}
         self._stack_outputs: Properties | None = None
         self._goes_on = options.continue_on_error
+        #: Whether a step has failed, or what isn't to be deleted would have been.
+        self._errored = False
         self._not_brought_about: set[str] = set()
         #: What is in the state still of resources whose steps failed.
         self._remains: set[Resource] = set()
@@ -152,8 +154,7 @@ class Deployment:
             self.fail(error)
         with self._quiet:
             self._quiet.wait_for(lambda: not self._running)
-        if self._not_brought_about and options.kind != "refresh":
-            self._tell_failed()
+        self._tell_how_it_ended()
         self._finalize_outputs()
         self._journal.close()
         self._registry.close()
@@ -171,12 +172,25 @@ class Deployment:
 
     def _prepare(self) -> None:
         refresh_only = self.options.kind == "refresh"
+        if self.options.kind in ("refresh", "destroy"):
+            for target in self._planner.unknown_targets():
+                raise EngineError(f"no resource named '{target}' found")
         if refresh_only or (self.options.refresh and not self.options.run_program):
-            self._planner.check_targets()
-            self._refresh(counting=refresh_only)
+            if self._planner.resources:
+                self._check_found(self._planner.unknown_targets())
+                self._refresh(counting=refresh_only)
         elif self._pending and not self.options.preview:
             self.tell(Diagnostic("warning", _pending_warning(self._pending)))
-        self._planner.check_replacements()
+        self._check_found(self._planner.unknown_replacements())
+
+    def _check_found(self, unknown: Sequence[str]) -> None:
+        for target in unknown:
+            hint = "" if "$" in target else " Did you forget to escape $ in your shell?"
+            message = f"Target '{target}' could not be found in the stack.{hint}"
+            self.tell(Diagnostic("error", message))
+        if unknown:
+            self.failed = True
+            raise Aborted("")
 
     # What a program asks for
 
@@ -284,13 +298,34 @@ class Deployment:
         with self._step_taken():
             with self._planning:
                 self._check_going()
-                self._planner.check_targets()
+                unknown = self._planner.unknown_targets()
                 layers = self._planner.deletes()
+                untouched = self._planner.untouched()
+            self.counts[Op.SAME] += sum(not resource.is_internal for resource in untouched)
+            self._check_asked_for(layers)
             for layer in layers:
                 self._check_going()
                 needed = self._planner.needed_by(self._remains)
                 self._run_all(step for step in layer if step.resource not in needed)
             self._check_going()
+            self._check_found(unknown)
+
+    def _check_asked_for(self, layers: Sequence[Sequence[Step]]) -> None:
+        """What would be deleted and no target names stops an update; a preview says all of it."""
+        unasked = [s.resource.urn for layer in layers for s in layer if not self._is_asked(s)]
+        for urn in unasked:
+            message = (
+                f"Resource '{urn}' will be destroyed but was not specified in --target list.\n"
+                "Either include resource in --target list or pass --target-dependents to proceed."
+            )
+            self.tell(Diagnostic("error", message, urn))
+        if unasked:
+            self._errored = self.failed = True
+            if not self.options.preview:
+                raise Aborted("")
+
+    def _is_asked(self, step: Step) -> bool:
+        return self._planner.is_target(step.resource.urn)
 
     def fail(self, error: EngineError, urn: str = "") -> None:
         """Ends the operation early: nothing more is started."""
@@ -383,6 +418,9 @@ class Deployment:
             if begun is not None:
                 self._journal.end(begun)
             urn = "" if step.resource.is_internal else step.resource.urn
+            self._errored = True
+            if self.options.preview:
+                error = EngineError(f"Preview failed: {error}")
             if self._goes_on:
                 self._note_failure(step, error, urn)
             else:
@@ -391,8 +429,6 @@ class Deployment:
                 self._listener.step_failed(_told(step), time.monotonic() - started)
             if self._goes_on:
                 raise NotBroughtAbout(step.resource.urn) from error
-            if self.options.kind != "refresh":
-                self._tell_failed()
             raise Aborted("") from error
         self._record(step, begun)
         if visible:
@@ -407,9 +443,12 @@ class Deployment:
             self._remains.add(step.old)
         self.tell(Diagnostic("error", str(error), urn))
 
-    def _tell_failed(self) -> None:
+    def _tell_how_it_ended(self) -> None:
         kind = "preview" if self.options.preview else "update"
-        self.tell(Diagnostic("error", f"{kind} failed"))
+        if self._errored:
+            self.tell(Diagnostic("error", f"{kind} failed"))
+        elif self.interrupted and not self.failed:
+            self.tell(Diagnostic("error", f"{kind} canceled"))
 
     def _begin(self, step: Step) -> Resource | None:
         match step.op:

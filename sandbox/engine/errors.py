@@ -2,10 +2,9 @@
 
 EngineError            1  a resource, a check or the program failed
 ├── Refused            1  what only the real Pulumi does
-├── BadInvocation      2  flags that don't go together
-├── StackNotFound      6  no such stack, or none selected
-├── ChangesProposed    7  --expect-no-changes, and there are some
-└── Cancelled          8  the person said no
+├── NotConfirmed       2  nobody to ask, and no flag that makes asking needless
+├── StackNotFound      6  no such stack
+└── ChangesProposed    7  --expect-no-changes, and there are some
 
 The codes are those of pkg/cmd/pulumi/cmd/exit_codes.go.
 """
@@ -29,14 +28,14 @@ class Refused(EngineError):
         )
 
 
-class BadInvocation(EngineError):
-    """A command that can't be carried out as it was given."""
+class NotConfirmed(EngineError):
+    """A command that somebody would have to confirm, where nobody can."""
 
     exit_code: ClassVar[int] = 2
 
 
 class StackNotFound(EngineError):
-    """No stack of that name, or none selected."""
+    """No stack of that name."""
 
     exit_code: ClassVar[int] = 6
 
@@ -45,9 +44,3 @@ class ChangesProposed(EngineError):
     """Changes where none were expected."""
 
     exit_code: ClassVar[int] = 7
-
-
-class Cancelled(EngineError):
-    """The person at the terminal declined."""
-
-    exit_code: ClassVar[int] = 8

@@ -36,9 +36,15 @@ class Stack:
 
         Raises:
             StackNotFound: there is no such stack.
-            EngineError: a secret can't be decrypted.
+            EngineError: a secret can't be decrypted, or the state contradicts itself.
         """
-        return snapshot.load(self.backend.read(self.reference))
+        loaded = snapshot.load(self.backend.read(self.reference))
+        try:
+            snapshot.check_integrity(loaded.resources)
+        except EngineError as error:
+            text = f"snapshot integrity failure; refusing to use it: {error}"
+            raise EngineError(text) from error
+        return loaded
 
     def crypter(self) -> Crypter:
         """What encrypts the state: what did so before, or else what the settings say."""
@@ -103,7 +109,7 @@ def run(stack: Stack, options: Options, listener: Listener, *, clear_pending: bo
         tally.diagnostic(event if event.urn else replace(event, urn=stack_urn))
 
     folder, _ = stack.project.entry()
-    host = Host(folder, stack.project.python, address, log, tell)
+    host = Host(stack.project.name, folder, stack.project.python, address, log, tell)
     registry = Registry(host, Builtin(_reader(stack, tell)), preview=options.preview)
     config = stack.project.settings(options.stack).values()
     deployment = Deployment(options, base, config, journal, registry, tally)
@@ -111,7 +117,7 @@ def run(stack: Stack, options: Options, listener: Listener, *, clear_pending: bo
     deployment.on_end = program.stop
     monitor.attach(server, deployment)
     server.start()
-    with _interruptible(deployment, host):
+    with _interruptible(deployment, host, stack.backend):
         try:
             succeeded = deployment.run(program.run)
         finally:
@@ -137,7 +143,7 @@ def _reader(stack: Stack, tell: Callable[[Diagnostic], None]) -> Callable[[str],
 
 
 @contextlib.contextmanager
-def _interruptible(deployment: Deployment, host: Host) -> Iterator[None]:
+def _interruptible(deployment: Deployment, host: Host, backend: Backend) -> Iterator[None]:
     """A first ^C or SIGTERM lets what runs finish; a second one ends all where it stands."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -147,6 +153,7 @@ def _interruptible(deployment: Deployment, host: Host) -> Iterator[None]:
         if deployment.interrupted:
             deployment.on_end()
             host.kill()
+            backend.let_go()
             os._exit(1)
         deployment.interrupted = True
         name, act = ("SIGTERM", "send") if number == signal.SIGTERM else ("^C", "press")

@@ -90,6 +90,7 @@ class ProviderError(EngineError):
 class Host:
     """Where plugins are started, and who hears what they print."""
 
+    project: str
     folder: Path
     python: Path
     engine_address: str
@@ -118,7 +119,8 @@ class Host:
         process = subprocess.Popen(
             [*command, self.engine_address],
             cwd=self.folder,
-            env=loopback.guarded(os.environ),
+            # Where a dynamic provider looks for settings that are named without a namespace.
+            env=loopback.guarded({**os.environ, "PULUMI_PROJECT": self.project}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -181,21 +181,33 @@ def readable_outputs(deployment: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     return values.from_stored(outputs or {}, decrypt), elided
 
 
-def check_order(resources: Iterable[Resource]) -> None:
-    """Makes sure that everything stands behind what it needs.
+def check_integrity(resources: Iterable[Resource]) -> None:
+    """Makes sure that everything stands once, and behind what it needs.
 
     Raises:
         EngineError: something doesn't, or needs what isn't there.
     """
     before: set[str] = set()
+    alive: set[str] = set()
+    providers: set[str] = set()
     for resource in resources:
         missing = [urn for urn in resource.needs_in_order() if urn not in before]
         if missing and not resource.pending_replacement:
             raise EngineError(
-                f"state file contains errors: resource {resource.urn} needs {missing[0]}, "
-                "which is not there or comes after it"
+                f"resource {resource.urn} needs {missing[0]}, which is not there or comes after it"
             )
+        unknown = resource.provider and resource.provider not in providers
+        if unknown and not resource.pending_replacement:
+            raise EngineError(
+                f"resource {resource.urn} refers to unknown provider {resource.provider}"
+            )
+        if resource.urn in alive and not resource.delete:
+            raise EngineError(f"duplicate resource {resource.urn} (not marked for deletion)")
         before.add(resource.urn)
+        if not resource.delete:
+            alive.add(resource.urn)
+        if resource.is_provider:
+            providers.add(f"{resource.urn}::{resource.id}")
 
 
 def undangled(resources: Iterable[Resource]) -> list[Resource]:

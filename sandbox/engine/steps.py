@@ -364,11 +364,15 @@ class Planner:
                 )
         for resource in doomed:
             self.ensure_provider(resource)
-        if unasked := [r.urn for r in doomed if self._targets and not self._matches(r.urn)]:
-            raise EngineError(
-                f"Resource '{unasked[0]}' will be destroyed but was not specified in --target list."
-            )
         return _layers(self.resources, doomed)
+
+    def untouched(self) -> list[Resource]:
+        """What targets leave alone of what no program has registered."""
+        if not self._targets:
+            return []
+        dependents = self._target_dependents()
+        left = (r for r in self.resources if r.urn not in dependents)
+        return [r for r in left if r.delete or r.urn not in self._settled]
 
     def needed_by(self, resources: Iterable[Resource]) -> set[Resource]:
         """All that these resources need, directly or not."""
@@ -404,27 +408,17 @@ class Planner:
                 return
         raise EngineError(f"could not find provider {resource.provider}")
 
-    def check_targets(self) -> None:
-        """Makes sure that every target means something; a pattern needn't match anything.
+    def unknown_targets(self) -> list[str]:
+        """The targets that mean nothing; a pattern needn't match anything."""
+        return self._unknown(self._targets)
 
-        Raises:
-            EngineError: one doesn't.
-        """
-        self._check_known(self._targets)
+    def unknown_replacements(self) -> list[str]:
+        """The same of what was asked to be replaced."""
+        return self._unknown(self._replacements)
 
-    def check_replacements(self) -> None:
-        """The same for what was asked to be replaced, which has to be there before.
-
-        Raises:
-            EngineError: one doesn't mean anything.
-        """
-        self._check_known(self._replacements)
-
-    def _check_known(self, patterns: Sequence[str]) -> None:
+    def _unknown(self, patterns: Sequence[str]) -> list[str]:
         known = {*self._seen, *(resource.urn for resource in self.resources)}
-        for pattern in (pattern for pattern in patterns if "*" not in pattern):
-            if pattern not in known:
-                raise EngineError(f"no resource named '{pattern}' found")
+        return [pattern for pattern in patterns if "*" not in pattern and pattern not in known]
 
     def _is_to_be_replaced(self, urn: str) -> bool:
         return any(_glob(pattern, urn) for pattern in self._replacements)

@@ -123,6 +123,26 @@ def test_what_a_target_leaves_alone_stays_behind_what_it_needed(things: Things) 
     assert set(things.resources()) == {"a", "b", "c"}
 
 
+def test_a_first_run_may_have_a_target(things: Things) -> None:
+    things.declare(a={}, b={})
+    things.up("--refresh", "--target", things.urn("a"))
+    assert things.log() == ["create a"]
+
+
+def test_a_target_that_is_nowhere_is_named(things: Things) -> None:
+    things.declare(a={})
+    things.up()
+    unasked, target = ("--yes", "--skip-preview"), ("--target", things.urn("x"))
+    for command in (("up", *unasked), ("up", "--refresh", *unasked), ("preview",)):
+        code, screen = things.run(*command, *target)
+        assert code != 0
+        assert f"Target '{things.urn('x')}' could not be found in the stack." in screen
+    for name in ("refresh", "destroy"):
+        code, screen = things.run(name, *unasked, *target)
+        assert (code, f"no resource named '{things.urn('x')}' found" in screen) == (1, True)
+    assert things.log() == ["create a"]
+
+
 def test_targets_alone_are_touched(things: Things) -> None:
     things.declare(a={"props": {"size": 1}}, b={"props": {"size": 1}})
     things.up()
@@ -138,19 +158,61 @@ def test_destroy_of_a_target_leaves_the_rest(things: Things) -> None:
     things.declare(a={}, b={})
     things.up()
     things.log()
-    things.ok("destroy", "--yes", "--skip-preview", "--target", things.urn("a"))
+    screen = things.ok("destroy", "--yes", "--skip-preview", "--target", things.urn("a"))
     assert things.log() == ["delete a"]
+    # The other thing, and the stack itself.
+    assert "2 unchanged" in screen
     assert list(things.resources()) == ["b"]
 
 
 def test_a_target_that_others_need_is_not_destroyed_without_them(things: Things) -> None:
-    things.declare(a={}, b={"after": ["a"]})
+    things.declare(a={}, b={"after": ["a"]}, c={"after": ["a"]})
     things.up()
     things.log()
     code, screen = things.run("destroy", "--yes", "--skip-preview", "--target", things.urn("a"))
     assert code != 0
-    assert things.urn("b") in screen
+    for name in "bc":
+        assert f"Resource '{things.urn(name)}' will be destroyed but was not specified" in screen
+    assert "pass --target-dependents to proceed" in screen
+    assert "update failed" in screen
     assert things.log() == []
+
+
+def test_what_fails_at_once_is_summed_up_once(things: Things) -> None:
+    gates = [things.gate("create", name) for name in "ab"]
+    things.declare(a={"props": {"fail": True}}, b={"props": {"fail": True}})
+    process = things.bench.start("up", "--yes", "--skip-preview", folder="things")
+    for name in "ab":
+        things.wait_for(f"create {name}")
+    for gate in gates:
+        gate.unlink()
+    screen, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert ("no a today" in screen, "no b today" in screen) == (True, True)
+    assert screen.partition("Diagnostics:")[2].count("error: update failed") == 1
+
+
+def test_a_look_that_fails_says_so_and_leaves_the_rest_of_it_to_go_on(things: Things) -> None:
+    things.declare(a={}, b={})
+    things.up()
+    things.log()
+    things.found("a", {"fail": True})
+    things.found("b", {"size": 3})
+    code, screen = things.run("refresh", "--yes", "--skip-preview")
+    assert (code != 0, "no word of a today" in screen, "update failed" in screen) == (True,) * 3
+    assert things.resources()["b"]["outputs"]["size"] == 3
+    for command in (("preview", "--refresh"), ("refresh", "--yes")):
+        code, screen = things.run(*command)
+        assert code != 0
+        assert "Preview failed: " in screen
+        assert "preview failed" in screen
+
+
+def test_a_provider_finds_the_projects_own_settings(things: Things) -> None:
+    things.declare(a={})
+    things.ok("config", "set", "mood", "calm")
+    things.up()
+    assert things.resources()["a"]["outputs"]["mood"] == "calm"
 
 
 def test_what_is_asked_to_be_replaced_is_although_it_has_not_changed(things: Things) -> None:
@@ -289,6 +351,32 @@ def test_a_state_in_disorder_is_taken_only_by_force(things: Things, tmp_path: Pa
     screen = things.ok("stack", "import", "--force", "--file", str(file))
     assert "state file contains errors" in screen
     assert list(things.resources()) == ["b", "a"]
+    things.log()
+    for command in (("preview",), ("up", "--yes", "-f"), ("destroy", "--yes", "-f")):
+        code, screen = things.run(*command)
+        assert (code, "snapshot integrity failure; refusing to use it" in screen) == (1, True)
+    assert things.log() == []
+
+
+@pytest.mark.parametrize("fault", ["twice", "another provider"])
+def test_a_state_that_contradicts_itself_is_not_imported(
+    things: Things, tmp_path: Path, fault: str
+) -> None:
+    things.declare(a={})
+    things.up()
+    file = tmp_path / "state.json"
+    state = json.loads(things.ok("stack", "export"))
+    *_, thing = state["deployment"]["resources"]
+    if fault == "twice":
+        state["deployment"]["resources"].append(thing)
+    else:
+        thing["provider"] += "0"
+    file.write_text(json.dumps(state))
+    code, screen = things.run("stack", "import", "--file", str(file))
+    assert (code != 0, "state file contains errors" in screen) == (True, True)
+    assert len(things.state()["resources"]) == len(state["deployment"]["resources"]) - (
+        fault == "twice"
+    )
 
 
 def test_a_state_moves_between_the_engines(things: Things, tmp_path: Path) -> None:
@@ -441,8 +529,9 @@ def test_a_first_interrupt_lets_what_runs_finish_and_saves_it(
     while f"{name} received" not in (line := process.stdout.readline()):
         assert line
     gate.unlink()
-    process.communicate(timeout=60)
+    screen, _ = process.communicate(timeout=60)
     assert process.returncode != 0
+    assert "error: update canceled" in screen
     assert things.log() == ["create a"]
     assert list(things.resources()) == ["a"]
     assert "pending_operations" not in things.state()
@@ -464,6 +553,8 @@ def test_a_second_interrupt_ends_the_run_where_it_stands(things: Things) -> None
     gate.unlink()
     assert process.returncode != 0
     assert things.resources() == {}
+    # Nor is there a lock: only a kill leaves one.
+    assert f"{things.urn('a')}, interrupted while creating" in things.up()
 
 
 @pytest.mark.parametrize("command", [("up", "--yes", "-f"), ("stack", "output"), ("config",)])
@@ -471,6 +562,43 @@ def test_a_stack_that_is_not_there_exits_6(bench: Bench, command: tuple[str, ...
     code, screen = bench.run(*command, "--stack", "nosuch")
     assert (code, "no stack named 'nosuch' found" in screen) == (6, True)
     assert bench.run("stack", "select", "nosuch")[0] == 6
+
+
+@pytest.mark.parametrize("command", [("up", "--yes", "-f"), ("stack", "output")], ids=" ".join)
+def test_a_selected_stack_that_is_not_there_is_none(
+    things: Things, command: tuple[str, ...]
+) -> None:
+    for name in ("nosuch", ""):
+        code, screen = things.run(*command, PULUMI_STACK=name)
+        assert (code, "no stack selected; please use" in screen) == (1, True)
+        assert ("`pulumi stack init`" in screen) == (command[0] == "up")
+    things.bench.file(project="things").unlink()
+    code, screen = things.run(*command)
+    assert (code, "no stack selected; please use" in screen) == (1, True)
+
+
+def test_removing_any_stack_leaves_none_selected(things: Things) -> None:
+    things.ok("stack", "init", "other", "--no-select")
+    things.ok("stack", "output")
+    things.ok("stack", "rm", "other", PULUMI_SKIP_CONFIRMATIONS="true")
+    code, screen = things.run("stack", "output")
+    assert (code, "no stack selected" in screen) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("config", "set", "k", "v", "--secret", "--plaintext"), "secret"),
+        (("stack", "init"), "missing stack name"),
+        (("up", "--yes", "-f", "--refresh=maybe"), "unable to determine value for --refresh"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_command_that_makes_no_sense_exits_1(
+    things: Things, command: tuple[str, ...], says: str
+) -> None:
+    code, screen = things.run(*command)
+    assert (code, says in screen) == (1, True), screen
 
 
 def test_a_stack_with_resources_is_not_removed(things: Things) -> None:

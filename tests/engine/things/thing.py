@@ -1,7 +1,7 @@
 """A dynamic resource that notes what is done to it, and can be made to wait.
 
-A file found-NAME says how a read finds the thing: what is other than in the state, or null where it
-is gone. Only then is the read noted.
+A file found-NAME says how a read finds the thing: what is other than in the state, null where it is
+gone, or "fail" where that can't be told. Only then is the read noted.
 """
 
 import json
@@ -41,6 +41,9 @@ def _asked(props: dict) -> dict:
 class ThingProvider(ResourceProvider):
     serialize_as_secret_always = False
 
+    def configure(self, req):
+        self.mood = req.config.get("mood")
+
     def diff(self, _id, olds, news):
         changed = [key for key in ("kind", "size", "of") if olds.get(key) != news.get(key)]
         first = news.get("first", False)
@@ -52,7 +55,8 @@ class ThingProvider(ResourceProvider):
         _note("create", props)
         if props.get("fail"):
             raise RuntimeError(f"no {props['name']} today")
-        return CreateResult(uuid.uuid4().hex, _marked(props))
+        mood = {"mood": self.mood} if self.mood else {}
+        return CreateResult(uuid.uuid4().hex, {**_marked(props), **mood})
 
     def read(self, id_, props):
         found = pathlib.Path(f"found-{props['name']}")
@@ -62,6 +66,8 @@ class ThingProvider(ResourceProvider):
         told = json.loads(found.read_text())
         if told is None:
             return ReadResult("", {})
+        if told.get("fail"):
+            raise RuntimeError(f"no word of {props['name']} today")
         return ReadResult(id_, {**props, **told}, {**_asked(props), **told})
 
     def update(self, _id, _olds, news):
