@@ -19,6 +19,7 @@ from meeting_provider.models import (
     AttendeeInput,
     MeetingInput,
     default_capabilities,
+    may_be_set,
 )
 
 #: What makes another meeting of it when it changes.
@@ -109,7 +110,8 @@ def plan(
 ) -> Plan:
     """The fewest calls that make the meeting what is declared.
 
-    Removals come first, so that an exchange fits under the service's 250 attendees a meeting.
+    Removals come first, so that an exchange fits under the service's 250 attendees a meeting. Who
+    is to have a default that can't be set is removed and made again, with another token.
 
     :param known: what the meeting's attendees may do, by external_user_id; None where nobody said.
     :param tags: the meeting's tags as they are.
@@ -117,12 +119,14 @@ def plan(
     """
     wanted = {a.external_user_id: a for a in declared.attendees}
     targets = _targets(declared)
-    recast = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
+    changing = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
+    anew = {i for i, target in changing.items() if not may_be_set(target, _features(declared))}
+    recast = {i: target for i, target in changing.items() if i not in anew}
     batched = () if declared.ignore_undeclared_attendees else tuple(_update_except(targets, recast))
     wanted_tags = declared.tags or {}
     return Plan(
-        remove=tuple(i for i in known if i not in wanted),
-        add=batches([a for i, a in wanted.items() if i not in known]),
+        remove=tuple(i for i in known if i not in wanted or i in anew),
+        add=batches([a for i, a in wanted.items() if i not in known or i in anew]),
         recast=recast,
         update_except=batched,
         update_each={i: c for i, c in recast.items() if not any(_covers(b, i, c) for b in batched)},
@@ -132,12 +136,15 @@ def plan(
 
 
 def _targets(declared: MeetingInput) -> dict[str, Capabilities]:
-    features = declared.meeting_features
-    default = default_capabilities(features.properties() if features else None)
+    default = default_capabilities(_features(declared))
     return {
         a.external_user_id: a.capabilities.properties() if a.capabilities else default
         for a in declared.attendees
     }
+
+
+def _features(declared: MeetingInput) -> dict[str, Any] | None:
+    return declared.meeting_features.properties() if declared.meeting_features else None
 
 
 def _covers(batch: ExceptUpdate, attendee: str, target: Capabilities) -> bool:

@@ -82,8 +82,9 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     successor, with a new id and new tokens.
 
     Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
-    whoever stays keeps attendee id and join token. Any other change makes a new meeting before the
-    old one is ended.
+    whoever stays keeps attendee id and join token; only who goes back to default capabilities in a
+    meeting without video is made anew, since nobody can set those. Any other change makes a new
+    meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """

@@ -306,6 +306,18 @@ def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str
     }
 
 
+def may_be_set(capabilities: Mapping[str, str], meeting_features: Mapping[str, Any] | None) -> bool:
+    """Whether the service takes these of its defaults, where somebody asks for them.
+
+    In a meeting without video, but with content, it gives a new attendee what it lets nobody set.
+
+    Source: AttendeeCapabilities of the API reference.
+    """
+    video = (meeting_features or {}).get("video")
+    is_forbidden = isinstance(video, Mapping) and video.get("max_resolution") == "None"
+    return not is_forbidden or capabilities["video"] == MediaCapability.NONE
+
+
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as the API takes them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

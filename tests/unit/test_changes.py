@@ -73,6 +73,12 @@ class TestPlan:
         after = carried_out(changes.plan(known, tags, wanted), known, tags)
         assert changes.plan(*after, wanted) == changes.Plan()
 
+    def test_makes_anew_who_is_to_have_a_default_that_nobody_can_set(self):
+        """In a meeting without video, the service's default is to receive it, for the content."""
+        wanted = declared("ana", "ben", meeting_features={"video": {"max_resolution": "None"}})
+        plan = changes.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, {}, wanted)
+        assert plan == changes.Plan(remove=("ana",), add=((wanted.attendees[0],),))
+
     def test_says_nothing_of_abilities_that_nobody_knows(self):
         assert changes.plan({"ana": None}, {}, declared("ana")) == changes.Plan()
 
