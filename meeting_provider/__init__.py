@@ -16,6 +16,7 @@ from meeting_provider.errors import (
     ServiceError,
     Throttled,
     TokenInUse,
+    UnderWay,
     Unreachable,
 )
 from meeting_provider.meeting import (
@@ -51,6 +52,7 @@ __all__ = [
     "ServiceError",
     "Throttled",
     "TokenInUse",
+    "UnderWay",
     "Unreachable",
 ]
 

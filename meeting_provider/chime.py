@@ -7,7 +7,8 @@ throttles, fails or leaves unanswered is tried again, within bounds.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
@@ -34,6 +35,7 @@ from meeting_provider.errors import (
     ServiceError,
     Throttled,
     TokenInUse,
+    UnderWay,
     Unreachable,
 )
 from meeting_provider.models import (
@@ -98,16 +100,22 @@ def _is_for_people(record: logging.LogRecord) -> bool:
 
 def control_region_of(profile: str | None) -> str | None:
     """The region that the environment or the profile of AWS's own configuration names."""
-    region: str | None = _session(profile).region_name
-    return region
+    with _signing_in():
+        region: str | None = boto3.Session(profile_name=profile).region_name
+        return region
 
 
-def _session(profile: str | None) -> boto3.Session:
+@contextmanager
+def _signing_in() -> Iterator[None]:
+    """Tell what is wrong with AWS's own configuration, and where to mend it."""
     try:
-        return boto3.Session(profile_name=profile)
+        yield
     except ProfileNotFound as error:
         remedy = "`pulumi config set aws:profile` to one that `aws configure list-profiles` lists"
         raise ServiceError("signing in", str(error), remedy) from error
+    except (BotoCoreError, ValueError) as error:
+        remedy = "mend the AWS_ variables of the environment, or the profile in AWS's own files"
+        raise ServiceError("signing in", " ".join(str(error).split()), remedy) from error
 
 
 class Chime:
@@ -115,12 +123,13 @@ class Chime:
 
     Every method raises a ServiceError that names the meeting by `meeting`, a text for people.
 
+    :raises ServiceError: AWS's own configuration can't be used.
+
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
     """
 
     def __init__(self, region: str, profile: str | None = None) -> None:
         _quieten()
-        session = _session(profile)
         config = Config(
             user_agent=_USER_AGENT,
             connect_timeout=CONNECT_TIMEOUT,
@@ -130,11 +139,14 @@ class Chime:
         )
         # In its adaptive mode, a client learns one rate for all that it calls. The service has a
         # quota for each operation: what throttles one should not hold up the others.
-        self._clients: dict[str, Any] = {}
-        for operation in _OPERATIONS:
-            client = session.client(_SERVICE, region_name=region, config=config)
+        with _signing_in():
+            session = boto3.Session(profile_name=profile)
+            self._clients: dict[str, Any] = {
+                operation: session.client(_SERVICE, region_name=region, config=config)
+                for operation in _OPERATIONS
+            }
+        for client in self._clients.values():
             client.meta.events.register_first(f"needs-retry.{_SERVICE}", _mend_for_retries)
-            self._clients[operation] = client
 
     def create_meeting_with_attendees(
         self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
@@ -335,6 +347,8 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
             "set another client_request_token, or none",
             meeting,
         )
+    if status == 409:
+        return UnderWay(operation, cause, "run `pulumi up` again", meeting)
     if status in (401, 403):
         return AccessDenied(
             operation,

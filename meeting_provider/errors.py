@@ -12,6 +12,7 @@ MeetingProviderError
     ├── Throttled             the service's rate stayed exceeded through all retries
     ├── Unreachable           no answer, through all retries
     ├── TokenInUse            the ClientRequestToken belongs to another meeting
+    ├── UnderWay              the service was still at the same request, however long one waited
     └── AttendeesRefused      some attendees were not taken; lists each with its code and message
 """
 
@@ -94,6 +95,10 @@ class Unreachable(ServiceError):
 
 class TokenInUse(ServiceError):
     """The ClientRequestToken that was set brings back another meeting, or an ended one."""
+
+
+class UnderWay(ServiceError):
+    """The service is still at the same request of an earlier try, or of somebody else."""
 
 
 class AttendeesRefused(ServiceError):

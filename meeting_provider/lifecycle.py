@@ -22,6 +22,7 @@ from meeting_provider.errors import (
     MeetingEnded,
     ServiceError,
     TokenInUse,
+    UnderWay,
 )
 from meeting_provider.models import (
     CREATE_ONLY,
@@ -61,7 +62,7 @@ _READING: Final = ThreadPoolExecutor(thread_name_prefix="reading")
 
 #: Waits 7.5 s in all for another try to end.
 _PATIENT: Final = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type(TokenInUse),
+    retry=tenacity.retry_if_exception_type((TokenInUse, UnderWay)),
     wait=tenacity.wait_exponential(multiplier=0.5),
     stop=tenacity.stop_after_attempt(5),
     reraise=True,
@@ -338,10 +339,10 @@ class _Work:
         ids = {i: a.attendee_id for i, a in self.known.items()}
         for batch in plan.update_except:
             excluded = [ids[i] for i in batch.excluded]
-            self._client.batch_update_attendee_capabilities_except(
-                self._name, self._id, excluded, batch.capabilities
-            )
-        update = partial(self._client.update_attendee_capabilities, self._name, self._id)
+            update_except = _PATIENT.wraps(self._client.batch_update_attendee_capabilities_except)
+            update_except(self._name, self._id, excluded, batch.capabilities)
+        update_one = _PATIENT.wraps(self._client.update_attendee_capabilities)
+        update = partial(update_one, self._name, self._id)
         _at_once([partial(update, ids[i], can) for i, can in plan.update_each.items()])
         for i, capabilities in plan.recast.items():
             known = self.known[i]

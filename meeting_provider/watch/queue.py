@@ -57,7 +57,7 @@ class Queue:
         try:
             session = boto3.Session(profile_name=profile, region_name=region)
             self._client = session.client("sqs", config=_CONFIG)
-        except BotoCoreError as error:
+        except (BotoCoreError, ValueError) as error:
             raise QueueFailed(f"no queue can be reached: {error}") from error
 
     def receive(self, wait: int = 0) -> list[Message]:

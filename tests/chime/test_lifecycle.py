@@ -680,6 +680,36 @@ class TestDrift:
         assert found.declared["attendees"] == [attendee("ana"), attendee("walk-in")]
         assert faults_of(found.declared) == []
 
+    def test_what_anybody_may_do_and_nobody_can_set_takes_another_attendee(
+        self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
+    ):
+        wanted = declared("ana", "ben", meeting_features={"video": {"max_resolution": "None"}})
+        made = lifecycle().create(wanted)
+        by_hand(clients).update_attendee_capabilities(
+            MeetingId=made.meeting.meeting_id,
+            AttendeeId=made.attendees["ana"].attendee_id,
+            Capabilities={n.title(): v for n, v in NOTHING.items()},
+        )
+        mended = lifecycle().update(refreshed(lifecycle, made), wanted)
+        assert only(sandbox).external_user_ids == ["ana", "ben"]
+        assert mended.attendees["ana"].capabilities == made.attendees["ana"].capabilities
+        assert mended.attendees["ben"] == made.attendees["ben"]
+        assert tokens_of(mended)["ana"] not in ("", tokens_of(made)["ana"])
+        assert refreshed(lifecycle, mended).declared == again(mended).declared
+
+    @pytest.mark.parametrize("everybody", [True, False], ids=["at once", "one"])
+    def test_capabilities_that_the_service_is_still_at_are_waited_for(
+        self, sandbox: Sandbox, lifecycle: Host, everybody: bool
+    ):
+        made = lifecycle().create(declared(*people(4)))
+        sandbox.fault("conflict", "UpdateAttendeeCapabilities", count=1)
+        sandbox.fault("conflict", "BatchUpdateAttendeeCapabilitiesExcept", count=2)
+        can = dict.fromkeys(people(3 if everybody else 1), NOTHING)
+        wanted = [attendee(i, **({"capabilities": can[i]} if i in can else {})) for i in people(4)]
+        changed = lifecycle().update(made, declared(attendees=wanted))
+        assert {i for i, a in changed.attendees.items() if a.capabilities == NOTHING} == can.keys()
+        assert refreshed(lifecycle, changed).declared == again(changed).declared
+
     def test_tags_that_cannot_be_found_are_no_end(self, sandbox: Sandbox, lifecycle: Host):
         made = again(lifecycle().create(declared("ana")))
         elsewhere = made.meeting.model_copy(update={"meeting_arn": f"{made.meeting.meeting_arn}0"})

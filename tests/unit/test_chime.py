@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from support.meetings import declared
 
-from meeting_provider.chime import Chime
-from meeting_provider.errors import MeetingEnded, Unreachable
+from meeting_provider.chime import Chime, control_region_of
+from meeting_provider.errors import MeetingEnded, ServiceError, Unreachable
 
 MEETING = "0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3"
 
@@ -27,6 +29,20 @@ READING: dict[str, Callable[[Chime], object]] = {
     ),
     "ListAttendees": lambda chime: chime.list_attendees("keynote", MEETING),
     "ListTagsForResource": lambda chime: chime.list_tags("keynote", f"arn:{MEETING}"),
+}
+
+
+#: A configuration of AWS's that can't be used, as environment and file, and what is said of it.
+UNUSABLE: dict[str, tuple[dict[str, str], str, str]] = {
+    "half a key": ({"AWS_ACCESS_KEY_ID": "sandbox"}, "", "missing: AWS_SECRET_ACCESS_KEY"),
+    "no URL": ({"AWS_ENDPOINT_URL": "localhost:4566"}, "", "localhost:4566"),
+    "no INI file": ({}, "[default\nregion", "Unable to parse config file"),
+    "a process that fails": ({}, "[default]\ncredential_process = false", "custom-process"),
+    "no such source": (
+        {},
+        "[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = nosuch",
+        "nosuch",
+    ),
 }
 
 
@@ -130,3 +146,30 @@ def test_an_answer_that_lacks_what_every_answer_has_is_none(
         READING[operation](chime(endpoint))
     assert f"the answer has no usable {lacks}" in str(error.value)
     assert "canary" not in "".join(traceback.format_exception(error.value))
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+def test_a_configuration_that_cannot_be_used_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
+) -> None:
+    environment, file, says = UNUSABLE[fault]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "config"
+    config.write_text(file)
+    for name, value in {"AWS_CONFIG_FILE": str(config), **environment}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ServiceError, match=re.escape(says)) as error:
+        Chime("us-east-1")
+    assert "\n" not in str(error.value)
+    assert "mend the AWS_ variables of the environment" in str(error.value)
+
+
+def test_no_region_is_found_in_a_file_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default\nregion")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with pytest.raises(ServiceError, match="signing in failed"):
+        control_region_of(None)
