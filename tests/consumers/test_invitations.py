@@ -94,6 +94,29 @@ def test_only_the_owner_may_read_what_has_links_in_it(write: Write, folder: Path
     files = [p for p in folder.rglob("*") if p.is_file()]
     assert len(files) == 3
     assert {stat.S_IMODE(p.stat().st_mode) for p in files} == {0o600}
+    for file in files:
+        file.chmod(0o644)
+    write(UNTIMED, "--day", "2027-03-01")
+    assert {stat.S_IMODE(p.stat().st_mode) for p in folder.rglob("*") if p.is_file()} == {0o600}
+
+
+@pytest.mark.parametrize("left", ["", "half", "no event"])
+def test_what_was_cut_off_while_it_was_written_is_written_anew(
+    write: Write, folder: Path, left: str
+) -> None:
+    write(UNTIMED, "--day", "2027-03-01")
+    ann = folder / "keynote" / "ann.40x.ics"
+    whole = ann.read_bytes()
+    ann.write_bytes(
+        {
+            "": b"",
+            "half": whole[: len(whole) // 2],
+            "no event": whole[: whole.index(b"BEGIN:VEVENT")] + b"END:VCALENDAR\r\n",
+        }[left]
+    )
+    assert "2 invitations, 1 new or changed" in write(UNTIMED, "--day", "2027-03-01").output
+    assert event(ann).start == date(2027, 3, 1)
+    assert sorted(p.name for p in ann.parent.iterdir()) == ["ann.40x.ics", "bob.ics"]
 
 
 def test_what_has_not_changed_stays_byte_for_byte_and_what_has_is_the_next_in_sequence(

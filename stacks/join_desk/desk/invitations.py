@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Self
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -28,6 +28,9 @@ from pydantic import BaseModel, ValidationError
 
 from desk import addresses, links
 from meeting_provider import InvalidProgramme, programme
+
+#: For the owner alone to read and write.
+_PRIVATE = 0o600
 
 PRODUCT = "-//meeting-provider//join desk//EN"
 
@@ -148,15 +151,22 @@ def write(folder: Path, invitation: Invitation, organizer: str) -> bool:
     A changed one has the next SEQUENCE, by which a calendar knows which is the newer.
     """
     path = folder / invitation.file
-    sequence = 0
-    if path.exists():
-        there = path.read_bytes()
-        old = Calendar.from_ical(there).events[0]
-        if invitation.text(organizer, old.sequence, old.stamp) == there:
-            return False
-        sequence = old.sequence + 1
+    there = path.read_bytes() if path.exists() else b""
+    old = _event(there)
+    if old and invitation.text(organizer, old.sequence, old.stamp) == there:
+        path.chmod(_PRIVATE)
+        return False
+    sequence = old.sequence + 1 if old else 0
     _write_private(path, invitation.text(organizer, sequence, datetime.now(UTC)))
     return True
+
+
+def _event(invitation: bytes) -> Event | None:
+    """The event of an invitation that was written before; None where it is no longer one."""
+    try:
+        return Calendar.from_ical(invitation).events[0]
+    except (ValueError, IndexError):
+        return None
 
 
 def write_links(path: Path, invited: Iterable[Invitation]) -> None:
@@ -169,9 +179,17 @@ def write_links(path: Path, invited: Iterable[Invitation]) -> None:
 
 
 def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that only the owner may read, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        fresh = Path(file.name)
+        try:
+            file.write(content)
+            file.close()
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
 
 
 @click.command(help=__doc__)
