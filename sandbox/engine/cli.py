@@ -654,7 +654,7 @@ def config_set(
         raise EngineError("cannot specify both --plaintext and --secret")
     stack = _stack(name or obj, may_be_new=True)
     settings = stack.project.settings(stack.reference.stack)
-    text = sys.stdin.read().rstrip("\n") if value is None else value
+    text = sys.stdin.read().removesuffix("\n") if value is None else value
     settings.set(key, settings.secure(text) if secret else text, path=path)
     settings.save()
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sandbox.engine import events
 from sandbox.engine.errors import EngineError, Refused
 from sandbox.engine.events import Diagnostic, Finished, Listener, Op, Started
-from sandbox.engine.plugins import Checked, Properties, Registry
+from sandbox.engine.plugins import Checked, Properties, ProviderError, Registry
 from sandbox.engine.project import ConfigValue
 from sandbox.engine.snapshot import (
     PROVIDER_PREFIX,
@@ -249,7 +249,10 @@ class Deployment:
         with self._step_taken(fatal=False):
             reference = provider or self.default_provider(token.split(":")[0], version)
             running = self._planner.provider(reference)
-            return running.invoke(token, args, self.options.preview)
+            try:
+                return running.invoke(token, args, self.options.preview)
+            except ProviderError as error:
+                raise ProviderError(f"invocation of {token} returned an error: {error}") from error
 
     def register_outputs(self, urn: str, outputs: Properties) -> None:
         """Takes a component's outputs; the stack's are kept until everything else is done."""
