@@ -87,11 +87,13 @@ class _Reader:
         end = self._time("end", self.said["end"]) if "end" in self.said else None
         if not start or not end:
             return None
-        lasts = to_utc(*end) - to_utc(*start)
+        # An end that recurs is a time on the wall's clock; one that comes once is an instant.
+        nominal = rule is not None and self._is_local("start") and self._is_local("end")
+        lasts = end[0] - start[0] if nominal else to_utc(*end) - to_utc(*start)
         if not timedelta() < lasts <= _LONGEST:
             why = "is not after the start" if lasts <= timedelta() else "is more than a year later"
             self._fault("end", why)
-        return Series(*start, lasts, rule=rule, excluded=excluded)
+        return Series(*start, lasts, nominal, rule=rule, excluded=excluded)
 
     def _fault(self, name: str, message: str, *place: int) -> None:
         self.faults.append(Fault((name, *place), message))
@@ -153,6 +155,10 @@ class _Reader:
                 self._fault(name, f"'{value}' has neither an offset nor a zone; {_AS}", *place)
             return None
         return time, self.zone
+
+    def _is_local(self, name: str) -> bool:
+        """Whether a time that can be read has no offset of its own."""
+        return _parsed(self.said[name]).tzinfo is None
 
 
 def _date(value: Any) -> date | None:

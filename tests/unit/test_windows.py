@@ -110,18 +110,62 @@ def test_a_time_that_the_clocks_leave_out_is_an_hour_later_and_one_that_comes_tw
     assert names(path, nightly, "2027-10-31T01:31Z") == []
 
 
-def test_an_occurrence_lasts_as_long_over_a_change_of_clocks_as_any_other(path: Path) -> None:
-    text = entry(
-        "start: 2027-03-20T22:00",
-        "end: 2027-03-21T06:00",
-        "zone: Europe/Berlin",
-        "recurrence: FREQ=DAILY",
-        "opens_before: 0",
-        "stays_after: 0",
-    )
-    (event,) = plan(path, text, "2027-03-28T04:59Z").open
+def ends(path: Path, lines: list[str], now: str) -> list[str]:
+    text = entry(*lines, "zone: Europe/Berlin", "recurrence: FREQ=DAILY")
+    found = plan(path, f"defaults: {{opens_before: 0, stays_after: 0}}\nevents:\n{text}", now)
+    return [event.window.end.isoformat() for event in found.open if event.window]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2027-01-01T23:30", "2027-01-02T07:30"),
+        ("2027-03-27T23:30", "2027-03-28T07:30"),
+        ("2026-10-24T23:30", "2026-10-25T07:30"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("now", "end_then"),
+    [
+        ("2027-03-27T23:00Z", "2027-03-28T07:30:00+02:00"),
+        ("2027-03-28T23:00Z", "2027-03-29T07:30:00+02:00"),
+        ("2027-10-30T23:00Z", "2027-10-31T07:30:00+01:00"),
+        ("2027-10-31T23:00Z", "2027-11-01T07:30:00+01:00"),
+    ],
+)
+def test_a_local_end_stays_what_it_is_whenever_the_clocks_change_and_the_series_begins(
+    path: Path, start: str, end: str, now: str, end_then: str
+) -> None:
+    assert ends(path, [f"start: {start}", f"end: {end}"], now) == [end_then]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2027-03-20T22:00:00+01:00", "2027-03-21T06:00:00+01:00"),
+        ("2027-03-20T22:00", "2027-03-21T06:00:00+01:00"),
+        ("2027-03-20T22:00:00+01:00", "2027-03-21T06:00"),
+    ],
+)
+def test_what_has_an_offset_lasts_as_long_over_a_change_of_clocks_as_at_any_other_time(
+    path: Path, start: str, end: str
+) -> None:
+    lines = [f"start: {start}", f"end: {end}"]
+    assert ends(path, lines, "2027-03-28T04:59Z") == ["2027-03-28T07:00:00+02:00"]
+
+
+def test_what_begins_in_an_hour_that_the_clocks_leave_out_is_an_hour_later_as_a_whole(
+    path: Path,
+) -> None:
+    lines = ["start: 2027-01-01T02:30", "end: 2027-01-01T03:15"]
+    assert ends(path, lines, "2027-03-28T01:30Z") == ["2027-03-28T04:15:00+02:00"]
+
+
+def test_what_happens_once_ends_when_it_says_over_a_change_of_clocks(path: Path) -> None:
+    text = entry("start: 2027-03-28T02:30", "end: 2027-03-28T07:30", "zone: Europe/Berlin")
+    (event,) = plan(path, text, "2027-03-28T05:00Z").open
     assert event.window is not None
-    assert event.window.end.isoformat() == "2027-03-28T07:00:00+02:00"
+    assert event.window.end.isoformat() == "2027-03-28T07:30:00+02:00"
 
 
 def test_a_start_with_an_offset_recurs_in_the_zone_that_is_named(path: Path) -> None:
