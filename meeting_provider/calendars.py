@@ -50,26 +50,24 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Invitation:
-    """An event, or a part of it that has its own times or people."""
+class Identity:
+    """Who an event is: the same in all of its components, its revisions and recurrences."""
 
-    path: str
-    line: int
-    uid: str
-    component: Component
-    series: Series
+    components: Sequence[Component]
 
     @cached_property
-    def _people(self) -> tuple[list[Person], list[tuple[int, str]]]:
-        return people(self.component)
-
-    @cached_property
-    def identity(self) -> str:
+    def uid(self) -> str:
         """The UID; where there is none, a digest of what the event says of itself."""
-        if self.uid:
-            return self.uid
-        said = [self.component.text(n) for n in ("DTSTART", "RRULE", "SUMMARY", "RECURRENCE-ID")]
+        event = self.components[0]
+        if event.uid:
+            return event.uid
+        said = [event.text(n) for n in ("DTSTART", "RRULE", "SUMMARY", "RECURRENCE-ID")]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+    @cached_property
+    def is_private(self) -> bool:
+        """Whether the UID has the address of anybody in any of them, also of who declined."""
+        return any(names_somebody(self.uid, c) for c in self.components)
 
     @cached_property
     def name(self) -> str:
@@ -77,19 +75,38 @@ class Invitation:
 
         It fits with up to 47 letters, digits and `._@+=-`, which leaves room for a time.
         """
-        uid = self.identity
-        invited = any(p.address in uid.lower() for p in self._people[0])
-        if self.uid and _TAME.fullmatch(uid) and not invited:
-            return uid
-        return f"event-{hashlib.sha256(uid.encode()).hexdigest()[:20]}"
+        if self.components[0].uid and _TAME.fullmatch(self.uid) and not self.is_private:
+            return self.uid
+        return f"event-{hashlib.sha256(self.uid.encode()).hexdigest()[:20]}"
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An event, or a part of it that has its own times or people."""
+
+    path: str
+    line: int
+    identity: Identity
+    component: Component
+    series: Series
+
+    @cached_property
+    def _people(self) -> tuple[list[Person], list[tuple[int, str]]]:
+        return people(self.component)
+
+    @property
+    def name(self) -> str:
+        """The name of its meetings, but for the time of a recurrence."""
+        return self.identity.name
 
     def attendees(self, disclosure: Disclosure) -> list[dict[str, Any]]:
         """Whoever is to meet."""
-        return [p.attendee(self.identity, disclosure) for p in self._people[0]]
+        return [p.attendee(self.identity.uid, disclosure) for p in self._people[0]]
 
     def directory(self, disclosure: Disclosure) -> dict[str, str]:
         """Who is who: the mail address of each external_user_id."""
-        return {p.external_user_id(self.identity, disclosure): p.address for p in self._people[0]}
+        uid = self.identity.uid
+        return {p.external_user_id(uid, disclosure): p.address for p in self._people[0]}
 
     def reports(self) -> Iterator[Report]:
         """What keeps people, or everybody, from being invited."""
@@ -107,7 +124,8 @@ class Invitation:
 
     def report(self, message: str, line: int | None = None) -> Report:
         """A report about this event."""
-        return _report(self.path, self.component, message, line)
+        uid = "" if self.identity.is_private else self.component.uid
+        return Report(self.path, line or self.line, uid, message)
 
 
 def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]]:
@@ -179,20 +197,21 @@ def _report(path: str, event: Component, message: str, line: int | None = None) 
 
 def _invitations(revisions: Sequence[Revision]) -> Iterator[Invitation]:
     """The parts of one event: its series, those of them that were moved, and single times."""
+    identity = Identity([r.component for r in revisions])
     masters = _newest_masters([r for r in revisions if r.recurrence is None])
     if masters and all(m.is_cancelled for m in masters):
         return
     changes = _newest_changes([r for r in revisions if r.recurrence is not None])
     for master in masters:
         if not master.is_cancelled:
-            yield from _series(master, changes, is_split=len(masters) > 1)
+            yield from _series(master, changes, identity, is_split=len(masters) > 1)
     for change in changes.values():
         if not change.is_cancelled and not (change.is_future and masters):
-            yield _invitation(change, change.series)
+            yield _invitation(change, identity, change.series)
 
 
 def _series(
-    master: Revision, changes: Mapping[datetime, Revision], is_split: bool
+    master: Revision, changes: Mapping[datetime, Revision], identity: Identity, is_split: bool
 ) -> Iterator[Invitation]:
     series = master.series
     own = {c.recurrence.mark(series.zone, series.all_day) for c in changes.values() if c.recurrence}
@@ -205,15 +224,15 @@ def _series(
         series = replace(series, stamp=to_utc(series.first, series.zone))
     ends = [at for at, _ in futures]
     first = replace(series, segment=Segment(until=ends[0])) if ends else series
-    yield _invitation(master, first)
+    yield _invitation(master, identity, first)
     for (at, change), until in zip(futures, [*ends[1:], None], strict=False):
         if not change.is_cancelled:
-            yield _invitation(change, vevents.future(series, change.series, at, until))
+            yield _invitation(change, identity, vevents.future(series, change.series, at, until))
 
 
-def _invitation(revision: Revision, series: Series) -> Invitation:
+def _invitation(revision: Revision, identity: Identity, series: Series) -> Invitation:
     event = revision.component
-    return Invitation(revision.calendar.path, event.line, revision.uid, event, series)
+    return Invitation(revision.calendar.path, event.line, identity, event, series)
 
 
 def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:

@@ -243,6 +243,58 @@ def test_a_uid_that_does_not_fit_or_names_somebody_is_digested(ics: Path, uid: s
     assert len(name) <= 64
 
 
+WEEKLY = {"uid": "weekly-ann@example.org"}
+
+
+@pytest.mark.parametrize(
+    "ann",
+    [
+        "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org",
+        "ATTENDEE;PARTSTAT=DECLINED:mailto:ann@example.org",
+        "ATTENDEE;PARTSTAT=DELEGATED:mailto:ann@example.org",
+        "ATTENDEE;CUTYPE=ROOM:mailto:ann@example.org",
+    ],
+)
+def test_a_uid_that_names_somebody_is_digested_whether_they_come_or_not(
+    ics: Path, ann: str
+) -> None:
+    ics.write_text(calendar(*event(ann, "ATTENDEE:mailto:ben@example.org", **WEEKLY)))
+    assert names(at(ics, NOW)) == ["event-6517f8332bd647c179f6"]
+
+
+@pytest.mark.parametrize(
+    ("master", "override"),
+    [("ann", "ben"), ("ben", "ann")],
+)
+@pytest.mark.parametrize("status", ["CONFIRMED", "CANCELLED"])
+def test_all_recurrences_have_one_name_whichever_of_them_names_whom_the_uid_does(
+    ics: Path, master: str, override: str, status: str
+) -> None:
+    moved = event(
+        "RECURRENCE-ID:20270302T090000Z",
+        f"STATUS:{status}",
+        f"ATTENDEE:mailto:{override}@example.org",
+        start="DTSTART:20270301T093000Z",
+        **WEEKLY,
+    )
+    series = event("RRULE:FREQ=DAILY", f"ATTENDEE:mailto:{master}@example.org", **WEEKLY)
+    ics.write_text(calendar(*series, *moved))
+    found = {name.rpartition("-")[0] for name in names(at(ics, NOW))}
+    assert found == {"event-6517f8332bd647c179f6"}
+
+
+def test_a_report_of_a_recurrence_leaves_out_a_uid_that_names_somebody_of_another(
+    ics: Path,
+) -> None:
+    nobody = event(
+        "RECURRENCE-ID:20270302T090000Z", "ATTENDEE;PARTSTAT=DECLINED:mailto:ben@x", **WEEKLY
+    )
+    series = event("RRULE:FREQ=DAILY", "ATTENDEE:mailto:ann@example.org", **WEEKLY)
+    ics.write_text(calendar(*series, *nobody))
+    (report,) = at(ics, NOW).reports
+    assert report.startswith(f"{ics}:10: has nobody to meet")
+
+
 def test_a_moved_recurrence_keeps_the_name_of_its_first_time(ics: Path) -> None:
     moved = event("RECURRENCE-ID:20270302T090000Z", start="DTSTART:20270303T150000Z")
     ics.write_text(calendar(*event("RRULE:FREQ=DAILY"), *moved))
