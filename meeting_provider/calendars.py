@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -201,27 +201,25 @@ def _invitations(revisions: Sequence[Revision]) -> Iterator[Invitation]:
     masters = _newest_masters([r for r in revisions if r.recurrence is None])
     if masters and all(m.is_cancelled for m in masters):
         return
-    changes = _newest_changes([r for r in revisions if r.recurrence is not None])
+    changes = _newest_changes([r for r in revisions if r.recurrence is not None], masters)
     for master in masters:
         if not master.is_cancelled:
             yield from _series(master, changes, identity, is_split=len(masters) > 1)
-    for change in changes.values():
+    for change in changes:
         if not change.is_cancelled and not (change.is_future and masters):
             yield _invitation(change, identity, change.series)
 
 
 def _series(
-    master: Revision, changes: Mapping[datetime, Revision], identity: Identity, is_split: bool
+    master: Revision, changes: Sequence[Revision], identity: Identity, is_split: bool
 ) -> Iterator[Invitation]:
     series = master.series
-    own = {c.recurrence.mark(series.zone, series.all_day) for c in changes.values() if c.recurrence}
-    futures = sorted((at, c) for at, c in changes.items() if c.is_future)
-    singles = own - {
-        c.recurrence.mark(series.zone, series.all_day) for _, c in futures if c.recurrence
-    }
+    placed = [(c.recurrence, c) for c in changes if c.recurrence]
+    singles = {r.mark(series.zone, series.all_day) for r, c in placed if not c.is_future}
+    futures = sorted({r.within(series): c for r, c in placed if c.is_future}.items())
     series = replace(series, excluded=series.excluded | singles)
     if is_split and not series.recurs:
-        series = replace(series, stamp=to_utc(series.first, series.zone))
+        series = replace(series, stamp=series.mark(to_utc(series.first, series.zone)))
     ends = [at for at, _ in futures]
     first = replace(series, segment=Segment(until=ends[0])) if ends else series
     yield _invitation(master, identity, first)
@@ -248,9 +246,9 @@ def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
     return list(by_start.values())
 
 
-def _newest_changes(changes: Sequence[Revision]) -> dict[datetime, Revision]:
-    by_recurrence: dict[datetime, Revision] = {}
-    for change in sorted(changes, key=lambda c: c.age):
-        if change.series.stamp:
-            by_recurrence[change.series.stamp] = change
-    return by_recurrence
+def _newest_changes(changes: Sequence[Revision], masters: Sequence[Revision]) -> list[Revision]:
+    """The revision that counts of each recurrence, told apart as the masters tell it."""
+    if masters:
+        changes = [vevents.known_to(masters[-1].series, c) for c in changes]
+    newest = {c.series.stamp: c for c in sorted(changes, key=lambda c: c.age)}
+    return list(newest.values())

@@ -54,6 +54,12 @@ class Moment:
             return self.local.date()
         return self.local.date() if self.is_date else self.instant(series_zone)
 
+    def within(self, series: Series) -> datetime:
+        """The recurrence of a series that is meant, in UTC; by a day, the one on that day."""
+        if self.is_date or series.all_day:
+            return to_utc(datetime.combine(self.local, series.first.time()), series.zone)
+        return self.instant(series.zone)
+
 
 @dataclass
 class Calendar:
@@ -119,9 +125,7 @@ def read(event: Component, calendar: Calendar) -> Revision:
         start.local, zone, lasts, nominal or start.is_date, start.is_date, _rule(event, notes)
     )
     if recurrence:
-        floating = recurrence.zone or zone
-        stamp = to_utc(recurrence.local, floating)
-        series = replace(series, rule=None, stamp=stamp)
+        series = replace(series, rule=None, stamp=recurrence.mark(zone, recurrence.is_date))
     else:
         excluded = frozenset(_marks(event, calendar, series, notes))
         series = replace(series, excluded=excluded, added=_added(event, calendar, series, notes))
@@ -139,9 +143,17 @@ def read(event: Component, calendar: Calendar) -> Revision:
     )
 
 
+def known_to(series: Series, change: Revision) -> Revision:
+    """A revision of one recurrence, by what the series itself knows that one by."""
+    if not change.recurrence:
+        return change
+    mark = series.mark(change.recurrence.within(series))
+    return replace(change, series=replace(change.series, stamp=mark))
+
+
 def future(series: Series, changed: Series, since: datetime, until: datetime | None) -> Series:
     """The part of `series` from its recurrence at `since` up to `until`, moved as `changed` is."""
-    was = (changed.stamp or since).astimezone(series.zone).replace(tzinfo=None)
+    was = since.astimezone(series.zone).replace(tzinfo=None)
     now_at = to_utc(changed.first, changed.zone).astimezone(series.zone).replace(tzinfo=None)
     return replace(
         series,

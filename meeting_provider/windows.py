@@ -81,7 +81,7 @@ class Series:
     `first` and `zone` are the local time that it starts at; `lasts` is elapsed time, or, where
     it is `nominal`, time on the wall's clock (a day is a day, even one of 23 hours). `excluded`
     has instants, and dates whose occurrences are all left out. `stamp` is set where the event is
-    itself one recurrence of another.
+    itself one recurrence of another: what that one knows it by.
     """
 
     first: datetime
@@ -93,12 +93,16 @@ class Series:
     added: tuple[datetime, ...] = ()
     excluded: frozenset[datetime | date] = frozenset()
     segment: Segment = Segment()
-    stamp: datetime | None = None
+    stamp: datetime | date | None = None
 
     @property
     def recurs(self) -> bool:
         """Whether each time is to be told apart from others of the same event."""
         return self.rule is not None or bool(self.added) or self.stamp is not None
+
+    def mark(self, recurrence: datetime) -> datetime | date:
+        """What a recurrence is known by: its instant, in UTC, or its day where it is one."""
+        return self._local(recurrence).date() if self.all_day else recurrence
 
     def windows(self, margins: Margins, since: datetime, until: datetime) -> Iterator[Window]:
         """The windows that open up to `until` and close after `since`, in order.
@@ -143,15 +147,16 @@ class Series:
         end = to_utc(local + self.lasts, self.zone) if self.nominal else start + self.lasts
         opens, closes = start - margins.before, end + margins.after
         opens, start, end, closes = (t.astimezone(self.zone) for t in (opens, start, end, closes))
-        stamp = self._stamp(self.stamp or recurrence) if self.recurs else ""
-        return Window(opens, start, end, closes, stamp)
+        name = _name(self.stamp or self.mark(recurrence)) if self.recurs else ""
+        return Window(opens, start, end, closes, name)
 
-    def _stamp(self, recurrence: datetime) -> str:
-        """A recurrence's name: `20270301T0900Z`, or `20270301` where it is a day."""
-        if self.all_day:
-            return f"{self._local(recurrence):%Y%m%d}"
-        precise = "%Y%m%dT%H%M%SZ" if recurrence.second else "%Y%m%dT%H%MZ"
-        return recurrence.astimezone(UTC).strftime(precise)
+
+def _name(mark: datetime | date) -> str:
+    """A recurrence's name: `20270301T0900Z`, or `20270301` where it is a day."""
+    if not isinstance(mark, datetime):
+        return f"{mark:%Y%m%d}"
+    precise = "%Y%m%dT%H%M%SZ" if mark.second else "%Y%m%dT%H%MZ"
+    return mark.astimezone(UTC).strftime(precise)
 
 
 def at(now: datetime, series: Series, margins: Margins) -> tuple[list[Window], Window | None]:

@@ -302,6 +302,67 @@ def test_a_moved_recurrence_keeps_the_name_of_its_first_time(ics: Path) -> None:
     assert names(at(ics, "2027-03-03T15:10Z")) == ["one-20270302T0900Z"]
 
 
+BERLIN, A_DAY = "X-WR-TIMEZONE:Europe/Berlin", "DURATION:P1D"
+DAY = "DTSTART;VALUE=DATE:20270301"
+IN_NEW_YORK = "DTSTART;TZID=America/New_York:20270308T090000"
+
+
+@pytest.mark.parametrize(
+    ("first", "recurrence", "moved", "name"),
+    [
+        (DAY, ";VALUE=DATE:20270308", IN_NEW_YORK, "one-20270308"),
+        (DAY, ";VALUE=DATE;RANGE=THISANDFUTURE:20270308", IN_NEW_YORK, "one-20270308"),
+        (DAY, ":20270308T000000", IN_NEW_YORK, "one-20270308"),
+        ("DTSTART:20270301T090000", ":20270308T090000", IN_NEW_YORK, "one-20270308T0800Z"),
+        (
+            "DTSTART:20270301T090000Z",
+            ":20270308T090000Z",
+            "DTSTART;VALUE=DATE:20270308",
+            "one-20270308T0900Z",
+        ),
+        (
+            "DTSTART:20270301T090000Z",
+            ";VALUE=DATE:20270308",
+            "DTSTART:20270308T140000Z",
+            "one-20270308T0900Z",
+        ),
+    ],
+)
+def test_a_recurrence_keeps_its_name_also_where_it_is_moved_into_another_zone_or_to_a_whole_day(
+    ics: Path, first: str, recurrence: str, moved: str, name: str
+) -> None:
+    series = event(A_DAY, "RRULE:FREQ=WEEKLY", start=first)
+    ics.write_text(calendar(BERLIN, *series))
+    assert names(at(ics, "2027-03-08T08:55Z")) == [name]
+    change = event(A_DAY, f"RECURRENCE-ID{recurrence}", start=moved)
+    ics.write_text(calendar(BERLIN, *series, *change))
+    assert names(at(ics, "2027-03-08T14:10Z")) == [name]
+
+
+def test_whole_days_that_are_moved_for_good_keep_the_names_of_their_days(ics: Path) -> None:
+    change = event(
+        A_DAY, "RECURRENCE-ID;VALUE=DATE;RANGE=THISANDFUTURE:20270308", start=IN_NEW_YORK
+    )
+    ics.write_text(calendar(BERLIN, *event(A_DAY, "RRULE:FREQ=WEEKLY", start=DAY), *change))
+    assert names(at(ics, "2027-03-01T14:10Z")) == ["one-20270301"]
+    assert names(at(ics, "2027-03-08T10:00Z")) == []
+    assert names(at(ics, "2027-03-22T14:10Z")) == ["one-20270322"]
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "start", "name"),
+    [
+        (";VALUE=DATE:20270308", IN_NEW_YORK, "one-20270308"),
+        (":20270308T090000Z", "DTSTART;VALUE=DATE:20270308", "one-20270308T0900Z"),
+    ],
+)
+def test_a_recurrence_without_its_series_is_named_as_its_recurrence_id_is_written(
+    ics: Path, recurrence: str, start: str, name: str
+) -> None:
+    ics.write_text(calendar(BERLIN, *event(A_DAY, f"RECURRENCE-ID{recurrence}", start=start)))
+    assert names(at(ics, "2027-03-08T14:10Z")) == [name]
+
+
 def test_the_newer_revision_counts_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.ics").write_text(
         calendar(*event("SEQUENCE:3", start="DTSTART:20270301T120000Z"))
