@@ -314,19 +314,25 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
         yield Fault((*path, "name"), "is required, and a text")
         name = "unnamed"
     yield from _unknown_keys(path, event, _OWN)
+    if "recurrence" in event:
+        yield from _recurring_faults(path, name)
+        name = name[:_LONGEST_NAME]
     merged = _merged(defaults, event)
-    if "recurrence" in event and len(name) > _LONGEST_NAME:
+    declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
+    for fault in _meeting_faults(name, declared):
+        yield Fault(_source(path, fault.path, event, defaults), fault.message)
+    for fault in schedules.read(merged)[1]:
+        yield Fault(_source(path, fault.path, event, defaults), fault.message)
+
+
+def _recurring_faults(path: FaultPath, name: str) -> Iterator[Fault]:
+    """What an event can't be where each recurrence is a meeting of its own."""
+    if len(name) > _LONGEST_NAME:
         yield Fault(
             (*path, "name"),
             f"has {len(name)} characters; at most {_LONGEST_NAME}, since the time of each "
             "recurrence is added",
         )
-    else:
-        declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
-        for fault in _meeting_faults(name, declared):
-            yield Fault(_source(path, fault.path, event, defaults), fault.message)
-    for fault in schedules.read(merged)[1]:
-        yield Fault(_source(path, fault.path, event, defaults), fault.message)
 
 
 def _meeting_faults(name: str, declared: Mapping[str, Any]) -> list[Fault]:

@@ -203,6 +203,21 @@ class TestFaults:
             "7: events[2].attendees: is required",
         ]
 
+    @pytest.mark.parametrize("length", [48, 65])
+    def test_of_a_recurring_event_with_too_long_a_name_come_with_all_others(self, faults, length):
+        assert faults(f"""
+            events:
+              - name: {"x" * length}
+                start: 2027-03-01T09:00:00Z
+                end: 2027-03-01T09:15:00Z
+                recurrence: FREQ=DAILY
+                attendees: []
+            """) == [
+            f"2: events[0].name: has {length} characters; at most 47, since the time of each "
+            "recurrence is added",
+            "6: events[0].attendees: has 0 entries; at least 1",
+        ]
+
     def test_name_keys_that_stand_twice(self, faults):
         assert faults("""
             events:
