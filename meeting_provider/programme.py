@@ -54,6 +54,8 @@ ARGUMENTS: Final = tuple(
 _SECTIONS: Final = ("calendars", "defaults", "events")
 _SHARED: Final = (*ARGUMENTS, *schedules.SHARED)
 _OWN: Final = ("name", *ARGUMENTS, *schedules.ARGUMENTS)
+#: The argument that no two meetings can share: what makes one finds that one again.
+_SINGULAR: Final = "client_request_token"
 _LONGEST_NAME: Final = 64 - schedules.STAMP_LENGTH
 _RECURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
 
@@ -262,9 +264,7 @@ def _faults(content: Any, folder: Path) -> Iterator[Fault]:
     if not isinstance(defaults, Mapping):
         yield Fault(("defaults",), "is not a mapping")
         defaults = {}
-    yield from _unknown_keys(("defaults",), defaults, _SHARED)
-    _, shared = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
-    yield from (Fault(("defaults", *f.path), f.message) for f in shared)
+    yield from _default_faults(defaults)
     calendars = content.get("calendars")
     if calendars is not None:
         yield from _calendar_faults(calendars, folder)
@@ -275,6 +275,15 @@ def _faults(content: Any, folder: Path) -> Iterator[Fault]:
     for place, event in enumerate(events):
         yield from _event_faults(("events", place), event, defaults)
     yield from _name_faults(events)
+
+
+def _default_faults(defaults: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _unknown_keys(("defaults",), defaults, _SHARED)
+    if defaults.get(_SINGULAR) is not None:
+        why = "makes one meeting only; say it of the event that it is for, or leave it out"
+        yield Fault(("defaults", _SINGULAR), why)
+    _, shared = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
+    yield from (Fault(("defaults", *f.path), f.message) for f in shared)
 
 
 def _calendar_faults(calendars: Any, folder: Path) -> Iterator[Fault]:
@@ -315,7 +324,8 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
         name = "unnamed"
     yield from _unknown_keys(path, event, _OWN)
     if "recurrence" in event:
-        yield from _recurring_faults(path, name)
+        yield from _recurring_faults(path, name, event)
+        # What is too much of it has been said.
         name = name[:_LONGEST_NAME]
     merged = _merged(defaults, event)
     declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
@@ -325,14 +335,17 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
         yield Fault(_source(path, fault.path, event, defaults), fault.message)
 
 
-def _recurring_faults(path: FaultPath, name: str) -> Iterator[Fault]:
-    """What an event can't be where each recurrence is a meeting of its own."""
+def _recurring_faults(path: FaultPath, name: str, event: Mapping[str, Any]) -> Iterator[Fault]:
+    """What an event can't say where each recurrence is a meeting of its own."""
     if len(name) > _LONGEST_NAME:
         yield Fault(
             (*path, "name"),
             f"has {len(name)} characters; at most {_LONGEST_NAME}, since the time of each "
             "recurrence is added",
         )
+    if event.get(_SINGULAR) is not None:
+        why = "makes one meeting only, and each recurrence is one; leave it out"
+        yield Fault((*path, _SINGULAR), why)
 
 
 def _meeting_faults(name: str, declared: Mapping[str, Any]) -> list[Fault]:

@@ -218,6 +218,25 @@ class TestFaults:
             "6: events[0].attendees: has 0 entries; at least 1",
         ]
 
+    def test_of_a_token_that_more_than_one_meeting_would_have_say_where_it_may_stand(self, faults):
+        assert faults("""
+            defaults:
+              client_request_token: one-for-all
+            events:
+              - name: standup
+                start: 2027-03-01T09:00:00Z
+                end: 2027-03-01T09:15:00Z
+                recurrence: FREQ=DAILY
+                client_request_token: one-for-each
+                attendees: [{external_user_id: ana}]
+              - {name: once, client_request_token: one, attendees: [{external_user_id: ana}]}
+            """) == [
+            "2: defaults.client_request_token: makes one meeting only; say it of the event that it "
+            "is for, or leave it out",
+            "8: events[0].client_request_token: makes one meeting only, and each recurrence is one;"
+            " leave it out",
+        ]
+
     def test_name_keys_that_stand_twice(self, faults):
         assert faults("""
             events:
