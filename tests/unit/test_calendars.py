@@ -403,6 +403,21 @@ def test_a_missing_file_and_an_empty_folder_are_faults(tmp_path: Path) -> None:
         at(tmp_path, NOW)
 
 
+@pytest.mark.parametrize("listed", ["page.ics", "folder", "gone.ics"])
+def test_what_is_listed_and_is_no_calendar_is_an_error_whatever_else_is_there(
+    tmp_path: Path, listed: str
+) -> None:
+    """Or the meetings of a calendar whose download failed would be ended."""
+    (tmp_path / "good.ics").write_text(calendar(*event()))
+    (tmp_path / "page.ics").write_text("<html>Log in</html>")
+    (tmp_path / "folder").mkdir()
+    programme = tmp_path / "programme.yaml"
+    always = "events: [{name: always, attendees: [{external_user_id: ann}]}]"
+    programme.write_text(f"{always}\ncalendars: [good.ics, {listed}]")
+    with pytest.raises(InvalidProgramme, match=listed):
+        at(programme, NOW)
+
+
 def test_an_empty_calendar_has_no_meetings(ics: Path) -> None:
     ics.write_text(calendar())
     assert at(ics, NOW) == Plan(datetime.fromisoformat(NOW), ())
