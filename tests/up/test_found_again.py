@@ -65,15 +65,15 @@ def test_what_is_to_go_by_an_earlier_run_is_left_where_it_has_come_to_stay(
     assert up(moving, "--refresh", "--expect-no-changes", AFTER="1").code == 0
 
 
-@pytest.mark.parametrize("refresh", [True, False], ids=["refreshed", "not refreshed"])
 def test_a_meeting_that_is_asked_to_be_replaced_is_where_the_run_has_refreshed(
-    moving: House, refresh: bool
+    moving: House,
 ) -> None:
-    first = standup(moving)
+    first, replace = standup(moving), ("--replace", "**::standup")
 
-    run = up(moving, f"--refresh={str(refresh).lower()}", "--replace", "**::standup")
+    for refresh in (False, True):
+        run = up(moving, f"--refresh={str(refresh).lower()}", *replace)
+        assert run.code == 0, run.text
+        assert (standup(moving) != first) == refresh
+        assert lives(moving) == {"standup": standup(moving)}
 
-    assert run.code == 0, run.text
-    assert (standup(moving) != first) == refresh
-    assert lives(moving) == {"standup": standup(moving)}
     assert up(moving, "--refresh", "--expect-no-changes").code == 0
