@@ -29,7 +29,7 @@ settings.register_profile(
     "short",
     settings.get_profile("soak"),
     derandomize=True,
-    max_examples=10,
+    max_examples=7,
     stateful_step_count=30,
     phases=[Phase.generate],
 )
