@@ -83,8 +83,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
 
     Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
     whoever stays keeps attendee id and join token; only who goes back to default capabilities in a
-    meeting without video is made anew, since nobody can set those. Any other change makes a new
-    meeting before the old one is ended.
+    meeting with content and without video is made anew, since nobody can set those. Any other
+    change makes a new meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """

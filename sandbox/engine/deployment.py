@@ -315,7 +315,8 @@ class Deployment:
 
     def _check_asked_for(self, layers: Sequence[Sequence[Step]]) -> None:
         """What would be deleted and no target names stops an update; a preview says all of it."""
-        unasked = [s.resource.urn for layer in layers for s in layer if not self._is_asked(s)]
+        doomed = (step.resource.urn for layer in layers for step in layer)
+        unasked = [urn for urn in doomed if not self._planner.is_target(urn)]
         for urn in unasked:
             message = (
                 f"Resource '{urn}' will be destroyed but was not specified in --target list.\n"
@@ -326,9 +327,6 @@ class Deployment:
             self._errored = self.failed = True
             if not self.options.preview:
                 raise Aborted("")
-
-    def _is_asked(self, step: Step) -> bool:
-        return self._planner.is_target(step.resource.urn)
 
     def fail(self, error: EngineError, urn: str = "") -> None:
         """Ends the operation early: nothing more is started."""
