@@ -16,6 +16,7 @@ from meeting_provider.models import (
     CREATE_ONLY,
     MAX_ATTENDEES_A_BATCH,
     MAX_ATTENDEES_AT_CREATE,
+    AttendeeAnswer,
     AttendeeInput,
     MeetingInput,
     default_capabilities,
@@ -27,6 +28,10 @@ REPLACING: Final = ("control_region", *CREATE_ONLY, "client_request_token")
 
 #: What never counts as a change: it says who declares the meeting, not what the meeting is.
 IGNORED: Final = ("identity",)
+
+#: From how many attendees on their order tells what they were declared with: of eight, one order in
+#: 40,320 is that of other tags as well.
+TELLING: Final = 8
 
 _DECLARED: Final = tuple(n for n in MeetingInput.model_fields if n not in IGNORED)
 
@@ -180,13 +185,12 @@ def batches(attendees: Sequence[AttendeeInput]) -> tuple[tuple[AttendeeInput, ..
 def at_create(
     attendees: Collection[AttendeeInput], tags: Mapping[str, str]
 ) -> tuple[AttendeeInput, ...]:
-    """Those whom CreateMeetingWithAttendees makes: all, or as many as it takes.
+    """Those whom CreateMeetingWithAttendees makes, all or as many as it takes, in their order.
 
-    Which ones depends on who else there is and on the meeting's tags. So the answer to a repeated
-    create, which holds the attendees of the first, shows whether both declared the same.
+    Which ones, and their order, depends on who else there is and on the meeting's tags. So the
+    answer to a repeated create, which holds the attendees of the first, shows whether both
+    declared the same.
     """
-    if len(attendees) <= MAX_ATTENDEES_AT_CREATE:
-        return tuple(attendees)
     declared = [sorted(a.external_user_id for a in attendees), sorted(tags.items())]
     everyone = hashlib.sha256(json.dumps(declared).encode())
 
@@ -196,3 +200,13 @@ def at_create(
         return own.digest()
 
     return tuple(sorted(attendees, key=rank)[:MAX_ATTENDEES_AT_CREATE])
+
+
+def tells_tags(asked: Sequence[AttendeeInput], answered: Sequence[AttendeeAnswer]) -> bool:
+    """Whether the answer to a create shows that the meeting was made with the tags declared.
+
+    :param asked: the attendees of the create, as at_create has them.
+    :param answered: the attendees of the answer.
+    """
+    order = [a.external_user_id for a in answered]
+    return len(order) >= TELLING and order == [a.external_user_id for a in asked]

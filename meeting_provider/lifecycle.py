@@ -132,6 +132,7 @@ class Lifecycle:
                 answer,
                 is_other=is_other,
                 is_shared=is_own,
+                has_tags=not is_own and changes.tells_tags(first, answer.attendees),
                 before=self._run.declared(meeting_id),
             )
         except BaseException:
@@ -217,17 +218,24 @@ class _Work:
         return State(declared, self._meeting, {i: self.known[i] for i in order if i in self.known})
 
     def complete(
-        self, answer: CreateAnswer, *, is_other: bool, is_shared: bool, before: Collection[str]
+        self,
+        answer: CreateAnswer,
+        *,
+        is_other: bool,
+        is_shared: bool,
+        has_tags: bool,
+        before: Collection[str],
     ) -> None:
         """Bring a meeting that a create answered to all that is declared.
 
         The answer does not tell a new meeting from one that an earlier try made, nor a living one
         from one that has ended. Where everybody fits into one create, reading the meeting does.
-        Where not, adding the rest shows whether it lives, and whom the create answered with shows
-        whether an earlier try declared the same.
+        Where not, adding the rest shows whether it lives. And whom the create answered with, and
+        in which order, shows whether an earlier try declared the same, where they are enough.
 
         :param is_other: whether the answer shows another declaration.
         :param is_shared: whether somebody else may know the meeting and have added attendees.
+        :param has_tags: whether the answer shows that the meeting has the tags declared.
         :param before: whom a program is known to have declared before, by external_user_id.
         """
         self._learn(answer.attendees)
@@ -235,7 +243,10 @@ class _Work:
         tags = self._declared.tags or {}
         if is_other or len(self._declared.attendees) <= MAX_ATTENDEES_AT_CREATE:
             self.known = {}
-            listed, tags = _listed(self._client, self._name, self._meeting)
+            if has_tags:
+                listed = self._client.list_attendees(self._name, self._id)
+            else:
+                listed, tags = _listed(self._client, self._name, self._meeting)
             self._learn(listed, answer.attendees)
         if is_shared and self._declared.ignore_undeclared_attendees:
             self._forget_strangers(before)

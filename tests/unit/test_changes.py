@@ -156,14 +156,21 @@ class TestBatches:
 class TestAtCreate:
     @pytest.mark.parametrize("count", [1, 19, 20])
     def test_makes_everybody_where_a_create_takes_them(self, count):
-        everybody = declared(*people(count)).attendees
-        assert changes.at_create(everybody, {}) == tuple(everybody)
+        made = changes.at_create(declared(*people(count)).attendees, {})
+        assert sorted(a.external_user_id for a in made) == people(count)
 
-    @given(st.permutations(people(30)))
-    def test_chooses_the_same_whatever_their_order(self, shuffled):
-        chosen = changes.at_create(declared(*people(30)).attendees, {})
-        assert len(chosen) == MAX_ATTENDEES_AT_CREATE
+    @pytest.mark.parametrize("count", [10, 30])
+    @given(data=st.data())
+    def test_chooses_the_same_whatever_their_order(self, count, data):
+        shuffled = data.draw(st.permutations(people(count)))
+        chosen = changes.at_create(declared(*people(count)).attendees, {})
+        assert len(chosen) == min(count, MAX_ATTENDEES_AT_CREATE)
         assert changes.at_create(declared(*shuffled).attendees, {}) == chosen
+
+    @pytest.mark.parametrize("tags", [{"day": "one"}, {"day": "two"}, {"room": "one"}])
+    def test_puts_them_in_another_order_for_other_tags(self, tags):
+        everybody = declared(*people(10)).attendees
+        assert changes.at_create(everybody, {}) != changes.at_create(everybody, tags)
 
     @pytest.mark.parametrize(
         ("others", "tags"), [(people(31), {}), (people(30, 1), {}), (people(30), {"day": "one"})]
