@@ -25,7 +25,7 @@ COMMANDS = {
 
 #: The parts of the script that make the calls of a command, and no more.
 SAME_CALLS = {
-    "f-a": ("create", "read"),
+    "f-a": ("create", "see"),
     "f-same": (),
     "f-refresh": ("read",),
     "f-b": ("read",),
@@ -59,7 +59,7 @@ def figures() -> Iterator[Figure]:
                     )  # fmt: skip
                     runs[name, key].append(run)
                     calls[name, key] = len(stage.cloud.journal())
-            for part in ("create", "read", "delete"):
+            for part in ("create", "see", "read", "delete"):
                 alone = script.run(stage, part, "standard", RESOURCES, ATTENDEES)
                 assert not alone.failed
                 parts[part].append(alone.seconds)

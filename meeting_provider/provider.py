@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import changes, state
+from meeting_provider import changes, processor, state
 from meeting_provider.errors import InvalidMeeting, MeetingProviderError
 from meeting_provider.faults import UNKNOWN, Fault, faults_of
 from meeting_provider.models import (
@@ -108,12 +108,14 @@ class MeetingProvider(ResourceProvider):
         )
 
     @_short_errors
+    @processor.one()
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the meeting, or find the one that an earlier try made."""
         made = self._lifecycle.create(_valid(props))
         return CreateResult(made.meeting.meeting_id, made.outputs())
 
     @_short_errors
+    @processor.one()
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Say how the meeting is; where it has ended, that it is gone."""
         was = state.from_outputs(_plain(props))
@@ -125,12 +127,14 @@ class MeetingProvider(ResourceProvider):
         return ReadResult(id_, found.outputs(), dict(found.declared) if drifted else None)
 
     @_short_errors
+    @processor.one()
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
         old = state.from_outputs(_plain(olds))
         return UpdateResult(self._lifecycle.update(old, _valid(news, _model(news))).outputs())
 
     @_short_errors
+    @processor.one()
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """End the meeting; one that has ended already is as good."""
         self._lifecycle.delete(state.from_outputs(_plain(props)))
