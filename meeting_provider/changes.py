@@ -205,6 +205,8 @@ def at_create(
 def tells_tags(asked: Sequence[AttendeeInput], answered: Sequence[AttendeeAnswer]) -> bool:
     """Whether the answer to a create shows that the meeting was made with the tags declared.
 
+    What somebody else has tagged since is for the next refresh to see.
+
     :param asked: the attendees of the create, as at_create has them.
     :param answered: the attendees of the answer.
     """
