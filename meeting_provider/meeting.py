@@ -180,7 +180,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     def attendees(self) -> pulumi.Output[list[dict[str, Any]]]:
         """The attendees: external_user_id, attendee_id, capabilities and, where declared, tags."""
         features = self._declared("meeting_features")
-        return pulumi.Output.all(vars(self)["attendees"], features).apply(_attendees)
+        return pulumi.Output.all(vars(self)[state.ATTENDEES], features).apply(_attendees)
 
     @property
     def media_placement(self) -> pulumi.Output[dict[str, str]]:
@@ -226,10 +226,11 @@ class Meeting(Resource, module="meeting", name="Meeting"):
 
 def _attendees(both: Sequence[Any]) -> pulumi.Input[list[dict[str, Any]]]:
     attendees, features = both
-    if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in attendees):
+    known = state.attendees_in(attendees)
+    if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in known):
         # A preview takes what is declared for what is there, where there is nothing yet.
         return pulumi.Output.from_input(cast(Any, pulumi.UNKNOWN))
-    return state.with_capabilities(attendees, features)
+    return state.with_capabilities(known, features)
 
 
 def _or_nothing(output: pulumi.Output[Any]) -> pulumi.Output[Any]:

@@ -4,9 +4,10 @@ The declared properties stand as they were declared, each attendee with its id a
 not the service's default, with what it may do; beside them stands what the service answered. The
 engine's work grows with the number of values in the state, each of which it marshals, compares and
 logs, several times in a run. So it has nothing that whoever reads it can put together: neither
-`join_info`, which version 1 had, nor default capabilities, which version 2 had. And what nobody
-declares, the join tokens and the media placement, is one value each, a text in JSON, where version
-3 had a map. The join tokens are in one property, a secret, and nowhere else.
+`join_info`, which version 1 had, nor default capabilities, which version 2 had. And what the
+service has a part in is one value each, a text in JSON: the join tokens and the media placement,
+where version 3 had a map, and the attendees, where version 4 had a list. The join tokens are in
+one property, a secret, and nowhere else.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from meeting_provider.models import (
     default_capabilities,
 )
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 #: The property that holds the join tokens, a text.
 JOIN_TOKENS: Final = "join_tokens"
 
 #: The property that holds the URLs to join with, a text.
 MEDIA_PLACEMENT: Final = "media_placement"
+
+#: The property that holds who may join, a text. What is declared by this name is a list.
+ATTENDEES: Final = "attendees"
 
 #: What else the service answered of the meeting, in its own words. It may repeat declared values.
 DETAILS: Final = "meeting_details"
@@ -59,7 +63,7 @@ JOINING: Final = (
     "external_meeting_id",
     "media_region",
     MEDIA_PLACEMENT,
-    "attendees",
+    ATTENDEES,
     JOIN_TOKENS,
     JOINING_OPTIONAL,
 )
@@ -126,10 +130,12 @@ class State:
                 )
             ),
             **({DETAILS: details} if details else {}),
-            "attendees": [
-                _attendee_output(i, a, declared.get(i, {}), default)
-                for i, a in self.attendees.items()
-            ],
+            ATTENDEES: _text(
+                [
+                    _attendee_output(i, a, declared.get(i, {}), default)
+                    for i, a in self.attendees.items()
+                ]
+            ),
             JOIN_TOKENS: _text(
                 {i: a.join_token for i, a in self.attendees.items() if a.join_token}
             ),
@@ -140,7 +146,7 @@ class State:
 def from_outputs(outputs: Mapping[str, Any]) -> State:
     """The state that the output properties of any version hold."""
     tokens = kept(outputs.get(JOIN_TOKENS))
-    attendees = with_capabilities(outputs.get("attendees") or [], outputs.get("meeting_features"))
+    attendees = with_capabilities(outputs.get(ATTENDEES), outputs.get("meeting_features"))
     return State(
         declared=declared_in(outputs),
         meeting=_meeting_in(outputs),
@@ -160,7 +166,12 @@ def kept(value: str | Mapping[str, str] | None) -> dict[str, str]:
     return dict(json.loads(value) if isinstance(value, str) else value or {})
 
 
-def _text(values: Mapping[str, str]) -> str:
+def attendees_in(value: str | Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+    """Those that the property `attendees` holds: as a text, and before version 5 as a list."""
+    return json.loads(value) if isinstance(value, str) else [dict(a) for a in value or ()]
+
+
+def _text(values: Mapping[str, str] | Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -170,17 +181,16 @@ def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
     if region := region_of(outputs.get("meeting_arn")):
         declared["control_region"] = region
     default = default_capabilities(declared.get("meeting_features"))
-    return declared | {
-        "attendees": [_declared_attendee(a, default) for a in outputs.get("attendees") or []]
-    }
+    attendees = attendees_in(outputs.get(ATTENDEES))
+    return declared | {ATTENDEES: [_declared_attendee(a, default) for a in attendees]}
 
 
 def with_capabilities(
-    attendees: Sequence[Mapping[str, Any]], meeting_features: Mapping[str, Any] | None
+    attendees: str | Sequence[Mapping[str, Any]] | None, meeting_features: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
     """The attendees in the output properties, each with what it may do."""
     default = default_capabilities(meeting_features)
-    return [{"capabilities": default, **a} for a in attendees]
+    return [{"capabilities": default, **a} for a in attendees_in(attendees)]
 
 
 def region_of(meeting_arn: object) -> str:
@@ -191,7 +201,7 @@ def region_of(meeting_arn: object) -> str:
 
 def without_token(outputs: Mapping[str, Any]) -> set[str]:
     """The attendees in the output properties whose token nobody could say."""
-    attendees = outputs.get("attendees") or []
+    attendees = attendees_in(outputs.get(ATTENDEES))
     return {a["external_user_id"] for a in attendees} - kept(outputs.get(JOIN_TOKENS)).keys()
 
 
@@ -215,7 +225,7 @@ def join_info(outputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             attendee_id=a["attendee_id"],
             join_token=tokens[a["external_user_id"]],
         )
-        for a in outputs["attendees"]
+        for a in attendees_in(outputs[ATTENDEES])
         if a["external_user_id"] in tokens
     )
     return {a.external_user_id: {"Meeting": meeting, "Attendee": a.wire()} for a in answers}

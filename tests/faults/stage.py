@@ -101,7 +101,10 @@ def _known(resource: dict[str, Any]) -> Known:
     outputs = resource["outputs"]
     return Known(
         meeting_id=resource["id"],
-        attendee_ids={a["external_user_id"]: a["attendee_id"] for a in outputs["attendees"]},
+        attendee_ids={
+            a["external_user_id"]: a["attendee_id"]
+            for a in state.attendees_in(_revealed(outputs["attendees"]))
+        },
         tokens=state.kept(_revealed(outputs["join_tokens"])),
         replicates=outputs.get("primary_meeting_id"),
     )

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from support.windows import window
 
-from meeting_provider.state import join_info, kept
+from meeting_provider.state import attendees_in, join_info, kept
 from sandbox.admin import AFTER, ANY, BEFORE, Meeting, Sandbox, SandboxError
 from soak.engine import REGION, Crashed, Engine, Hosts, Properties, Resource, StepFailed
 
@@ -445,7 +445,7 @@ class Soak(RuleBasedStateMachine):
             safe = declared is not None and declared.lenient
             if safe and not was_lenient:
                 # Nobody knows of these whether they were declared or came by themselves: all stay.
-                for attendee in state.outputs["attendees"]:
+                for attendee in attendees_in(state.outputs["attendees"]):
                     by_hand.setdefault(attendee["external_user_id"], False)
             for who in by_hand:
                 by_hand[who] &= bool(safe and declared and who not in declared.attendees)
@@ -517,7 +517,8 @@ class Soak(RuleBasedStateMachine):
 
     def _check_state(self, declared: Declaration, state: Resource, tokens: dict[str, str]) -> None:
         outputs = state.outputs
-        assert {a["external_user_id"] for a in outputs["attendees"]} == declared.attendees.keys()
+        attendees = attendees_in(outputs["attendees"])
+        assert {a["external_user_id"] for a in attendees} == declared.attendees.keys()
         info = {who: i["Attendee"]["JoinToken"] for who, i in join_info(outputs).items()}
         true = {who: tokens[who] for who in declared.attendees}
         assert {who: _digest(t) for who, t in kept(outputs["join_tokens"]).items()} == true

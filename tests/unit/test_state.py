@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,12 +75,13 @@ class TestOutputs:
     def test_have_everything_that_only_the_service_can_say(self):
         outputs = made().outputs()
         assert set(outputs) == {*made().declared, *state.COMPUTED}
-        assert outputs["state_version"] == state.VERSION == 4
+        assert outputs["state_version"] == state.VERSION == 5
         assert state.kept(outputs["media_placement"]) == {"audio_host_url": "host:3478"}
 
-    def test_have_one_value_for_what_nobody_declares(self):
-        """However many attendees there are, and in whatever order."""
+    def test_have_one_value_for_what_the_service_has_a_part_in(self):
+        """However many attendees there are, and the tokens in whatever order."""
         outputs = made().outputs()
+        assert isinstance(outputs["attendees"], str)
         assert isinstance(outputs["join_tokens"], str)
         assert isinstance(outputs["media_placement"], str)
         whole = made()
@@ -103,7 +105,7 @@ class TestOutputs:
         assert state.join_info(outputs)["ana"]["Meeting"]["MediaRegion"] == "us-west-2"
 
     def test_leave_out_what_anybody_may_do(self):
-        ana, ben = made().outputs()["attendees"]
+        ana, ben = state.attendees_in(made().outputs()["attendees"])
         assert ana == {"external_user_id": "ana", "attendee_id": "id-ana", "tags": {"role": "host"}}
         assert ben["capabilities"] == LISTENING
         whole = state.with_capabilities([ana, ben], None)
@@ -114,7 +116,7 @@ class TestOutputs:
         hearing = EVERYTHING | dict.fromkeys(("video", "content"), "None")
         everybody = {**whole.attendees, "ana": Attendee("id-ana", "token-ana", hearing)}
         outputs = State(whole.declared, MEETING, everybody).outputs()
-        assert "capabilities" not in outputs["attendees"][0]
+        assert "capabilities" not in state.attendees_in(outputs["attendees"])[0]
         assert state.from_outputs(outputs).attendees == everybody
 
     def test_join_as_the_javascript_client_takes_it(self):
@@ -134,7 +136,8 @@ class TestOutputs:
         whole = made()
         unknown = Attendee("id-ben", "", LISTENING)
         outputs = State(whole.declared, MEETING, {**whole.attendees, "ben": unknown}).outputs()
-        assert [a["external_user_id"] for a in outputs["attendees"]] == ["ana", "ben"]
+        attendees = state.attendees_in(outputs["attendees"])
+        assert [a["external_user_id"] for a in attendees] == ["ana", "ben"]
         assert list(state.kept(outputs["join_tokens"])) == ["ana"]
         assert list(state.join_info(outputs)) == ["ana"]
 
@@ -160,18 +163,27 @@ def test_the_second_version_with_everybodys_capabilities_loads_the_same():
     whole = made(tags={"day": "one"})
     outputs = whole.outputs()
     of_then = state.with_capabilities(outputs["attendees"], None)
-    assert of_then != outputs["attendees"]
-    old = {**outputs, "attendees": of_then, "state_version": 2}
-    assert state.from_outputs(old) == whole
-    assert state.declared_in(old) == state.declared_in(outputs)
-    assert state.join_info(old) == state.join_info(outputs)
+    assert of_then != state.attendees_in(outputs["attendees"])
+    loads_the_same({**outputs, "attendees": of_then, "state_version": 2}, whole)
 
 
 def test_the_third_version_with_maps_loads_the_same():
     whole = made(tags={"day": "one"})
     outputs = whole.outputs()
-    maps = {n: json.loads(outputs[n]) for n in ("join_tokens", "media_placement")}
-    old = {**outputs, **maps, "state_version": 3}
+    of_then = {n: json.loads(outputs[n]) for n in ("attendees", "join_tokens", "media_placement")}
+    loads_the_same({**outputs, **of_then, "state_version": 3}, whole)
+
+
+def test_the_fourth_version_with_a_list_of_attendees_loads_the_same():
+    whole = made(tags={"day": "one"})
+    outputs = whole.outputs()
+    of_then = json.loads(outputs["attendees"])
+    loads_the_same({**outputs, "attendees": of_then, "state_version": 4}, whole)
+
+
+def loads_the_same(old: dict[str, Any], whole: State) -> None:
+    outputs = whole.outputs()
+    assert old != outputs
     assert state.from_outputs(old) == whole
     assert state.without_token(old) == set()
     assert state.declared_in(old) == state.declared_in(outputs)
@@ -204,7 +216,7 @@ class TestTheFirstVersion:
 
     def test_is_otherwise_written_as_it_was(self):
         anew = state.from_outputs(self.outputs).outputs()
-        assert anew.pop("state_version") == 4
+        assert anew.pop("state_version") == 5
         anew |= {n: json.loads(anew[n]) for n in ("join_tokens", "media_placement")}
         assert anew.pop("meeting_details")["TenantIds"] == ["acme"]
         features = anew["meeting_features"]
