@@ -11,7 +11,7 @@ SETTINGS: Mapping[str, Any] = {
     "burst": 20.0,
     "latency_ms": 150.0,
     "script_threads": 16,
-    "repetitions": 3,
+    "repetitions": 5,
     "numbers": [100, 300, 1000, 3000],
     "of_a_stack": 200,
 }
