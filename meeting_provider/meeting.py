@@ -225,12 +225,11 @@ class Meeting(Resource, module="meeting", name="Meeting"):
 
 
 def _attendees(both: Sequence[Any]) -> pulumi.Input[list[dict[str, Any]]]:
-    attendees, features = both
-    known = state.attendees_in(attendees)
-    if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in known):
+    attendees = state.with_capabilities(*both)
+    if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in attendees):
         # A preview takes what is declared for what is there, where there is nothing yet.
         return pulumi.Output.from_input(cast(Any, pulumi.UNKNOWN))
-    return state.with_capabilities(known, features)
+    return attendees
 
 
 def _or_nothing(output: pulumi.Output[Any]) -> pulumi.Output[Any]:

@@ -35,7 +35,7 @@ JOIN_TOKENS: Final = "join_tokens"
 #: The property that holds the URLs to join with, a text.
 MEDIA_PLACEMENT: Final = "media_placement"
 
-#: The property that holds who may join, a text. What is declared by this name is a list.
+#: The property that holds who may join: a text in what is stored, and a list in what is declared.
 ATTENDEES: Final = "attendees"
 
 #: What else the service answered of the meeting, in its own words. It may repeat declared values.
@@ -108,7 +108,7 @@ class State:
         """Whom a program declared, where a refresh can't have taken strangers for declared."""
         if not self.declared.get("ignore_undeclared_attendees"):
             return []
-        return [a["external_user_id"] for a in self.declared["attendees"]]
+        return [a["external_user_id"] for a in self.declared[ATTENDEES]]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -117,7 +117,7 @@ class State:
 
     def outputs(self) -> dict[str, Any]:
         """The state as Pulumi's output properties."""
-        declared = {a["external_user_id"]: a for a in self.declared["attendees"]}
+        declared = {a["external_user_id"]: a for a in self.declared[ATTENDEES]}
         default = default_capabilities(self.declared.get("meeting_features"))
         details = _details(self.declared, self.meeting)
         return {
