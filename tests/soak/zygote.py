@@ -13,10 +13,10 @@ import sys
 
 import dill  # noqa: F401
 import grpc  # noqa: F401
+import meeting_provider.chime
 import pulumi.dynamic
 import pulumi.runtime  # noqa: F401
 
-import meeting_provider.chime
 import meeting_provider.lifecycle
 import meeting_provider.provider  # noqa: F401
 
