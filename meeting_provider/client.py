@@ -288,7 +288,7 @@ class ChimeClient:
 def _given_up(attempts: tenacity.RetryCallState) -> None:
     error = attempts.outcome.exception() if attempts.outcome else None
     assert isinstance(error, ServiceError)
-    if attempts.attempt_number > 1:
+    if attempts.seconds_since_start >= 1:
         error.cause += f", for {attempts.seconds_since_start:.0f} s"
     raise error
 

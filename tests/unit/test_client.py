@@ -118,6 +118,17 @@ def listed(request: BaseHTTPRequestHandler) -> None:
     answered(request, 200, {"Content-Type": "application/json"}, b'{"Attendees": []}')
 
 
+def in_turn(
+    answers: Iterator[Callable[[BaseHTTPRequestHandler], None]],
+) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Another answer for each request."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        next(answers)(request)
+
+    return answer
+
+
 def test_a_call_is_retried_while_its_operation_has_time(
     chime: Callable[[str], ChimeClient],
 ) -> None:
