@@ -135,6 +135,13 @@ class Resource:
     pending_delete: bool = False
 
     @property
+    def attendees(self) -> set[str]:
+        """The external_user_ids of those that the state has."""
+        if isinstance(self.outputs["attendees"], str):
+            return set(self.attendee_ids)
+        return set(self.outputs["attendees"])
+
+    @property
     def attendee_ids(self) -> dict[str, str]:
         """By external_user_id."""
         if "attendee_ids" not in self.outputs:
