@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from support.host import Resource
-
 from faults.scenarios import COPY, MAIN
 from faults.trial import Before, Trial
+from support.host import Resource
+
 from sandbox.admin import Meeting
 
 ONE_LINE = re.compile(

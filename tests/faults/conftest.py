@@ -9,10 +9,9 @@ from contextlib import closing
 from dataclasses import asdict
 
 import pytest
+from faults.trial import Position, record
 from support.emulator import Emulator
 from support.host import Host
-
-from faults.trial import Position, record
 
 TABLES = pytest.StashKey[list[list[str]]]()
 

@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.emulator import Emulator
-from support.host import HOST_THREADS, Crashed, Host, StepFailed
-
 from faults import checks
 from faults.matrix import SIX_MINUTES
 from faults.scenarios import SCENARIOS, Scenario
 from faults.trial import Position, Trial
+from support.emulator import Emulator
+from support.host import HOST_THREADS, Crashed, Host, StepFailed
+
 from sandbox.admin import AFTER, BEFORE
 
 HOST, EMULATOR = "host", "emulator"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from support.emulator import Emulator
-from support.host import HOST_THREADS, Crashed, Host, StepFailed
-
 from faults import checks
 from faults.scenarios import SCENARIOS, Scenario
 from faults.trial import Position, Trial
+from support.emulator import Emulator
+from support.host import HOST_THREADS, Crashed, Host, StepFailed
+
 from sandbox.admin import Sandbox
 
 T = TypeVar("T")
@@ -242,9 +241,7 @@ def _break(host: Host, case: Case, name: str, admin: Sandbox) -> _Attempt:
     trial.prepare(host)
     settings = case.fault.settings
     if "code" in settings:
-        admin.refuse_attendees(
-            settings["code"], external_user_ids=[trial.attendee(case.attendee)]
-        )
+        admin.refuse_attendees(settings["code"], external_user_ids=[trial.attendee(case.attendee)])
     else:
         position = case.position
         admin.fault(

@@ -6,7 +6,6 @@ Driven through the provider's real host, without Pulumi's CLI.
 from __future__ import annotations
 
 import pytest
-
 from faults import checks, matrix
 from faults.matrix import FAULTS, LASTING, Result
 from faults.trial import Position

@@ -6,7 +6,6 @@ Driven through the provider's real host; test_cli.py kills Pulumi's CLI.
 from __future__ import annotations
 
 import pytest
-
 from faults import checks, kills
 from faults.kills import KILLS, Kill, Result
 from faults.trial import Position

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from faults.scenarios import COPY, MAIN, SCENARIOS, Declared, Scenario
 from support.host import Host, IdOf, Resource, Stack
 
-from faults.scenarios import COPY, MAIN, SCENARIOS, Declared, Scenario
 from sandbox.admin import Sandbox
 
 READS = frozenset({"ListAttendees", "ListTagsForResource"})
@@ -64,18 +64,27 @@ class Trial:
     def prepare(self, host: Host) -> None:
         """Bring the scenario's first declaration up."""
         self.stack.up(host, self._program(self.scenario.before))
-        self._note_tokens()
-        self.before = {
-            part: Before(resource.id, resource.attendee_ids, resource.join_tokens)
-            for part, resource in self.parts().items()
-        }
+        self.keep()
 
     def run(self, host: Host) -> None:
         """Bring the scenario's second declaration up."""
         try:
             self.stack.up(host, self._program(self.scenario.after))
         finally:
-            self._note_tokens()
+            self.note_tokens()
+
+    def keep(self) -> None:
+        """Note what has to be kept of the meetings that the state has."""
+        self.note_tokens()
+        self.before = {
+            part: Before(resource.id, resource.attendee_ids, resource.join_tokens)
+            for part, resource in self.parts().items()
+        }
+
+    def note_tokens(self) -> None:
+        """Note the join tokens that the state has."""
+        for resource in self.stack.resources:
+            self.tokens.update(resource.join_tokens.values())
 
     def parts(self) -> dict[str, Resource]:
         """The current resources by part."""
@@ -102,10 +111,6 @@ class Trial:
             }
             for part, arguments in declared.items()
         }
-
-    def _note_tokens(self) -> None:
-        for resource in self.stack.resources:
-            self.tokens.update(resource.join_tokens.values())
 
 
 def record(host: Host, admin: Sandbox) -> dict[str, list[Position]]:

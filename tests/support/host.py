@@ -146,6 +146,7 @@ class Resource:
         """By external_user_id."""
         if "attendee_ids" not in self.outputs:
             from meeting_provider.state import attendees_in
+
             found = attendees_in(self.outputs["attendees"])
             return {a["external_user_id"]: a["attendee_id"] for a in found}
         return dict(self.outputs["attendee_ids"])
@@ -155,6 +156,7 @@ class Resource:
         """By external_user_id. They are credentials and must not get into a message."""
         if isinstance(self.outputs["join_tokens"], str):
             import json
+
             return json.loads(self.outputs["join_tokens"])
         return dict(self.outputs["join_tokens"])
 
@@ -258,9 +260,7 @@ class Stack:
         self.resources.append(Resource(name, answer.id, news, _plain(answer.properties)))
 
     def _delete(self, host: Host, old: Resource) -> None:
-        request = pb.DeleteRequest(
-            id=old.id, urn=_urn(old.name), properties=_struct(old.outputs)
-        )
+        request = pb.DeleteRequest(id=old.id, urn=_urn(old.name), properties=_struct(old.outputs))
         self._call(host, "Delete", request)
         self.resources = [r for r in self.resources if r is not old]
 
