@@ -12,8 +12,8 @@ from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
 from meeting_provider.errors import InvalidProgramme
-from meeting_provider.faults import Fault
-from meeting_provider.faults import Path as FaultPath
+from meeting_provider.validation import Path as IssuePath
+from meeting_provider.validation import ValidationIssue
 
 
 class Document:
@@ -22,8 +22,8 @@ class Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.content: Any = None
-        self.faults: list[Fault] = []
-        self._marks: dict[FaultPath, yaml.Mark | None] = {(): None}
+        self.faults: list[ValidationIssue] = []
+        self._marks: dict[IssuePath, yaml.Mark | None] = {(): None}
         self._open: list[yaml.Node] = []
         self._seen: set[int] = set()
 
@@ -53,15 +53,15 @@ class Document:
             loader.dispose()
         return document
 
-    def place(self, fault: Fault) -> str:
+    def place(self, fault: ValidationIssue) -> str:
         """The fault with file and line: the line of what is nearest to its path."""
         mark = self._marks[self._nearest(fault.path)]
         where = f"{self.path}:{mark.line + 1 if mark else 1}: "
         return f"{where}{fault}" if fault.path else f"{where}{fault.message}"
 
-    def places(self, faults: Iterable[Fault]) -> list[str]:
+    def places(self, faults: Iterable[ValidationIssue]) -> list[str]:
         """The faults with file and line. What entries share through an alias is said once."""
-        first: dict[object, Fault] = {}
+        first: dict[object, ValidationIssue] = {}
         times: Counter[object] = Counter()
         for fault in faults:
             nearest = self._nearest(fault.path)
@@ -75,12 +75,12 @@ class Document:
             for same, fault in first.items()
         ]
 
-    def _nearest(self, path: FaultPath) -> FaultPath:
+    def _nearest(self, path: IssuePath) -> IssuePath:
         while path not in self._marks:
             path = path[:-1]
         return path
 
-    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
+    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: IssuePath) -> Any:
         self._marks.setdefault(path, node.start_mark)
         if node in self._open:
             raise ConstructorError(None, None, "holds itself", node.start_mark)
@@ -89,7 +89,7 @@ class Document:
         self._open.pop()
         return value
 
-    def _value_of(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
+    def _value_of(self, loader: yaml.SafeLoader, node: yaml.Node, path: IssuePath) -> Any:
         if isinstance(node, yaml.MappingNode):
             self._note_repetitions(node, path)
             loader.flatten_mapping(node)
@@ -102,13 +102,13 @@ class Document:
             raise ConstructorError(None, None, str(error), node.start_mark) from error
 
     def _entry(
-        self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: FaultPath
+        self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: IssuePath
     ) -> tuple[str, Any]:
         name = str(loader.construct_object(key, deep=True))
         self._marks[*path, name] = key.start_mark
         return name, self._value(loader, value, (*path, name))
 
-    def _note_repetitions(self, node: yaml.MappingNode, path: FaultPath) -> None:
+    def _note_repetitions(self, node: yaml.MappingNode, path: IssuePath) -> None:
         # Through an alias a mapping comes again, with what `<<` has merged into it by now.
         if id(node) in self._seen:
             return
@@ -118,5 +118,7 @@ class Document:
             name, line = str(key.value), key.start_mark.line + 1
             if lines.setdefault(name, line) != line:
                 self.faults.append(
-                    Fault((*path, name), f"stands here twice; line {lines[name]} has it already")
+                    ValidationIssue(
+                        (*path, name), f"stands here twice; line {lines[name]} has it already"
+                    )
                 )

@@ -1,19 +1,23 @@
-"""The Chime SDK Meetings client: the operations that meetings need, and their errors in our words.
+"""The Chime SDK Meetings API: the operations that the provider calls, and their errors.
 
-Each method is one call, or one for each page. Retries are botocore's own: what the service
-throttles, fails or leaves unanswered is tried again, within bounds.
+Each method is one call, or one for each page. botocore retries what the service throttles, fails
+or leaves unanswered. What still fails so is retried here until the operation's time is up.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.metadata import version
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 import boto3
+import tenacity
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
@@ -34,7 +38,6 @@ from meeting_provider.errors import (
     MeetingEnded,
     ServiceError,
     Throttled,
-    TokenInUse,
     UnderWay,
     Unreachable,
 )
@@ -51,50 +54,38 @@ from meeting_provider.models import (
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
-#: Bounds of one call, in seconds: eight tries, each of which may wait 13, and at most 71 between
-#: them where the service throttles. That is under three minutes.
+#: Bounds of one call, in seconds: four attempts of at most 13 s, and at most 7 s between them.
 CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
-ATTEMPTS: Final = 8
+ATTEMPTS: Final = 4
 
-#: As many calls of an operation at once as there can be: a host has four threads, and each makes up
-#: to four calls for its meeting.
+#: How long after its begin an operation on a meeting may make another call, in seconds. With the
+#: call that is under way then and the delete that undoes a create, it ends within five minutes.
+OPERATION_SECONDS: Final = 120.0
+
+#: As many calls of an operation at once as there can be: the host has four threads, and each makes
+#: up to four calls for its meeting.
 _CONNECTIONS: Final = 16
 
 _SERVICE: Final = "chime-sdk-meetings"
 
-#: Who calls, as CloudTrail shows it. A fixed text also spares each call putting one together.
+#: What CloudTrail shows as the caller.
 _USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
 
-#: All that is ever called.
-_OPERATIONS: Final = (
-    "BatchCreateAttendee",
-    "BatchUpdateAttendeeCapabilitiesExcept",
-    "CreateMeetingWithAttendees",
-    "DeleteAttendee",
-    "DeleteMeeting",
-    "GetMeeting",
-    "ListAttendees",
-    "ListTagsForResource",
-    "TagResource",
-    "UntagResource",
-    "UpdateAttendeeCapabilities",
-)
-
-#: An answer of theirs, logged whole at DEBUG, would put join tokens into a log.
+#: They log whole answers at DEBUG, and with them join tokens.
 _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
 
 
 def _quieten() -> None:
-    """Let nothing at DEBUG through, whoever turned it on, and at whichever of the loggers."""
+    """Drop all DEBUG records of these loggers, whatever levels a program sets."""
     names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] in _TALKATIVE]
     for name in {*names, *_TALKATIVE}:
-        logging.getLogger(name).addFilter(_is_for_people)
+        logging.getLogger(name).addFilter(_is_no_debug)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _is_for_people(record: logging.LogRecord) -> bool:
+def _is_no_debug(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 
 
@@ -107,22 +98,24 @@ def control_region_of(profile: str | None) -> str | None:
 
 @contextmanager
 def _signing_in() -> Iterator[None]:
-    """Tell what is wrong with AWS's own configuration, and where to mend it."""
+    """Say what is wrong with AWS's own configuration, and where to correct it."""
     try:
         yield
     except ProfileNotFound as error:
         remedy = "`pulumi config set aws:profile` to one that `aws configure list-profiles` lists"
         raise ServiceError("signing in", str(error), remedy) from error
     except (BotoCoreError, ValueError) as error:
-        remedy = "mend the AWS_ variables of the environment, or the profile in AWS's own files"
+        remedy = "correct the AWS_ environment variables, or the profile in AWS's own files"
         raise ServiceError("signing in", " ".join(str(error).split()), remedy) from error
 
 
-class Chime:
+class ChimeClient:
     """The meetings of one account in one control region. One instance serves all threads.
 
     Every method raises a ServiceError that names the meeting by `meeting`, a text for people.
 
+    :param region: a control region.
+    :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
     :raises ServiceError: AWS's own configuration can't be used.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
@@ -130,28 +123,42 @@ class Chime:
 
     def __init__(self, region: str, profile: str | None = None) -> None:
         _quieten()
-        config = Config(
+        self._region = region
+        self._config = Config(
             user_agent=_USER_AGENT,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
             max_pool_connections=_CONNECTIONS,
         )
-        # In its adaptive mode, a client learns one rate for all that it calls. The service has a
-        # quota for each operation: what throttles one should not hold up the others.
         with _signing_in():
-            session = boto3.Session(profile_name=profile)
-            self._clients: dict[str, Any] = {
-                operation: session.client(_SERVICE, region_name=region, config=config)
-                for operation in _OPERATIONS
-            }
-        for client in self._clients.values():
-            client.meta.events.register_first(f"needs-retry.{_SERVICE}", _mend_for_retries)
+            self._session = boto3.Session(profile_name=profile)
+        # botocore learns one rate for all calls of a client, and the service has a quota for each
+        # operation: what throttles one should not slow the others.
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
+        self._deadline: float | None = None
+
+    def bounded(self) -> ChimeClient:
+        """The same client for one operation on a meeting, which may take OPERATION_SECONDS."""
+        bounded = copy.copy(self)
+        bounded._deadline = time.monotonic() + OPERATION_SECONDS
+        return bounded
+
+    def _client(self, operation: str) -> Any:
+        with self._making, _signing_in():
+            if operation not in self._clients:
+                client = self._session.client(
+                    _SERVICE, region_name=self._region, config=self._config
+                )
+                client.meta.events.register_first(f"needs-retry.{_SERVICE}", _correct_for_retries)
+                self._clients[operation] = client
+            return self._clients[operation]
 
     def create_meeting_with_attendees(
         self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
     ) -> CreateAnswer:
-        """Make the meeting with its first attendees, or get back the one that the token made."""
+        """Create the meeting with its first attendees, or get the one that the token created."""
         answer = self._call(
             "CreateMeetingWithAttendees",
             declared.external_meeting_id,
@@ -164,7 +171,7 @@ class Chime:
         )
 
     def delete_meeting(self, meeting: str, meeting_id: str) -> None:
-        """End the meeting. One that is gone already raises MeetingEnded."""
+        """End the meeting. MeetingEnded where it is gone already."""
         self._call("DeleteMeeting", meeting, MeetingId=meeting_id)
 
     def get_meeting(self, meeting: str, meeting_id: str) -> None:
@@ -174,7 +181,7 @@ class Chime:
     def batch_create_attendee(
         self, meeting: str, meeting_id: str, attendees: Sequence[AttendeeInput]
     ) -> AttendeesAnswer:
-        """Make attendees; those that are there already come back as they are."""
+        """Create attendees; those that exist already are returned as they are."""
         answer = self._call(
             "BatchCreateAttendee",
             meeting,
@@ -241,19 +248,48 @@ class Chime:
         self._call("UntagResource", meeting, ResourceARN=meeting_arn, TagKeys=list(keys))
 
     def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
+        """Make a call, and again while it is throttled or unanswered and there is time."""
+        if self._is_over() and self._deadline is not None:
+            raise Unreachable(
+                operation,
+                f"{OPERATION_SECONDS:.0f} s were up before this call",
+                "the service is slow or throttles: run `pulumi up` again later",
+                meeting,
+            )
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Throttled, Unreachable)),
+            wait=tenacity.wait_random(0.5, 2),
+            stop=lambda _: self._is_over(),
+            retry_error_callback=_given_up,
+        )
+        answer: dict[str, Any] = retrying(self._attempt, operation, meeting, arguments)
+        # botocore takes an answer that it can't read as an empty one.
+        metadata = answer.get("ResponseMetadata", {})
+        kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
+        if metadata.get("HTTPStatusCode") != HTTPStatus.NO_CONTENT and "json" not in kind:
+            raise _from_another(operation, meeting, f"the answer is {kind}, not JSON")
+        return answer
+
+    def _is_over(self) -> bool:
+        return self._deadline is None or time.monotonic() >= self._deadline
+
+    def _attempt(self, operation: str, meeting: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        method = getattr(self._client(operation), xform_name(operation))
         try:
-            method = getattr(self._clients[operation], xform_name(operation))
             answer: dict[str, Any] = method(**arguments)
         except ClientError as error:
             raise _from_answer(operation, meeting, error) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise _from_silence(operation, meeting, error) from error
-        # botocore takes whatever it can't read for an answer with nothing in it.
-        metadata = answer.get("ResponseMetadata", {})
-        kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
-        if metadata.get("HTTPStatusCode") != HTTPStatus.NO_CONTENT and "json" not in kind:
-            raise _from_another(operation, meeting, f"the answer is {kind}, and no JSON")
         return answer
+
+
+def _given_up(attempts: tenacity.RetryCallState) -> None:
+    error = attempts.outcome.exception() if attempts.outcome else None
+    assert isinstance(error, ServiceError)
+    if attempts.attempt_number > 1:
+        error.cause += f", for {attempts.seconds_since_start:.0f} s"
+    raise error
 
 
 def _read(shape: type[AnswerT], answer: Mapping[str, Any], operation: str, meeting: str) -> AnswerT:
@@ -265,13 +301,13 @@ def _read(shape: type[AnswerT], answer: Mapping[str, Any], operation: str, meeti
         raise _from_another(operation, meeting, f"the answer has no usable {lacks}") from None
 
 
-def _mend_for_retries(
+def _correct_for_retries(
     response: tuple[AWSResponse, dict[str, Any]] | None = None, **_: object
 ) -> None:
     """Correct what botocore would make of an answer when it decides about a retry.
 
-    It takes any LimitExceededException for throttling, where this service means a quota, which no
-    wait mends. And it knows the wait that a service asks for by another header alone.
+    It takes any LimitExceededException as throttling, where this service means a quota, which no
+    retry changes. And it reads the wait that a service asks for from another header only.
     Source: botocore/retries/standard.py.
     """
     if response is None:
@@ -290,7 +326,7 @@ def _capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
 
 
 def _from_another(operation: str, meeting: str, cause: str) -> Unreachable:
-    """The error that an answer means which can't be the service's, with what to do about it."""
+    """The error for an answer that can't be the service's."""
     return Unreachable(
         operation,
         cause,
@@ -307,7 +343,7 @@ _OR_GONE: Final = dict.fromkeys(
 
 
 def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceError:
-    """The error that the service's answer means, with what to do about it."""
+    """The error for an answer of the service."""
     said = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(said.get("Code", "")).removesuffix("Exception")
@@ -318,7 +354,7 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
         return MeetingEnded(
             operation,
             f"the meeting has ended{_OR_GONE.get(operation, '')} ({cause})",
-            "run `pulumi up --refresh`, which makes its successor",
+            "run `pulumi up --refresh`, which creates its successor",
             meeting,
         )
     if code in ("LimitExceeded", "ResourceLimitExceeded"):
@@ -340,13 +376,6 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
             "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
             meeting,
         )
-    if status == 409 and operation == "CreateMeetingWithAttendees":
-        return TokenInUse(
-            operation,
-            cause,
-            "set another client_request_token, or none",
-            meeting,
-        )
     if status == 409:
         return UnderWay(operation, cause, "run `pulumi up` again", meeting)
     if status in (401, 403):
@@ -363,11 +392,11 @@ def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceErr
             "the service is in trouble: run `pulumi up` again later",
             meeting,
         )
-    return ServiceError(operation, cause, "mend what the service names", meeting)
+    return ServiceError(operation, cause, "correct what the service names", meeting)
 
 
 def _from_silence(operation: str, meeting: str, error: Exception) -> ServiceError:
-    """The error that the lack of a readable answer means, with what to do about it."""
+    """The error for a call without a readable answer."""
     cause = " ".join(str(error).split())
     if not isinstance(error, (ConnectionError, HTTPClientError, ResponseParserError)):
         return ServiceError(
