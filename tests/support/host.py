@@ -137,27 +137,16 @@ class Resource:
     @property
     def attendees(self) -> set[str]:
         """The external_user_ids of those that the state has."""
-        if isinstance(self.outputs["attendees"], str):
-            return set(self.attendee_ids)
         return set(self.outputs["attendees"])
 
     @property
     def attendee_ids(self) -> dict[str, str]:
         """By external_user_id."""
-        if "attendee_ids" not in self.outputs:
-            from meeting_provider.state import attendees_in
-
-            found = attendees_in(self.outputs["attendees"])
-            return {a["external_user_id"]: a["attendee_id"] for a in found}
         return dict(self.outputs["attendee_ids"])
 
     @property
     def join_tokens(self) -> dict[str, str]:
         """By external_user_id. They are credentials and must not get into a message."""
-        if isinstance(self.outputs["join_tokens"], str):
-            import json
-
-            return json.loads(self.outputs["join_tokens"])
         return dict(self.outputs["join_tokens"])
 
 
