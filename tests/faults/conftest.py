@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from contextlib import closing
 from dataclasses import asdict
 
@@ -14,12 +13,6 @@ from support.emulator import Emulator
 from support.host import Host
 
 TABLES = pytest.StashKey[list[list[str]]]()
-
-
-@pytest.fixture(scope="session")
-def whole() -> bool:
-    """Whether to try everything instead of a selection."""
-    return os.environ.get("FAULTS") == "all"
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,9 @@ def test_cancel_and_the_next_up_recover(
         t.name: problems for t in trials if (problems := [*checks.not_as_declared(t, meetings)])
     } == {}
     left = {t.name: {m.meeting_id for m in checks.strays(t, meetings)} for t in trials}
-    creating = {t.name for t, (_, operation, _) in zip(trials, kills, strict=True) if "Create" in operation}
+    creating = {
+        t.name for t, (_, operation, _) in zip(trials, kills, strict=True) if "Create" in operation
+    }
     assert {name: len(ids) for name, ids in left.items() if len(ids) > (name in creating)} == {}
     house.cloud.advance(SIX_MINUTES)
     assert set().union(*left.values()) & {m.meeting_id for m in house.cloud.live()} == set()

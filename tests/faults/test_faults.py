@@ -5,6 +5,8 @@ Driven through the provider's real host, without Pulumi's CLI.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from faults import checks, matrix
 from faults.matrix import FAULTS, LASTING, Result
@@ -13,17 +15,23 @@ from faults.trial import Position
 NAMES = [fault.name for fault in (*FAULTS, *LASTING)]
 
 
+#: Whether to try everything instead of a selection.
+EVERYTHING = os.environ.get("FAULTS") == "all"
+
+# The first test waits for all cases.
+pytestmark = pytest.mark.timeout(3 * 3600 if EVERYTHING else 600)
+
+
 @pytest.fixture(scope="module")
 def results(
     recorded: dict[str, list[Position]],
-    whole: bool,
     tables: list[list[str]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Result]:
     every = matrix.cases(recorded)
-    chosen = every if whole else matrix.selection(every)
+    chosen = every if EVERYTHING else matrix.selection(every)
     results = matrix.run(chosen, tmp_path_factory.mktemp("faults"))
-    if whole:
+    if EVERYTHING:
         rows = ((r.case.fault.name, r.case.position.operation, not r.problems) for r in results)
         tables.append(checks.table("faults", rows))
     return results

@@ -5,23 +5,30 @@ Driven through the provider's real host; test_cli.py kills Pulumi's CLI.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from faults import checks, kills
 from faults.kills import KILLS, Kill, Result
 from faults.trial import Position
 
+#: Whether to try everything instead of a selection.
+EVERYTHING = os.environ.get("FAULTS") == "all"
+
+# The first test waits for all cases.
+pytestmark = pytest.mark.timeout(3 * 3600 if EVERYTHING else 600)
+
 
 @pytest.fixture(scope="module")
 def results(
     recorded: dict[str, list[Position]],
-    whole: bool,
     tables: list[list[str]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Result]:
     every = kills.cases(recorded)
-    chosen = every if whole else kills.selection(every)
+    chosen = every if EVERYTHING else kills.selection(every)
     results = kills.run(chosen, tmp_path_factory.mktemp("kills"))
-    if whole:
+    if EVERYTHING:
         rows = ((str(r.case.kill), r.case.position.operation, not r.problems) for r in results)
         tables.append(checks.table("kills", rows))
     return results
