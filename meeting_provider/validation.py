@@ -175,8 +175,9 @@ def _sortable(issue: ValidationIssue) -> tuple[tuple[bool, str | int], ...]:
 
 
 def _hidden(issue: ValidationIssue) -> ValidationIssue:
-    """The issue without the value, which its message quotes first."""
-    return ValidationIssue(issue.path, re.sub(r"^'.*?' (?=is|has|needs|contra)", "", issue.message))
+    """The issue without the value, which its message begins with."""
+    message = re.sub(r"^'.*?' (?=is|needs|contradicts)", f"{REDACTED} ", issue.message)
+    return ValidationIssue(issue.path, message)
 
 
 def _at(value: Any, loc: Sequence[str | int]) -> Any:
@@ -346,11 +347,11 @@ def target_problem(arn: str, service: str, control_region: str | None) -> str | 
         return f"is not an ARN of the form arn:aws:{service}:<region>:<account>:<name>"
     _, _, of, region, _, name = parts
     if of != service:
-        return f"is of {of or 'no service'}, not of {service}"
+        return f"is not an ARN of {service}"
     if service in ("sns", "sqs") and name.endswith(".fifo"):
         return f"is a FIFO {'topic' if service == 'sns' else 'queue'}; use a standard one"
     if control_region and region != control_region:
-        return f"is in {region or 'no region'}; it has to be in the control region {control_region}"
+        return f"is not in the control region {control_region}"
     return None
 
 

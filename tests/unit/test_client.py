@@ -14,13 +14,13 @@ from threading import Thread
 import pytest
 from support.meetings import declared
 
-from meeting_provider.chime import Chime, control_region_of
+from meeting_provider.client import ChimeClient, control_region_of
 from meeting_provider.errors import MeetingEnded, ServiceError, Unreachable
 
 MEETING = "0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3"
 
 #: What is called, and what a method that has an answer to read does with it.
-READING: dict[str, Callable[[Chime], object]] = {
+READING: dict[str, Callable[[ChimeClient], object]] = {
     "CreateMeetingWithAttendees": lambda chime: chime.create_meeting_with_attendees(
         declared("ana"), declared("ana").attendees, "token"
     ),
@@ -71,14 +71,14 @@ def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
 
 
 @pytest.fixture
-def chime(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Chime]:
+def chime(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ChimeClient]:
     """The client of an endpoint."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
 
-    def client(endpoint: str) -> Chime:
+    def client(endpoint: str) -> ChimeClient:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        return Chime("us-east-1")
+        return ChimeClient("us-east-1")
 
     return client
 
@@ -93,7 +93,7 @@ def answered(
     request.wfile.write(body)
 
 
-def test_a_call_says_who_makes_it(chime: Callable[[str], Chime]) -> None:
+def test_a_call_says_who_makes_it(chime: Callable[[str], ChimeClient]) -> None:
     agents: list[str] = []
 
     def answer(request: BaseHTTPRequestHandler) -> None:
@@ -109,7 +109,7 @@ def test_a_call_says_who_makes_it(chime: Callable[[str], Chime]) -> None:
 
 @pytest.mark.parametrize("operation", READING)
 def test_a_page_of_somebody_between_is_no_answer(
-    chime: Callable[[str], Chime], operation: str
+    chime: Callable[[str], ChimeClient], operation: str
 ) -> None:
     """As of a hotel's network before its terms are agreed to: all tokens would seem to be gone."""
 
@@ -120,7 +120,7 @@ def test_a_page_of_somebody_between_is_no_answer(
         READING[operation](chime(endpoint))
     said = str(error.value)
     assert operation in said
-    assert "the answer is text/html, and no JSON" in said
+    assert "the answer is text/html, not JSON" in said
     assert "check the network, its proxies and the endpoint" in said
 
 
@@ -137,7 +137,7 @@ def test_a_page_of_somebody_between_is_no_answer(
     ],
 )
 def test_an_answer_that_lacks_what_every_answer_has_is_none(
-    chime: Callable[[str], Chime], operation: str, body: object, lacks: str
+    chime: Callable[[str], ChimeClient], operation: str, body: object, lacks: str
 ) -> None:
     def answer(request: BaseHTTPRequestHandler) -> None:
         answered(request, 200, {"Content-Type": "application/json"}, json.dumps(body).encode())
@@ -160,9 +160,9 @@ def test_a_configuration_that_cannot_be_used_is_told_in_a_line(
     for name, value in {"AWS_CONFIG_FILE": str(config), **environment}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ServiceError, match=re.escape(says)) as error:
-        Chime("us-east-1")
+        ChimeClient("us-east-1").list_tags("keynote", "arn")
     assert "\n" not in str(error.value)
-    assert "mend the AWS_ variables of the environment" in str(error.value)
+    assert "correct the AWS_ environment variables" in str(error.value)
 
 
 def test_no_region_is_found_in_a_file_that_cannot_be_read(

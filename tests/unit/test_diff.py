@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.meetings import EVERYTHING, LISTENING, NOTHING, attendee, declared, people, properties
 
-from meeting_provider import changes
-from meeting_provider.faults import UNKNOWN
-from meeting_provider.models import MAX_ATTENDEES, MAX_ATTENDEES_A_BATCH, MAX_ATTENDEES_AT_CREATE
+from meeting_provider import diff
+from meeting_provider.models import MAX_ATTENDEES, MAX_ATTENDEES_A_BATCH
+from meeting_provider.validation import UNKNOWN
 
 ABILITIES = (EVERYTHING, LISTENING, NOTHING)
 
@@ -27,7 +27,7 @@ meetings = st.dictionaries(names, abilities)
 def declarations(draw):
     wanted = draw(st.dictionaries(names, st.none() | abilities, min_size=1))
     return declared(
-        attendees=[attendee(i, capabilities=c) for i, c in wanted.items()],
+        attendees=[attendee(i, **({"capabilities": c} if c else {})) for i, c in wanted.items()],
         tags=draw(st.none() | tags),
     )
 
@@ -57,40 +57,40 @@ def wanted_by(meeting):
 class TestPlan:
     @given(meetings, tags, declarations())
     def test_makes_exactly_the_declared_meeting_of_any_other(self, known, tags, wanted):
-        plan = changes.plan(known, tags, wanted)
+        plan = diff.plan(known, tags, wanted)
         assert carried_out(plan, known, tags) == (wanted_by(wanted), wanted.tags or {})
 
     @given(meetings, tags, declarations())
     def test_touches_only_what_differs(self, known, tags, wanted):
-        plan, after = changes.plan(known, tags, wanted), wanted_by(wanted)
+        plan, after = diff.plan(known, tags, wanted), wanted_by(wanted)
         assert set(plan.remove) == known.keys() - after.keys()
         assert {a.external_user_id for b in plan.add for a in b} == after.keys() - known.keys()
-        assert set(plan.recast) == {i for i in known if after.get(i, known[i]) != known[i]}
+        assert set(plan.capabilities) == {i for i in known if after.get(i, known[i]) != known[i]}
         assert set(plan.tag) == {k for k, v in (wanted.tags or {}).items() if tags.get(k) != v}
 
     @given(meetings, tags, declarations())
     def test_has_nothing_left_to_do_once_it_is_carried_out(self, known, tags, wanted):
-        after = carried_out(changes.plan(known, tags, wanted), known, tags)
-        assert changes.plan(*after, wanted) == changes.Plan()
+        after = carried_out(diff.plan(known, tags, wanted), known, tags)
+        assert diff.plan(*after, wanted) == diff.Plan()
 
     def test_makes_anew_who_is_to_have_a_default_that_nobody_can_set(self):
         """In a meeting without video, the service's default is to receive it, for the content."""
         wanted = declared("ana", "ben", meeting_features={"video": {"max_resolution": "None"}})
-        plan = changes.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, {}, wanted)
-        assert plan == changes.Plan(remove=("ana",), add=((wanted.attendees[0],),))
+        plan = diff.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, {}, wanted)
+        assert plan == diff.Plan(remove=("ana",), add=((wanted.attendees[0],),))
 
     def test_says_nothing_of_abilities_that_nobody_knows(self):
-        assert changes.plan({"ana": None}, {}, declared("ana")) == changes.Plan()
+        assert diff.plan({"ana": None}, {}, declared("ana")) == diff.Plan()
 
     def test_leaves_no_moment_with_more_attendees_than_a_meeting_takes(self):
         old, new = people(MAX_ATTENDEES), people(MAX_ATTENDEES, start=100)
-        plan = changes.plan(dict.fromkeys(old, EVERYTHING), {}, declared(*new))
+        plan = diff.plan(dict.fromkeys(old, EVERYTHING), {}, declared(*new))
         assert list(plan.remove) == old[:100]
         assert [len(b) for b in plan.add] == [100]
 
     def test_updates_one_by_one_where_undeclared_attendees_are_to_be_left_alone(self):
         wanted = declared(*people(5), ignore_undeclared_attendees=True)
-        plan = changes.plan(dict.fromkeys(people(5), LISTENING), {}, wanted)
+        plan = diff.plan(dict.fromkeys(people(5), LISTENING), {}, wanted)
         assert plan.update_except == ()
         assert plan.update_each == dict.fromkeys(people(5), EVERYTHING)
 
@@ -98,13 +98,13 @@ class TestPlan:
         """A hundred become listeners, a hundred lose everything, fifty stay: two calls."""
         can = {**dict.fromkeys(people(100), LISTENING), **dict.fromkeys(people(100, 100), NOTHING)}
         wanted = [attendee(i, capabilities=can.get(i, EVERYTHING)) for i in people(250)]
-        plan = changes.plan(dict.fromkeys(people(250), EVERYTHING), {}, declared(attendees=wanted))
+        plan = diff.plan(dict.fromkeys(people(250), EVERYTHING), {}, declared(attendees=wanted))
         assert [len(u.excluded) for u in plan.update_except] == [150, 150]
         assert plan.update_each == {}
 
     def test_excludes_somebody_where_all_are_to_become_the_same(self):
         """The service takes no empty list of the excluded."""
-        plan = changes.plan(dict.fromkeys(people(9), LISTENING), {}, declared(*people(9)))
+        plan = diff.plan(dict.fromkeys(people(9), LISTENING), {}, declared(*people(9)))
         assert [len(u.excluded) for u in plan.update_except] == [1]
         assert len(plan.update_each) == 1
 
@@ -131,7 +131,7 @@ def fewest_calls_from(start):
 def test_no_sequence_of_calls_is_shorter_than_the_planned_one(pairs):
     before, after = zip(*pairs, strict=True)
     who = people(len(pairs))
-    plan = changes.plan(
+    plan = diff.plan(
         {i: ABILITIES[c] for i, c in zip(who, before, strict=True)},
         {},
         declared(
@@ -147,50 +147,19 @@ class TestBatches:
     @given(st.integers(0, MAX_ATTENDEES))
     def test_are_as_few_as_the_service_allows_and_hold_everybody_once(self, count):
         everybody = declared(*people(max(count, 1))).attendees[:count]
-        made = changes.batches(everybody)
+        made = diff.batches(everybody)
         assert [a for b in made for a in b] == everybody
         assert all(1 <= len(b) <= MAX_ATTENDEES_A_BATCH for b in made)
         assert len(made) == -(-count // MAX_ATTENDEES_A_BATCH)
 
 
-class TestAtCreate:
-    @pytest.mark.parametrize("count", [1, 19, 20])
-    def test_makes_everybody_where_a_create_takes_them(self, count):
-        made = changes.at_create(declared(*people(count)).attendees, {})
-        assert sorted(a.external_user_id for a in made) == people(count)
-
-    @pytest.mark.parametrize("count", [10, 30])
-    @given(data=st.data())
-    def test_chooses_the_same_whatever_their_order(self, count, data):
-        shuffled = data.draw(st.permutations(people(count)))
-        chosen = changes.at_create(declared(*people(count)).attendees, {})
-        assert len(chosen) == min(count, MAX_ATTENDEES_AT_CREATE)
-        assert changes.at_create(declared(*shuffled).attendees, {}) == chosen
-
-    @pytest.mark.parametrize("tags", [{"day": "one"}, {"day": "two"}, {"room": "one"}])
-    def test_puts_them_in_another_order_for_other_tags(self, tags):
-        everybody = declared(*people(10)).attendees
-        assert changes.at_create(everybody, {}) != changes.at_create(everybody, tags)
-
-    @pytest.mark.parametrize(
-        ("others", "tags"), [(people(31), {}), (people(30, 1), {}), (people(30), {"day": "one"})]
-    )
-    def test_chooses_others_for_other_people_or_tags(self, others, tags):
-        chosen = changes.at_create(declared(*people(30)).attendees, {})
-        other = changes.at_create(declared(*others).attendees, tags)
-        assert {a.external_user_id for a in chosen} != {a.external_user_id for a in other}
-
-
 class TestDiffering:
     def test_a_meeting_does_not_differ_from_itself(self):
-        assert changes.differing(properties("ana"), properties("ana")) == []
+        assert diff.differing(properties("ana"), properties("ana")) == []
 
     @given(st.permutations(["ana", "ben", "cleo"]))
     def test_the_order_of_attendees_means_nothing(self, shuffled):
-        assert changes.differing(properties("ana", "ben", "cleo"), properties(*shuffled)) == []
-
-    def test_the_identity_never_counts(self):
-        assert changes.differing(properties("ana"), properties("ana", identity="moved")) == []
+        assert diff.differing(properties("ana", "ben", "cleo"), properties(*shuffled)) == []
 
     @pytest.mark.parametrize(
         "empty",
@@ -204,18 +173,18 @@ class TestDiffering:
         ],
     )
     def test_what_is_absent_equals_what_is_empty(self, empty):
-        assert changes.differing(properties("ana"), properties("ana", **empty)) == []
-        assert changes.differing(properties("ana", **empty), properties("ana")) == []
+        assert diff.differing(properties("ana"), properties("ana", **empty)) == []
+        assert diff.differing(properties("ana", **empty), properties("ana")) == []
 
     def test_capabilities_that_are_absent_equal_the_services_default(self):
-        explicit = properties(attendees=[attendee("ana", capabilities=EVERYTHING)])
-        assert changes.differing(properties("ana"), explicit) == []
+        explicit = properties(attendees={"ana": {"capabilities": EVERYTHING}})
+        assert diff.differing(properties("ana"), explicit) == []
 
     def test_the_default_without_video_is_to_receive_it_where_content_is_left(self):
         features = {"meeting_features": {"video": {"max_resolution": "None"}}}
         can = EVERYTHING | {"video": "Receive"}
-        explicit = properties(attendees=[attendee("ana", capabilities=can)], **features)
-        assert changes.differing(properties("ana", **features), explicit) == []
+        explicit = properties(attendees={"ana": {"capabilities": can}}, **features)
+        assert diff.differing(properties("ana", **features), explicit) == []
 
     @pytest.mark.parametrize(
         "unknown",
@@ -223,22 +192,24 @@ class TestDiffering:
             {"attendees": UNKNOWN},
             {"attendees": [UNKNOWN]},
             {"attendees": [{"external_user_id": UNKNOWN}]},
-            {"attendees": [{"external_user_id": "ana", "capabilities": UNKNOWN}]},
+            {"attendees": {"ana": UNKNOWN}},
+            {"attendees": {"ana": {"capabilities": UNKNOWN}}},
         ],
     )
     def test_what_is_not_known_yet_differs(self, unknown):
-        assert changes.differing(properties("ana"), properties(**unknown)) == ["attendees"]
+        assert diff.differing(properties("ana"), properties(**unknown)) == ["attendees"]
 
     @pytest.mark.parametrize(
         ("name", "value", "replaces"),
         [
             ("tags", {"day": "one"}, False),
-            ("attendees", [attendee("ben")], False),
-            ("attendees", [attendee("ana", tags={"role": "host"})], False),
+            ("attendees", {"ben": {}}, False),
+            ("attendees", {"ana": {"tags": {"role": "host"}}}, False),
             ("ignore_undeclared_attendees", True, False),
             ("external_meeting_id", "closing", True),
             ("media_region", "us-east-1", True),
             ("control_region", "us-east-1", True),
+            ("profile", "clinic", True),
             ("client_request_token", "token", True),
             ("meeting_host_id", "host", True),
             ("media_placement_network_type", "DualStack", True),
@@ -249,12 +220,12 @@ class TestDiffering:
         ],
     )
     def test_each_property_changes_in_place_or_needs_another_meeting(self, name, value, replaces):
-        names = changes.differing(properties("ana"), properties("ana") | {name: value})
+        names = diff.differing(properties("ana"), properties("ana") | {name: value})
         assert names == [name]
-        assert changes.replacing(names) == ([name] if replaces else [])
+        assert diff.replacing(names) == ([name] if replaces else [])
 
     def test_the_order_of_tenants_means_nothing(self):
         old, new = (properties("ana", tenant_ids=ids) for ids in (["t1", "t2"], ["t2", "t1"]))
-        assert changes.differing(old, new) == []
+        assert diff.differing(old, new) == []
         unknown = properties("ana", tenant_ids=["t2", UNKNOWN])
-        assert changes.differing(old, unknown) == ["tenant_ids"]
+        assert diff.differing(old, unknown) == ["tenant_ids"]

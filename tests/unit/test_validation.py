@@ -7,13 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.meetings import EVERYTHING, attendee, people, properties
 
-from meeting_provider.faults import UNKNOWN, faults_of
-from meeting_provider.models import MeetingInput
+from meeting_provider.validation import UNKNOWN, target_problem, validate
+
+QUEUE = "arn:aws:sqs:eu-central-1:123456789012:inbox"
 
 
 def said(**changed):
-    """The faults of a meeting that is right but for these properties."""
-    return [str(fault) for fault in faults_of(properties("ana") | changed)]
+    """The issues of a meeting that is right but for these properties."""
+    return [str(issue) for issue in issues_of(properties("ana") | changed)]
+
+
+def issues_of(declared):
+    return validate(declared).issues
 
 
 def with_capabilities(**changed):
@@ -25,7 +30,7 @@ def with_features(**resolutions):
     return {"meeting_features": features}
 
 
-class TestEachFault:
+class TestEachIssue:
     """In the words that its author reads."""
 
     @pytest.mark.parametrize(
@@ -38,8 +43,27 @@ class TestEachFault:
             ),
             ({"attendees": [{}]}, "attendees[0].external_user_id: is required"),
             ({"attendees": ["ana"]}, "attendees[0]: 'ana' is not an object"),
-            ({"attendees": "ana"}, "attendees: 'ana' is not a list"),
-            ({"attendees": {"ana": 1}}, "attendees: {'ana': 1} is not a list"),
+            (
+                {"attendees": "ana"},
+                "attendees: 'ana' is not a list or a mapping by external_user_id",
+            ),
+            ({"attendees": {}}, "attendees: has 0 entries; at least 1"),
+            ({"attendees": {"ana": 1}}, 'attendees["ana"]: 1 is not an object'),
+            ({"attendees": {"a": {}}}, """attendees["a"]: 'a' has 1 character; at least 2"""),
+            ({"attendees": {5: {}}}, "attendees[5]: 5 is not a string"),
+            (
+                {"attendees": {"ana": {"capabilities": {**EVERYTHING, "audio": "Loud"}}}},
+                "attendees[\"ana\"].capabilities.audio: 'Loud' is not one of SendReceive, Send,"
+                " Receive, None",
+            ),
+            (
+                {"attendees": {"ana": {"external_user_id": "ben"}}},
+                'attendees["ana"].external_user_id: unknown property: it is the key',
+            ),
+            (
+                {"attendees": {"ana b": {"capability": {}}}},
+                'attendees["ana b"].capability: unknown property; did you mean \'capabilities\'?',
+            ),
             (
                 {"attendees": [attendee("a")]},
                 "attendees[0].external_user_id: 'a' has 1 character; at least 2",
@@ -55,7 +79,7 @@ class TestEachFault:
             ),
             (
                 {"attendees": [{"external_userid": "ana", "external_user_id": "ana"}]},
-                "attendees[0].external_userid: is no property that is known here;"
+                "attendees[0].external_userid: unknown property;"
                 " did you mean 'external_user_id'?",
             ),
             ({"external_meeting_id": 5}, "external_meeting_id: 5 is not a string"),
@@ -72,8 +96,8 @@ class TestEachFault:
             ({"tenant_ids": ["caaaat"]}, "tenant_ids[0]: 'caaaat' repeats a character more than"
              " three times in a row"),
             (
-                {"notifications_configuration": {"sqs_queue_arn": "arn:aws:the queue"}},
-                "notifications_configuration.sqs_queue_arn: 'arn:aws:the queue' is no ARN,"
+                {"notifications_configuration": {"sqs_queue_arn": "the queue"}},
+                "notifications_configuration.sqs_queue_arn: 'the queue' is not an ARN,"
                 r" which matches arn[/:\-_.a-zA-Z0-9]+",
             ),
             (
@@ -104,7 +128,7 @@ class TestEachFault:
                 {"tags": {f"day.{n}": "" for n in range(51)}},
                 "tags: has 51 entries; at most 50",
             ),
-            ({"tagz": {}}, "tagz: is no property that is known here; did you mean 'tags'?"),
+            ({"tagz": {}}, "tagz: unknown property; did you mean 'tags'?"),
             (
                 with_capabilities(video="Send"),
                 "attendees[0].capabilities.content: 'SendReceive' needs video to be SendReceive or"
@@ -133,20 +157,33 @@ class TestEachFault:
             ),
             (
                 {"media_region": "us-gov-west-1"},
-                "media_region: 'us-gov-west-1' is in another partition of AWS than the control"
-                " region, eu-central-1",
+                "media_region: 'us-gov-west-1' is in another AWS partition than the control"
+                " region eu-central-1",
             ),
             (
                 {"control_region": "us-gov-west-1"},
-                "media_region: 'eu-central-1' is in another partition of AWS than the control"
-                " region, us-gov-west-1",
+                "media_region: 'eu-central-1' is in another AWS partition than the control"
+                " region us-gov-west-1",
             ),
             (
                 {"notifications_configuration": {
                     "sns_topic_arn": "arn:aws:sns:us-east-1:123456789012:topic"}},
                 "notifications_configuration.sns_topic_arn:"
-                " 'arn:aws:sns:us-east-1:123456789012:topic' is in us-east-1; it has to be in the"
-                " control region, eu-central-1",
+                " 'arn:aws:sns:us-east-1:123456789012:topic' is not in the control region"
+                " eu-central-1",
+            ),
+            (
+                {"notifications_configuration": {
+                    "sqs_queue_arn": "arn:aws:sns:eu-central-1:123456789012:topic"}},
+                "notifications_configuration.sqs_queue_arn:"
+                " 'arn:aws:sns:eu-central-1:123456789012:topic' is not an ARN of sqs",
+            ),
+            (
+                {"notifications_configuration": {
+                    "sqs_queue_arn": "arn:aws:sqs:eu-central-1:123456789012:inbox.fifo"}},
+                "notifications_configuration.sqs_queue_arn:"
+                " 'arn:aws:sqs:eu-central-1:123456789012:inbox.fifo' is a FIFO queue; use a"
+                " standard one",
             ),
         ],
     )  # fmt: skip
@@ -189,7 +226,7 @@ PLACES = [
     ("external_meeting_id",),
     ("media_region",),
     ("control_region",),
-    ("identity",),
+    ("profile",),
     ("client_request_token",),
     ("meeting_features",),
     ("meeting_features", "video"),
@@ -208,9 +245,12 @@ def whole():
     """A meeting that has everything."""
     return properties(
         attendees=[attendee("ana", capabilities=dict(EVERYTHING), tags={"role": "host"})],
+        profile="clinic",
         client_request_token="token",
         meeting_features={"video": {"max_resolution": "FHD"}, "attendee": {"max_count": 20}},
-        notifications_configuration={"sqs_queue_arn": "arn:aws:sqs"},
+        notifications_configuration={
+            "sqs_queue_arn": "arn:aws:sqs:eu-central-1:123456789012:inbox"
+        },
         ignore_undeclared_attendees=True,
         tenant_ids=["acme"],
         tags={"day": "one"},
@@ -228,7 +268,7 @@ def put(meeting, place, value):
 def test_nothing_is_said_of_what_is_not_known_yet(place):
     meeting = whole()
     put(meeting, place, UNKNOWN)
-    assert faults_of(meeting) == []
+    assert issues_of(meeting) == []
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda p: ".".join(map(str, p)))
@@ -236,7 +276,7 @@ def test_what_is_unknown_hides_no_fault_elsewhere(place):
     meeting = whole()
     put(meeting, place, UNKNOWN)
     meeting |= {"primary_meeting_id": "x", "other": UNKNOWN}
-    assert [f.property for f in faults_of(meeting) if f.path[0] not in ("other", place[0])] == [
+    assert [f.property for f in issues_of(meeting) if f.path[0] not in ("other", place[0])] == [
         "primary_meeting_id"
     ]
 
@@ -261,10 +301,10 @@ def test_any_value_may_stand_anywhere(place, value):
     """A fault is said where, and only where, the models or the rules refuse the whole."""
     meeting = whole()
     put(meeting, place, value)
-    found = faults_of(meeting)
+    found = issues_of(meeting)
     assert all(f.message for f in found)
     if not found and "[unknown]" not in repr(meeting):
-        MeetingInput.model_validate(meeting)
+        assert validate(meeting).meeting is not None
 
 
 @pytest.mark.parametrize(
@@ -275,4 +315,66 @@ def test_any_value_may_stand_anywhere(place, value):
     ],
 )
 def test_what_may_yet_fit_is_let_through(features):
-    assert faults_of({**whole(), "meeting_features": features}) == []
+    assert issues_of({**whole(), "meeting_features": features}) == []
+
+
+class TestTargets:
+    """An ARN that the service can't send a meeting's events to."""
+
+    @pytest.mark.parametrize(
+        ("service", "arn", "problem"),
+        [
+            ("sqs", "arn:aws:sqs:us-east-1:123456789012:inbox", None),
+            ("sns", "arn:aws-us-gov:sns:us-east-1:123456789012:topic", None),
+            ("lambda", "arn:aws:lambda:us-east-1:123456789012:function:f", None),
+            ("lambda", "arn:aws:lambda:us-east-1:123456789012:function:f.fifo", None),
+            ("sqs", "inbox", "is not an ARN of the form arn:aws:sqs:<region>:<account>:<name>"),
+            ("sqs", "arn:aws:sqs:us-east-1:123456789012:", "is not an ARN of the form arn:aws:sqs"),
+            ("sqs", "arn:aws:sns:us-east-1:123456789012:topic", "is not an ARN of sqs"),
+            ("sns", "arn:aws:sns:us-east-1:123456789012:topic.fifo", "is a FIFO topic; use a"),
+            ("sns", "arn:aws:sns:eu-west-2:123456789012:topic", "is not in the control region us-"),
+            ("sqs", "arn:aws:sqs::123456789012:inbox", "is not in the control region us-"),
+        ],
+    )
+    def test_has_to_be_of_the_service_of_the_region_and_no_fifo(self, service, arn, problem):
+        found = target_problem(arn, service, "us-east-1")
+        assert found is None if problem is None else found.startswith(problem)
+
+    def test_may_be_anywhere_where_the_region_is_not_known(self):
+        assert target_problem("arn:aws:sqs:eu-west-2:123456789012:inbox", "sqs", None) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"meeting_host_id": "hush;hush"},
+        {"meeting_host_id": "aws:hush"},
+        {"tenant_ids": ["hush" * 90]},
+        {"media_region": "hush"},
+        {"attendees": [attendee("hush"), attendee("hush")]},
+        {"notifications_configuration": {"sqs_queue_arn": "arn:aws:hush:::hush"}},
+        {"client_request_token": {"hush": "hush"}},
+    ],
+)
+def test_a_secret_value_is_never_quoted(changed):
+    """What the program gave as a secret is named by its path alone."""
+    (name,) = changed
+    declared = properties("ana") | changed
+    assert "hush" in str(validate(declared).issues)
+    hidden = validate(declared, secret=[name]).issues
+    assert [i.path for i in hidden] == [i.path for i in validate(declared).issues]
+    assert "hush" not in str(hidden)
+
+
+@pytest.mark.parametrize("attendees", [[], {}])
+def test_a_meeting_may_be_left_without_attendees_where_it_is(attendees):
+    validated = validate(properties(attendees=attendees), may_be_empty=True)
+    assert validated.issues == []
+    assert validated.meeting.attendees == []
+
+
+def test_a_list_and_a_mapping_are_the_same_meeting():
+    listed = properties(attendees=[attendee("ana", capabilities=EVERYTHING), attendee("ben")])
+    mapped = properties(attendees={"ana": {"capabilities": EVERYTHING}, "ben": {}})
+    assert validate(listed).meeting == validate(mapped).meeting
+    assert validate(listed).meeting.properties() == mapped
