@@ -114,7 +114,10 @@ def _attendee_id(token: str) -> str:
 
 
 def leaked(tokens: Iterable[str], texts: Iterable[str]) -> int:
-    """How many join tokens the texts contain."""
+    """How many join tokens the texts contain.
+
+    An `assert` on the call itself would print its arguments.
+    """
     text = "\n".join(texts)
     return sum(token in text for token in tokens)
 

@@ -92,7 +92,8 @@ def run(chosen: Sequence[Case], root: Path) -> list[Result]:
             for result in bench.try_wave(kill, each[start : start + HOST_THREADS])
         ]
     said = [log.read_text(errors="replace") for host in bench.hosts for log in host.logs]
-    assert checks.leaked(bench.tokens, said) == 0, "join tokens in the output of a host"
+    leaked = checks.leaked(bench.tokens, said)
+    assert leaked == 0, "join tokens in the output of a host"
     return results
 
 

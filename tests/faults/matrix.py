@@ -182,7 +182,8 @@ def run(chosen: Sequence[Case], root: Path) -> list[Result]:
             for result in _try_batch(ordered[start::count], emulator, pools, tokens)
         ]
         said = [host.output for pool in pools.values() for host in pool.hosts]
-    assert checks.leaked(tokens, said) == 0, "join tokens in the output of a host"
+    leaked = checks.leaked(tokens, said)
+    assert leaked == 0, "join tokens in the output of a host"
     return results
 
 

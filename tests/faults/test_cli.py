@@ -163,4 +163,5 @@ def test_cancel_and_the_next_up_recover(
     house.cloud.advance(SIX_MINUTES)
     assert set().union(*left.values()) & {m.meeting_id for m in house.cloud.live()} == set()
     tokens = set().union(*(trial.tokens for trial in trials))
-    assert checks.leaked(tokens, stack.said) == 0
+    leaked = checks.leaked(tokens, stack.said)
+    assert leaked == 0, "join tokens in the output of Pulumi"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from faults.scenarios import COPY, MAIN, SCENARIOS, Declared, Scenario
@@ -37,7 +37,7 @@ class Before:
 
     meeting_id: str
     attendee_ids: Mapping[str, str]
-    join_tokens: Mapping[str, str]
+    join_tokens: Mapping[str, str] = field(repr=False)
 
 
 class Trial:
