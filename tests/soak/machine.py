@@ -396,11 +396,13 @@ class Soak(RuleBasedStateMachine):
     ) -> None:
         """At a call of the operation; `lost` is whether the call never reaches the service."""
         self._count("up that is killed")
+        self._note_causes()
         self.admin.hold(operation, when=when, skip=skip)
         with ThreadPoolExecutor(1) as thread:
-            run = thread.submit(self._up)
+            run = thread.submit(self._attempt)
             struck = self._kill_when_held(run, victim, lost and when == BEFORE)
             ended = run.result()
+        self._look_for_strays(self.stack.unanswered_creates if struck else 0)
         self.admin.clear_faults()
         self.admin.clear_journal()
         self._count(f"  {victim} killed {when} a call", struck)
@@ -428,27 +430,34 @@ class Soak(RuleBasedStateMachine):
         assert ended is None, ended
         self._check()
 
-    def _up(self) -> Exception | None:
-        """Do an `up`; the answer is what it ended with."""
+    def _up(self) -> StepFailed | None:
+        """Do an `up` that nothing kills; the answer is what it ended with."""
         self._note_causes()
-        ended: Exception | None = None
+        ended = self._attempt()
+        assert not isinstance(ended, Crashed), ended
+        self._look_for_strays(0)
+        return ended
+
+    def _attempt(self) -> StepFailed | Crashed | None:
+        """Have the state and the service changed; the answer is what it ended with."""
+        program = {n: d.properties(n) for n, d in self.declared.items()}
         try:
-            self.stack.up(
-                self.hosts.current, {n: d.properties(n) for n, d in self.declared.items()}
-            )
+            self.stack.up(self.hosts.current, program)
         except StepFailed as error:
             lines = str(error).strip().splitlines()
             assert CLEAR_ERROR.fullmatch(lines[-1]), lines[-1]
             assert len(lines) <= 20, lines
-            ended = error
+            return error
         except Crashed as error:
-            ended = error
-        for resource in self.stack.resources:
-            self.hosts.tokens.update(resource.join_tokens.values())
-        self._look_for_strays(self.stack.unanswered_creates if isinstance(ended, Crashed) else 0)
-        return ended
+            return error
+        finally:
+            for resource in self.stack.resources:
+                self.hosts.tokens.update(resource.join_tokens.values())
+        return None
 
-    def _kill_when_held(self, run: Future[Exception | None], victim: str, lost: bool) -> bool:
+    def _kill_when_held(
+        self, run: Future[StepFailed | Crashed | None], victim: str, lost: bool
+    ) -> bool:
         """Kill at the held call, and then let it end, with or without effect."""
         while not run.done():
             with suppress(SandboxError):
