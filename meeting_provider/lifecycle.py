@@ -362,7 +362,7 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         was, now = state.attendees.get(i), found[i]
         same = was is not None and was.attendee_id == now.attendee_id
         token = now.join_token or (was.join_token if was and same else "")
-        before = was.capabilities if was else None
+        before = was.capabilities if was else None if i in declared else default
         can = now.capabilities.properties() if now.capabilities else before
         attendees[i] = Attendee(now.attendee_id, token, can)
         entry = dict(declared.get(i, {}))

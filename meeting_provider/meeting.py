@@ -161,6 +161,9 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :raises pulumi.RunError: `opts` has an AWS provider, or imports a meeting.
         """
         _refuse_options(name, opts, has_region=control_region is not None)
+        if isinstance(attendees, Mapping):
+            # Pulumi drops what is None, and with it the attendee.
+            attendees = {i: {} if a is None else a for i, a in attendees.items()}
         declared = {
             "attendees": attendees,
             "external_meeting_id": name if external_meeting_id is None else external_meeting_id,
