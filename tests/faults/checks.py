@@ -35,7 +35,7 @@ def unclear(error: str) -> Iterator[str]:
         yield f"the last line doesn't name meeting, operation, cause and remedy: {lines[-1]}"
 
 
-def strays(trial: Trial, meetings: Iterable[Meeting]) -> list[Meeting]:
+def orphaned(trial: Trial, meetings: Iterable[Meeting]) -> list[Meeting]:
     """The trial's meetings that are alive and that its state doesn't have."""
     known = {r.id for r in trial.stack.resources}
     names = {trial.external_id(part) for part in (MAIN, COPY)}

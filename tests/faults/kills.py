@@ -84,20 +84,20 @@ def run(chosen: Sequence[Case], root: Path) -> list[Result]:
     for case in chosen:
         waves[case.kill].append(case)
     with ExitStack() as cleanup:
-        bench = _Bench(root, cleanup)
+        processes = _Processes(root, cleanup)
         results = [
             result
             for kill, each in waves.items()
             for start in range(0, len(each), HOST_THREADS)
-            for result in bench.try_wave(kill, each[start : start + HOST_THREADS])
+            for result in processes.try_wave(kill, each[start : start + HOST_THREADS])
         ]
-    said = [log.read_text(errors="replace") for host in bench.hosts for log in host.logs]
-    leaked = checks.leaked(bench.tokens, said)
+    said = [log.read_text(errors="replace") for host in processes.hosts for log in host.logs]
+    leaked = checks.leaked(processes.tokens, said)
     assert leaked == 0, "join tokens in the output of a host"
     return results
 
 
-class _Bench:
+class _Processes:
     """The emulator, a host that is never killed, and one for the next kill."""
 
     def __init__(self, root: Path, cleanup: ExitStack) -> None:
@@ -144,7 +144,7 @@ class _Bench:
         alive = {m.meeting_id for m in admin.live()}
         for trial, result in zip(trials, results, strict=True):
             result.problems += checks.not_as_declared(trial, meetings)
-            if alive & {m.meeting_id for m in checks.strays(trial, meetings)}:
+            if alive & {m.meeting_id for m in checks.orphaned(trial, meetings)}:
                 result.problems.append("a meeting that no state has is alive after six minutes")
             self.tokens |= trial.tokens
         return results
@@ -157,7 +157,7 @@ class _Bench:
             yield from checks.unclear(str(error))
         if checks.leaked(trial.tokens, [str(error)]):
             yield "a join token in the error"
-        known = len(checks.strays(trial, self._emulator.admin.meetings()))
+        known = len(checks.orphaned(trial, self._emulator.admin.meetings()))
         if known > trial.stack.unanswered_creates:
             yield f"{known} meetings that the state doesn't have"
         try:

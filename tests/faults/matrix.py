@@ -107,6 +107,7 @@ class Result:
     """How a case went. Everything held where there are no `problems`."""
 
     case: Case
+    trial: Trial = field(repr=False)
     problems: list[str] = field(default_factory=list)
 
 
@@ -203,15 +204,6 @@ class _Pool:
         return self._threads[self._turn].submit(work, self.hosts[self._turn], *arguments)
 
 
-@dataclass
-class _Attempt:
-    """A case while it is tried."""
-
-    case: Case
-    trial: Trial
-    problems: list[str] = field(default_factory=list)
-
-
 def _try_batch(
     batch: Sequence[Case], emulator: Emulator, pools: Mapping[str, _Pool], tokens: set[str]
 ) -> list[Result]:
@@ -220,27 +212,26 @@ def _try_batch(
     admin.reset()
     admin.knobs(meetings_per_account=10_000)
     begun = [pools[c.fault.pool].submit(_break, c, f"c{i}", admin) for i, c in enumerate(batch)]
-    attempts = [each.result() for each in begun]
-    _check_met(attempts, admin)
+    results = [each.result() for each in begun]
+    _check_met(results, admin)
     admin.clear_faults()
-    repaired = [pools[a.case.fault.pool].submit(_repair, a) for a in attempts]
-    for each in repaired:
-        each.result()
+    for repaired in [pools[r.case.fault.pool].submit(_repair, r) for r in results]:
+        repaired.result()
     meetings = admin.meetings()
     admin.advance(SIX_MINUTES)
     alive = {m.meeting_id for m in admin.live()}
-    for attempt in attempts:
-        attempt.problems += checks.not_as_declared(attempt.trial, meetings)
-        if alive & {m.meeting_id for m in checks.strays(attempt.trial, meetings)}:
-            attempt.problems.append("a meeting that no state has is alive after six minutes")
-        tokens |= attempt.trial.tokens
-    return [Result(a.case, a.problems) for a in attempts]
+    for result in results:
+        result.problems += checks.not_as_declared(result.trial, meetings)
+        if alive & {m.meeting_id for m in checks.orphaned(result.trial, meetings)}:
+            result.problems.append("a meeting that no state has is alive after six minutes")
+        tokens |= result.trial.tokens
+    return results
 
 
-def _break(host: Host, case: Case, name: str, admin: Sandbox) -> _Attempt:
+def _break(host: Host, case: Case, name: str, admin: Sandbox) -> Result:
     """Bring the scenario up, with the fault."""
     trial = Trial(name, case.scenario)
-    attempt = _Attempt(case, trial)
+    result = Result(case, trial)
     trial.prepare(host)
     settings = case.fault.settings
     if "code" in settings:
@@ -258,12 +249,14 @@ def _break(host: Host, case: Case, name: str, admin: Sandbox) -> _Attempt:
         trial.run(host)
     except StepFailed as failed:
         error = str(failed)
-    attempt.problems += _problems(attempt, error, admin)
-    return attempt
+    except Crashed as failed:
+        result.problems.append(f"the host gave no answer: {failed}")
+    result.problems += _problems(result, error, admin)
+    return result
 
 
-def _problems(attempt: _Attempt, error: str, admin: Sandbox) -> Iterator[str]:
-    case, trial = attempt.case, attempt.trial
+def _problems(result: Result, error: str, admin: Sandbox) -> Iterator[str]:
+    case, trial = result.case, result.trial
     ended_in = ERROR if error else SUCCESS
     if case.fault.ends_in not in (EITHER, ended_in):
         yield f"the update ended in {ended_in}: {error}"
@@ -273,23 +266,23 @@ def _problems(attempt: _Attempt, error: str, admin: Sandbox) -> Iterator[str]:
         yield "a join token in the error"
     # A create that fails removes what it made, unless it never learned of it.
     unknown = trial.stack.unanswered_creates if case.position.operation == CREATE else 0
-    if len(checks.strays(trial, admin.meetings())) > unknown:
+    if len(checks.orphaned(trial, admin.meetings())) > unknown:
         yield "the update left a meeting that the state doesn't have"
 
 
-def _check_met(attempts: Sequence[_Attempt], admin: Sandbox) -> None:
+def _check_met(results: Sequence[Result], admin: Sandbox) -> None:
     pending = admin.pending_faults()
     unmet = {f["meeting"] for f in pending["calls"] if f["count"] in (1, FOR_GOOD)}
     unmet |= {i for f in pending["attendees"] for i in f["external_user_ids"]}
-    for attempt in attempts:
-        trial, case = attempt.trial, attempt.case
+    for result in results:
+        trial, case = result.trial, result.case
         if unmet & {trial.external_id(case.position.part), trial.attendee(case.attendee)}:
-            attempt.problems.append("the fault was never met")
+            result.problems.append("the fault was never met")
 
 
-def _repair(host: Host, attempt: _Attempt) -> None:
+def _repair(host: Host, result: Result) -> None:
     """Bring the scenario up again, without a fault."""
     try:
-        attempt.trial.run(host)
+        result.trial.run(host)
     except (StepFailed, Crashed) as failed:
-        attempt.problems.append(f"the next update failed: {failed}")
+        result.problems.append(f"the next update failed: {failed}")

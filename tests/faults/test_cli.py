@@ -155,7 +155,7 @@ def test_cancel_and_the_next_up_recover(
     assert {
         t.name: problems for t in trials if (problems := [*checks.not_as_declared(t, meetings)])
     } == {}
-    left = {t.name: {m.meeting_id for m in checks.strays(t, meetings)} for t in trials}
+    left = {t.name: {m.meeting_id for m in checks.orphaned(t, meetings)} for t in trials}
     creating = {
         t.name for t, (_, operation, _) in zip(trials, kills, strict=True) if "Create" in operation
     }

@@ -173,7 +173,7 @@ class Soak(RuleBasedStateMachine):
         self.declared: dict[str, Declaration] = {}
         self.seen: dict[str, Seen] = {}
         #: The living meetings that the state doesn't have.
-        self.strays: set[str] = set()
+        self.orphaned: set[str] = set()
         #: By meeting, who else is in it, and whether an `up` must leave that attendee alone.
         self.undeclared: dict[str, dict[str, bool]] = {}
         self.read_join_tokens = True
@@ -268,13 +268,13 @@ class Soak(RuleBasedStateMachine):
             self._count("join")
             self.admin.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
 
-    @precondition(lambda self: self.stack.resources or self.strays)
+    @precondition(lambda self: self.stack.resources or self.orphaned)
     @rule(seconds=st.sampled_from([SIX_MINUTES, 24 * 3600.0]))
     def let_time_pass(self, seconds: float) -> None:
         self._count("let time pass")
         self.admin.advance(seconds)
-        assert not self.strays & {m.meeting_id for m in self.admin.live()}
-        self.strays = set()
+        assert not self.orphaned & {m.meeting_id for m in self.admin.live()}
+        self.orphaned = set()
 
     # Drift
 
@@ -402,7 +402,7 @@ class Soak(RuleBasedStateMachine):
             run = thread.submit(self._attempt)
             struck = self._kill_when_held(run, victim, lost and when == BEFORE)
             ended = run.result()
-        self._look_for_strays(self.stack.unanswered_creates if struck else 0)
+        self._find_orphaned(self.stack.unanswered_creates if struck else 0)
         self.admin.clear_faults()
         self.admin.clear_journal()
         self._count(f"  {victim} killed {when} a call", struck)
@@ -418,7 +418,7 @@ class Soak(RuleBasedStateMachine):
         self._keep_the_declared_alive()
         self.admin.advance(SIX_MINUTES)
         assert {m.meeting_id for m in self.admin.live()} == {r.id for r in self.stack.resources}
-        self.strays = set()
+        self.orphaned = set()
         self.admin.clear_journal()
         self._up_and_check()
         assert [c.operation for c in self.admin.writes()] == []
@@ -435,7 +435,7 @@ class Soak(RuleBasedStateMachine):
         self._note_causes()
         ended = self._attempt()
         assert not isinstance(ended, Crashed), ended
-        self._look_for_strays(0)
+        self._find_orphaned(0)
         return ended
 
     def _attempt(self) -> StepFailed | Crashed | None:
@@ -501,12 +501,12 @@ class Soak(RuleBasedStateMachine):
 
     # What must hold
 
-    def _look_for_strays(self, most: int) -> None:
+    def _find_orphaned(self, most: int) -> None:
         """Only a kill leaves meetings that no state has, and one for each create under way."""
         known = {r.id for r in self.stack.resources}
-        strays = {m.meeting_id for m in self.admin.live()} - known
-        assert len(strays - self.strays) <= most, "meetings that the state doesn't have"
-        self.strays = strays
+        orphaned = {m.meeting_id for m in self.admin.live()} - known
+        assert len(orphaned - self.orphaned) <= most, "meetings that the state doesn't have"
+        self.orphaned = orphaned
 
     def _check(self) -> None:
         """After an `up` that succeeded, everything is as declared, and nobody lost a token."""
