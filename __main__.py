@@ -54,6 +54,8 @@ async def declare() -> pulumi.Inputs:
         "media_placements": {name: m.media_placement for name, m in meetings.items()},
         "join_tokens": {name: m.join_tokens for name, m in meetings.items()},
         "join_info": {name: m.join_info for name, m in meetings.items()},
+        # What the meetings are, and when, for those who write pages and invitations.
+        "events": {event.name: event.details() for event in plan.open},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
         # Who writes invitations has to know people by the same ids.
         **{

@@ -275,11 +275,14 @@ def _uninvited_from(
 ) -> Iterator[Revision]:
     """The single recurrences that somebody no longer attends, as changes of their series."""
     for uninvitation in uninvitations:
-        for master in masters if uninvitation.recurrence else ():
-            at = uninvitation.recurrence.within(master.series)
+        recurrence = uninvitation.recurrence
+        if recurrence is None:
+            continue
+        for master in masters:
+            at = recurrence.within(master.series)
             known = [c.recurrence.within(master.series) for c in changes if c.recurrence]
             if at not in known and master.series.has(at):
-                yield vevents.single(master, at, uninvitation.recurrence)
+                yield vevents.single(master, at, recurrence)
 
 
 def _told_apart(revision: Revision, changes: Sequence[Revision] = ()) -> Series:

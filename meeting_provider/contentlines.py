@@ -91,8 +91,8 @@ class Property:
 class Component:
     """A component: `VEVENT` and the line that it begins at.
 
-    `ended_at` is the line of what ends it: its END, or the BEGIN of the next one; None if it was cut
-    off. `has_end` tells the two apart.
+    `ended_at` is the line of what ends it, its END or the BEGIN of the next one, and None if it was
+    cut off. `has_end` tells the first two apart.
     """
 
     name: str

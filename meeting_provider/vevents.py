@@ -121,8 +121,8 @@ class Calendar:
 class Revision:
     """A VEVENT as read: a series, or, with a `recurrence`, one time of a series by itself.
 
-    `whole` is its series as if it had no RECURRENCE-ID. An addition is one more time of a series; an
-    uninvitation says who no longer attends.
+    `whole` is its series as if it had no RECURRENCE-ID. An addition is one more time of a series.
+    An uninvitation says who no longer attends.
     """
 
     calendar: Calendar

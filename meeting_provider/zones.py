@@ -243,7 +243,8 @@ def _onset(text: str, before: timedelta) -> datetime:
     match = _ONSET.fullmatch(text.strip())
     if not match:
         raise ValueError(f"'{text[:40]}' is not a time")
-    local = datetime(*(int(p or 0) for p in match.groups()[:6]))
+    year, month, day, hour, minute, second = (int(p or 0) for p in match.groups()[:6])
+    local = datetime(year, month, day, hour, minute, second)
     return local + before if match[7] else local
 
 

@@ -60,7 +60,7 @@ def test_a_rule_gives_the_instants_that_libical_gives(vector: list[Any]) -> None
 
 @pytest.mark.parametrize("rule", [rule for rule, why in DIFFERENT.items() if why == _SKIP])
 def test_a_rule_whose_skip_is_not_supported_is_refused_by_that_name(rule: str) -> None:
-    with pytest.raises(ValueError, match="SKIP=.* is supported with"):
+    with pytest.raises(ValueError, match=r"SKIP=.* is supported with"):
         Rule.parse(rule)
 
 
