@@ -24,10 +24,14 @@ _PLAIN: Final = re.compile(
 _TIMES: Final = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
 # A time may hold colons, and so may a zone's name without quotes: tzone://Microsoft/Utc.
 _TIMES_VALUE: Final = re.compile(r":(\s*\d{4}-?\d\d[-+:.,/\w\s]*)\Z")
+_BEGIN: Final = "BEGIN:VCALENDAR"
 _PEOPLE: Final = ("ATTENDEE", "ORGANIZER")
 _MAIL_VALUE: Final = re.compile(r":(\s*(?:mailto|smtp):.*)\Z", re.IGNORECASE | re.DOTALL)
 #: Components that stand directly in a calendar. One that begins ends any that is still open.
 _OUTER: Final = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE")
+#: Properties of an event, and the components in which they are the rest of a torn one.
+_OF_EVENTS: Final = ("DTSTAMP", "ORGANIZER")
+_WITHOUT_EVENTS: Final = ("", "VCALENDAR", "VTIMEZONE", "STANDARD", "DAYLIGHT", "VALARM")
 
 
 @dataclass(frozen=True)
@@ -150,15 +154,18 @@ class Stream:
 def read(data: bytes) -> Stream:
     """Read a stream."""
     reader = _Reader()
+    line, text = 1, ""
     for line, text in _whole_lines(data):
         name = _name(text)
         if name == "BEGIN":
             reader.begin(_value(text), line)
         elif name == "END":
             reader.end(_value(text), line)
-        elif name and reader.open:
-            reader.open[-1].lines.setdefault(name, []).append((line, text))
+        elif name:
+            reader.add(name, line, text)
     reader.close_calendar()
+    if 0 < len(text.rstrip()) < len(_BEGIN) and _BEGIN.startswith(text.rstrip().upper()):
+        reader.stream.damage.append((line, "is cut off within a BEGIN:VCALENDAR"))
     return reader.stream
 
 
@@ -184,6 +191,14 @@ class _Reader:
         if self.open:
             self.open[-1].components.append(component)
             self.open.append(component)
+
+    def add(self, name: str, line: int, text: str) -> None:
+        inner = self.open[-1].name if self.open else ""
+        if name in _OF_EVENTS and inner in _WITHOUT_EVENTS:
+            what = f"has {name} outside of an event, which may be the rest of one"
+            self.stream.notes.append((line, what))
+        if self.open:
+            self.open[-1].lines.setdefault(name, []).append((line, text))
 
     def end(self, name: str, line: int) -> None:
         names = [c.name for c in self.open]

@@ -29,7 +29,7 @@ _LONGEST: Final = timedelta(days=366)
 _DAY: Final = timedelta(days=1)
 
 _EPOCH: Final = datetime(1970, 1, 1)
-_ONCE: Final = ("UID", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE")
+_ONCE: Final = ("UID", "DTSTAMP", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE")
 #: What Outlook puts before the subject of a meeting that is called off, and then confirms.
 _CALLED_OFF: Final = re.compile(
     r"(cancell?ed|abgesagt|annul[ée]e?|cancelad[oa]|annullat[oa]|geannuleerd)\s*:", re.IGNORECASE
