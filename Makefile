@@ -5,10 +5,10 @@ SANDBOX := $(PYTHON) -m sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
 CLI := $(or $(PULUMI),pulumi)
-NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(firstword $(CLI)) on PATH: \
-	see https://www.pulumi.com/docs/install/; the stack `dev` does without, in the sandbox)
+NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(CLI) on PATH: \
+	see https://www.pulumi.com/docs/install/)
 PULUMI_RUN = $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,\
-	$(if $(shell command -v $(firstword $(CLI))),$(CLI),$(NO_CLI)))
+	$(if $(shell command -v $(CLI)),$(CLI),$(NO_CLI)))
 # The join desk is a program of its own. A stack has one where the desk has settings for it.
 DESK := stacks/join_desk
 HAS_DESK := $(wildcard $(DESK)/Pulumi.$(STACK).yaml)
@@ -20,29 +20,38 @@ AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 # A setting of the stack; nothing where it has none of that name.
 SETTING = $$($(PULUMI_RUN) config get $(1) --stack $(STACK) 2>/dev/null)
 
+# At a terminal, Pulumi shows the progress of what changes. Elsewhere it prints a line for each
+# resource, changed or not, unless it is asked for the differences.
+define UPDATE
+	@$(1) stack select --create $(STACK)
+	@exec $(1) up --yes --skip-preview --suppress-outputs --suppress-progress --stack $(STACK) $$( \
+		test -t 1 || test "$$($(1) stack output --json --stack $(STACK))" = "{}" || echo --diff)
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help up preview down outputs events desk invitations watch journal test bench faults soak heal lint format
+.PHONY: help ready cli up preview down outputs events desk invitations watch journal test bench faults soak heal lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: .venv/.sandbox ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
-	@$(PULUMI_RUN) stack select --create $(STACK)
-	@$(PULUMI_RUN) up --yes --skip-preview --stack $(STACK)
+up: ready ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
+	$(call UPDATE,$(PULUMI_RUN))
 ifneq (,$(HAS_DESK))
 	@echo
-	@$(DESK_RUN) stack select --create $(STACK)
-	@$(DESK_RUN) up --yes --skip-preview --stack $(STACK)
+	$(call UPDATE,$(DESK_RUN))
+	@echo
+	@echo "Join links: \`make invitations\` writes them, and \`make desk\` serves what they lead to."
 endif
+	@echo "Outputs: \`make outputs\` shows them."
 
-preview: .venv/.sandbox ## show what `make up` would do
+preview: ready ## show what `make up` would do
 	@$(PULUMI_RUN) stack select --create $(STACK)
-	@$(PULUMI_RUN) preview --diff --stack $(STACK)
+	@$(PULUMI_RUN) preview --diff --suppress-outputs --stack $(STACK)
 
-outputs: .venv/.sandbox ## show the stack's outputs
+outputs: ready ## show the stack's outputs
 	@$(PULUMI_RUN) stack output --stack $(STACK)
 
-down: .venv/.sandbox ## end all meetings of the stack, and stop the sandbox
+down: ready ## end all meetings of the stack, and stop the sandbox
 ifneq (,$(HAS_DESK))
 	@$(DESK_RUN) stack select --create $(STACK)
 	@$(DESK_RUN) destroy --yes --skip-preview --stack $(STACK)
@@ -50,44 +59,44 @@ endif
 	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
 	@$(SANDBOX) stop
 
-events: .venv/.sandbox ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
+events: ready ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
 	@profile=$(call SETTING,aws:profile); \
 	queue=$$($(PULUMI_RUN) stack output queue_arn --stack $(STACK)) && \
 	env $${profile:+AWS_PROFILE="$$profile"} $(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
 
-desk: .venv/.sandbox $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
+desk: ready $(DESK)/page/build/join.js ## serve the example page that join links lead to, on PORT
 	$(if $(HAS_DESK),,$(NO_DESK))
 	@profile=$$($(DESK_RUN) config get aws:profile --stack $(STACK) 2>/dev/null); \
 	region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
 	PYTHONPATH=$(DESK) exec env $${profile:+AWS_PROFILE="$$profile"} $(AWS_RUN) $(PYTHON) -m desk.server \
 	--stack $(STACK) --region "$$region" --port $(PORT)
 
-invitations: .venv/.sandbox ## write each attendee's invitation into the folder TO
+invitations: ready ## write each attendee's invitation into the folder TO
 	$(if $(HAS_DESK),,$(NO_DESK))
 	@programme=$(call SETTING,programme); now=$(call SETTING,now); \
 	$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $${now:+--now "$$now"} $(INVITE) \
 	"$(or $(PROGRAMME),$${programme:-programme.yaml})"
 
-watch: .venv/.sandbox ## bring up, within seconds, each meeting that ends too soon
+watch: ready ## bring up, within seconds, each meeting that ends too soon
 	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(HAS_DESK), --then $(DESK))
 
-journal: .venv/.sandbox ## show the calls that the emulated Chime has seen
+journal: ready ## show the calls that the emulated Chime has seen
 	@$(PYTHON) -m sandbox.admin journal
 
-test: .venv/.dev ## run every test
+test: .venv/.dev cli ## run every test
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-bench: .venv/.dev ## time what has to be quick, and make docs/performance.md anew; BENCH='first heal'
+bench: .venv/.dev cli ## time what has to be quick, and make docs/performance.md anew; BENCH='first heal'
 	$(PYTHON) -m benchmarks $(BENCH)
 
-faults: .venv/.dev ## try every fault and every kill at every call, and print the matrices
+faults: .venv/.dev cli ## try every fault and every kill at every call, and print the matrices
 	FAULTS=all $(PYTHON) -m pytest tests/faults
 
 soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any order
 	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
 
-heal: .venv/.dev ## end fifty meetings in a row, with faults and kills, and have the watcher heal them
+heal: .venv/.dev cli ## end fifty meetings in a row, with faults and kills, and have the watcher heal them
 	HEAL=all $(PYTHON) -m pytest --capture=no tests/consumers/test_watch.py -k every_end
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
@@ -104,15 +113,31 @@ $(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
 	@npm --prefix $(DESK)/page install --no-audit --no-fund --no-package-lock --ignore-scripts
 	@npm --prefix $(DESK)/page run build
 
-.venv/.sandbox: pyproject.toml
+# Building the CLI and setting up the environment, where either is needed, go on side by side.
+ready:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=none .venv/.sandbox cli
+
+# Only the sandbox's stack runs without a Pulumi of the user's own.
+cli: $(PYTHON)
+	@$(if $(filter dev,$(STACK)),$(PYTHON) sandbox/pulumi/cli.py >/dev/null)
+
+$(PYTHON):
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		f"Python 3.11 or later is needed, and python3 is {sys.version.split()[0]}")'
+	@python3 -m venv .venv
+
+.venv/.sandbox: pyproject.toml | $(PYTHON)
 	@echo "setting up .venv, once"
-	@test -x $(PYTHON) || { python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-	f"Python 3.11 or later is needed, and python3 is {sys.version.split()[0]}")' && \
-	python3 -m venv .venv; }
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[desk,sandbox]'
-	@touch $@
+	$(call INSTALL,.[desk,sandbox])
 
 .venv/.dev: .venv/.sandbox
 	@echo "adding what tests and lint need to .venv, once"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(call INSTALL,.[dev])
+
+define INSTALL
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --editable '$(1)' 2>.venv/pip.log || { \
+		tail -n 1 .venv/pip.log; \
+		echo "can't install the packages that this project needs: pip needs PyPI, or an index" \
+			"that PIP_INDEX_URL names; run the command again once it can be reached"; exit 1; }
 	@touch $@
+endef

@@ -51,10 +51,9 @@ async def declare() -> pulumi.Inputs:
         await asyncio.sleep(0)
     return {
         "meeting_ids": {name: m.id for name, m in meetings.items()},
-        "media_placements": {name: m.media_placement for name, m in meetings.items()},
-        "join_tokens": {name: m.join_tokens for name, m in meetings.items()},
-        "join_info": {name: m.join_info for name, m in meetings.items()},
-        # What the meetings are, and when, for those who write pages and invitations.
+        # Each meeting stands once here: consumers call meeting_provider.join_info.
+        "join_data": {name: m.join_data for name, m in meetings.items()},
+        # What the meetings are, and when, for pages and invitations.
         "events": {event.name: event.details() for event in plan.open},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
         # Who writes invitations has to know people by the same ids.

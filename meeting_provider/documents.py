@@ -12,8 +12,8 @@ from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
 from meeting_provider.errors import InvalidProgramme
-from meeting_provider.faults import Fault
-from meeting_provider.faults import Path as FaultPath
+from meeting_provider.validation import Path as IssuePath
+from meeting_provider.validation import ValidationIssue
 
 #: How many entries aliases may add to those that are written.
 _MOST_BY_ALIASES: Final = 300_000
@@ -37,10 +37,10 @@ class Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.content: Any = None
-        self.faults: list[Fault] = []
-        self._marks: dict[FaultPath, yaml.Mark | None] = {(): None}
+        self.faults: list[ValidationIssue] = []
+        self._marks: dict[IssuePath, yaml.Mark | None] = {(): None}
         #: What is written where YAML has read something other than text.
-        self._misread: dict[FaultPath, str] = {}
+        self._misread: dict[IssuePath, str] = {}
         self._seen: set[int] = set()
 
     @classmethod
@@ -75,7 +75,7 @@ class Document:
                 loader.dispose()
         raise InvalidProgramme(str(path), [said])
 
-    def place(self, fault: Fault) -> str:
+    def place(self, fault: ValidationIssue) -> str:
         """The fault with file and line: the line of what is nearest to its path."""
         mark = self._marks[self._nearest(fault.path)]
         where = f"{self.path}:{mark.line + 1 if mark else 1}: "
@@ -83,9 +83,9 @@ class Document:
         said = f"{fault}" if fault.path else fault.message
         return f"{where}{said}; {misread}" if misread else f"{where}{said}"
 
-    def places(self, faults: Iterable[Fault]) -> list[str]:
+    def places(self, faults: Iterable[ValidationIssue]) -> list[str]:
         """The faults with file and line. What entries share through an alias is said once."""
-        first: dict[object, Fault] = {}
+        first: dict[object, ValidationIssue] = {}
         times: Counter[object] = Counter()
         for fault in faults:
             nearest = self._nearest(fault.path)
@@ -99,12 +99,12 @@ class Document:
             for same, fault in first.items()
         ]
 
-    def _nearest(self, path: FaultPath) -> FaultPath:
+    def _nearest(self, path: IssuePath) -> IssuePath:
         while path not in self._marks:
             path = path[:-1]
         return path
 
-    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: FaultPath) -> Any:
+    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: IssuePath) -> Any:
         self._marks.setdefault(path, node.start_mark)
         if isinstance(node, yaml.MappingNode):
             self._note_repetitions(node, path)
@@ -123,13 +123,13 @@ class Document:
         return value
 
     def _entry(
-        self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: FaultPath
+        self, loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node, path: IssuePath
     ) -> tuple[str, Any]:
         name = _name(key)
         self._marks[*path, name] = key.start_mark
         return name, self._value(loader, value, (*path, name))
 
-    def _note_repetitions(self, node: yaml.MappingNode, path: FaultPath) -> None:
+    def _note_repetitions(self, node: yaml.MappingNode, path: IssuePath) -> None:
         # Through an alias a mapping comes again, with what `<<` has merged into it by now.
         if id(node) in self._seen:
             return
@@ -139,7 +139,7 @@ class Document:
             name = _name(key)
             if name in lines:
                 what = f"stands here twice; line {lines[name]} has it already"
-                self.faults.append(Fault((*path, name), what))
+                self.faults.append(ValidationIssue((*path, name), what))
             lines.setdefault(name, key.start_mark.line + 1)
 
 

@@ -34,11 +34,11 @@ from typing import TYPE_CHECKING, Any, Final
 from meeting_provider import schedules
 from meeting_provider.documents import Document
 from meeting_provider.errors import InvalidProgramme
-from meeting_provider.faults import UNKNOWN, Fault, faults_of
-from meeting_provider.faults import Path as FaultPath
 from meeting_provider.models import MeetingInput
 from meeting_provider.privacy import Disclosure
 from meeting_provider.schedules import instant
+from meeting_provider.validation import UNKNOWN, ValidationIssue, validate
+from meeting_provider.validation import Path as IssuePath
 from meeting_provider.windows import Window, at
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "load", "plan"]
 
 #: What an event may say beside its name and its times: every argument of Meeting.
-ARGUMENTS: Final = tuple(
-    n for n in MeetingInput.model_fields if n not in ("control_region", "identity")
-)
+ARGUMENTS: Final = tuple(MeetingInput.model_fields)
 
 _SECTIONS: Final = ("calendars", "defaults", "events")
 _SHARED: Final = (*ARGUMENTS, *schedules.SHARED)
@@ -183,7 +181,7 @@ class _Draft:
             self._add_entry(
                 entry["name"],
                 _merged(defaults, entry),
-                document.place(Fault(("events", place), "")),
+                document.place(ValidationIssue(("events", place), "")),
             )
         for calendar in document.content.get("calendars") or ():
             self.add_calendar(path.parent / calendar, defaults)
@@ -266,16 +264,18 @@ def _merged(defaults: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _faults(content: Any, folder: Path) -> Iterator[Fault]:
+def _faults(content: Any, folder: Path) -> Iterator[ValidationIssue]:
     if not isinstance(content, Mapping):
-        yield Fault((), "is not a programme: it has no `events`")
+        yield ValidationIssue((), "is not a programme: it has no `events`")
         return
     for key in content:
         if key not in _SECTIONS and not str(key).startswith("x-"):
-            yield Fault((key,), f"is not a section of a programme{_nearest(key, _SECTIONS)}")
+            yield ValidationIssue(
+                (key,), f"is not a section of a programme{_nearest(key, _SECTIONS)}"
+            )
     defaults = content.get("defaults") or {}
     if not isinstance(defaults, Mapping):
-        yield Fault(("defaults",), "is not a mapping")
+        yield ValidationIssue(("defaults",), "is not a mapping")
         defaults = {}
     yield from _default_faults(defaults)
     calendars = content.get("calendars")
@@ -283,32 +283,32 @@ def _faults(content: Any, folder: Path) -> Iterator[Fault]:
         yield from _calendar_faults(calendars, folder)
     events = content.get("events", [] if calendars else None)
     if not isinstance(events, list):
-        yield Fault(("events",), "is required, and a list")
+        yield ValidationIssue(("events",), "is required, and a list")
         return
     for place, event in enumerate(events):
         yield from _event_faults(("events", place), event, defaults)
     yield from _name_faults(events)
 
 
-def _default_faults(defaults: Mapping[str, Any]) -> Iterator[Fault]:
+def _default_faults(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     yield from _unknown_keys(("defaults",), defaults, _SHARED)
     if defaults.get(_SINGULAR) is not None:
         why = "is for one meeting only; set it in that meeting's event, or leave it out"
-        yield Fault(("defaults", _SINGULAR), why)
+        yield ValidationIssue(("defaults", _SINGULAR), why)
     _, shared = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
-    yield from (Fault(("defaults", *f.path), f.message) for f in shared)
+    yield from (ValidationIssue(("defaults", *f.path), f.message) for f in shared)
 
 
-def _calendar_faults(calendars: Any, folder: Path) -> Iterator[Fault]:
+def _calendar_faults(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
     if not isinstance(calendars, list):
-        yield Fault(("calendars",), "is not a list of files and folders")
+        yield ValidationIssue(("calendars",), "is not a list of files and folders")
         return
     for place, name in enumerate(calendars):
         if not isinstance(name, str) or not (folder / name).exists():
-            yield Fault(("calendars", place), f"'{name}' is neither a file nor a folder")
+            yield ValidationIssue(("calendars", place), f"'{name}' is neither a file nor a folder")
 
 
-def _name_faults(events: Sequence[Any]) -> Iterator[Fault]:
+def _name_faults(events: Sequence[Any]) -> Iterator[ValidationIssue]:
     """What would give two meetings the same name."""
     names: dict[object, int] = {}
     recurring: set[object] = set()
@@ -317,27 +317,31 @@ def _name_faults(events: Sequence[Any]) -> Iterator[Fault]:
         if not isinstance(name, str):
             continue
         if names.setdefault(name, place) != place:
-            yield Fault(
+            yield ValidationIssue(
                 ("events", place, "name"), f"'{name}' is the name of events[{names[name]}] already"
             )
         if "recurrence" in event:
             recurring.add(name)
     for name, place in names.items():
         if (base := _RECURRENCE.sub("", str(name))) != name and base in recurring:
-            yield Fault(("events", place, "name"), f"'{name}' may be an occurrence of '{base}' too")
+            yield ValidationIssue(
+                ("events", place, "name"), f"'{name}' may be an occurrence of '{base}' too"
+            )
 
 
-def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> Iterator[Fault]:
+def _event_faults(
+    path: IssuePath, event: Any, defaults: Mapping[str, Any]
+) -> Iterator[ValidationIssue]:
     if not isinstance(event, Mapping):
-        yield Fault(path, "is not an event: it has no `name` and no `attendees`")
+        yield ValidationIssue(path, "is not an event: it has no `name` and no `attendees`")
         return
     name = event.get("name")
     if not isinstance(name, str) or not name:
-        yield Fault((*path, "name"), "is required, and must be a text")
+        yield ValidationIssue((*path, "name"), "is required, and must be a text")
         name = "unnamed"
     for text in _TEXTS:
         if not isinstance(event.get(text, ""), str):
-            yield Fault((*path, text), "is not a text")
+            yield ValidationIssue((*path, text), "is not a text")
     yield from _unknown_keys(path, event, _OWN)
     if "recurrence" in event:
         yield from _recurring_faults(path, name, event)
@@ -346,32 +350,34 @@ def _event_faults(path: FaultPath, event: Any, defaults: Mapping[str, Any]) -> I
     merged = _merged(defaults, event)
     declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
     for fault in _meeting_faults(name, declared):
-        yield Fault(_source(path, fault.path, event, defaults), fault.message)
+        yield ValidationIssue(_source(path, fault.path, event, defaults), fault.message)
     for fault in schedules.read(merged)[1]:
-        yield Fault(_source(path, fault.path, event, defaults), fault.message)
+        yield ValidationIssue(_source(path, fault.path, event, defaults), fault.message)
 
 
-def _recurring_faults(path: FaultPath, name: str, event: Mapping[str, Any]) -> Iterator[Fault]:
+def _recurring_faults(
+    path: IssuePath, name: str, event: Mapping[str, Any]
+) -> Iterator[ValidationIssue]:
     """What an event can't say where each recurrence is a meeting of its own."""
     if len(name) > _LONGEST_NAME:
-        yield Fault(
+        yield ValidationIssue(
             (*path, "name"),
             f"has {len(name)} characters; at most {_LONGEST_NAME}, since the time of each "
             "recurrence is added",
         )
     if event.get(_SINGULAR) is not None:
         why = "is for one meeting only, and each recurrence is one; leave it out"
-        yield Fault((*path, _SINGULAR), why)
+        yield ValidationIssue((*path, _SINGULAR), why)
 
 
-def _meeting_faults(name: str, declared: Mapping[str, Any]) -> list[Fault]:
+def _meeting_faults(name: str, declared: Mapping[str, Any]) -> list[ValidationIssue]:
     own = {"external_meeting_id": name, "media_region": UNKNOWN, "control_region": UNKNOWN}
-    return faults_of({**own, **declared})
+    return validate({**own, **declared}).issues
 
 
 def _source(
-    path: FaultPath, fault: FaultPath, event: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> FaultPath:
+    path: IssuePath, fault: IssuePath, event: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> IssuePath:
     """Where what is at fault stands: in the event at `path`, in the defaults, or in its name."""
     head, *rest = fault
     if head == "external_meeting_id" and head not in event and head not in defaults:
@@ -383,11 +389,13 @@ def _source(
 
 
 def _unknown_keys(
-    path: FaultPath, mapping: Mapping[str, Any], known: Sequence[str]
-) -> Iterator[Fault]:
+    path: IssuePath, mapping: Mapping[str, Any], known: Sequence[str]
+) -> Iterator[ValidationIssue]:
     for key in mapping:
         if key not in known:
-            yield Fault((*path, key), f"is not an argument of a meeting{_nearest(str(key), known)}")
+            yield ValidationIssue(
+                (*path, key), f"is not an argument of a meeting{_nearest(str(key), known)}"
+            )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

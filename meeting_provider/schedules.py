@@ -18,8 +18,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from meeting_provider import zones
-from meeting_provider.faults import Fault
 from meeting_provider.recurrence import Rule, to_utc
+from meeting_provider.validation import ValidationIssue
 from meeting_provider.windows import Margins, Series
 
 #: What may be said once for a whole programme.
@@ -48,7 +48,7 @@ class Schedule:
     margins: Margins
 
 
-def read(said: Mapping[str, Any]) -> tuple[Schedule, list[Fault]]:
+def read(said: Mapping[str, Any]) -> tuple[Schedule, list[ValidationIssue]]:
     """The schedule of what an entry says, its defaults among it, and all that is wrong with it."""
     reader = _Reader(said)
     return Schedule(reader.series(), reader.margins()), reader.faults
@@ -64,7 +64,7 @@ class _Reader:
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self.said = said
-        self.faults: list[Fault] = []
+        self.faults: list[ValidationIssue] = []
         self.zone = self._zone()
 
     def margins(self) -> Margins:
@@ -100,7 +100,7 @@ class _Reader:
         return series
 
     def _fault(self, name: str, message: str, *place: int) -> None:
-        self.faults.append(Fault((name, *place), message))
+        self.faults.append(ValidationIssue((name, *place), message))
 
     def _zone(self) -> tzinfo | None:
         name = self.said.get("zone")

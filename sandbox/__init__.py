@@ -1,10 +1,10 @@
-"""What stands in for the network where there is none: the cloud, the engine and the AWS plugin."""
+"""A sandbox for meetings: an emulated AWS, Pulumi, and a stand-in for the pulumi-aws plugin."""
 
 from pathlib import Path
 from typing import Final
 
-#: Where `python -m sandbox` keeps all that it keeps, in the current directory.
+#: Where `python -m sandbox` keeps its files, in the current folder.
 HOME: Final = Path(".sandbox")
 
-#: Where it notes the endpoint of the emulated AWS while that is up.
+#: The file that has the endpoint of the emulated AWS, and that is locked while that runs.
 ENDPOINT_FILE: Final = HOME / "endpoint"

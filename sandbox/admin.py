@@ -317,6 +317,10 @@ class Sandbox:
         """
         self._post("reset")
 
+    def stop(self) -> None:
+        """Have the process end. It keeps its state."""
+        self._post("stop")
+
     # The wire
 
     def _get(self, path: str, **query: Any) -> Any:

@@ -9,12 +9,13 @@ a meeting is delivered to its queue and topic.
 Signatures are read, never verified, and every caller is account 123456789012.
 """
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -25,7 +26,6 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
-from . import garbage
 from .chime.admin import PREFIX, Admin
 from .chime.journal import Entry
 from .chime.service import ChimeService
@@ -54,12 +54,12 @@ class Scope(NamedTuple):
 class Cloud:
     """The WSGI application, and the thread that lets its time pass."""
 
-    def __init__(self, state_file: Path | None) -> None:
+    def __init__(self, state_file: Path | None, stop: Callable[[], None]) -> None:
         self._store = Store(state_file)
         self._chime = ChimeService(self._store)
         self._neighbours = Neighbours(self._store)
         self._delivery = Delivery(self._chime, self._neighbours.changed)
-        self._admin = Admin(self._chime, self._neighbours.reset, self._delivery.settle)
+        self._admin = Admin(self._chime, self._neighbours.reset, self._delivery.settle, stop)
         self._stopping = Event()
         self._ticking = Thread(target=self._tick, name="tick", daemon=True)
         self._ticking.start()
@@ -143,43 +143,52 @@ def _refusal(status: int, code: str, message: str) -> Response:
     help="What outlives the process.",
 )
 @click.option(
-    "--port-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the endpoint there."
-)
-@click.option(
-    "--pid-file",
+    "--endpoint-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the process id there.",
+    help="Write the endpoint there, and lock the file while this runs.",
 )
-def main(port: int, state_file: Path | None, port_file: Path | None, pid_file: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    garbage.keep_what_there_is()
-    try:
-        cloud = Cloud(state_file)
-    except StateFileError as error:
-        raise click.ClickException(str(error)) from error
-    server = LoopbackServer(port, cloud)
-    notes = ((port_file, server.endpoint), (pid_file, str(os.getpid())))
-    written = [_write(path, text) for path, text in notes if path is not None]
+def main(port: int, state_file: Path | None, endpoint_file: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT, or until the admin route says to stop."""
 
     def stop(*_: Any) -> None:
         Thread(target=server.shutdown).start()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    click.echo(f"{LISTENING}{server.endpoint}")
-    try:
-        server.serve_forever(POLL_SECONDS)
-    finally:
-        server.server_close()
-        cloud.close()
-        for path in written:
-            path.unlink(missing_ok=True)
+    with _locked(endpoint_file) as announce:
+        try:
+            cloud = Cloud(state_file, stop)
+        except StateFileError as error:
+            raise click.ClickException(str(error)) from error
+        server = LoopbackServer(port, cloud)
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        announce(server.endpoint)
+        click.echo(f"{LISTENING}{server.endpoint}")
+        try:
+            server.serve_forever(POLL_SECONDS)
+        finally:
+            server.server_close()
+            cloud.close()
 
 
-def _write(path: Path, text: str) -> Path:
+@contextmanager
+def _locked(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Hold a lock on a file for as long as this process lives; gives what writes a line into it."""
+    if path is None:
+        yield lambda _: None
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n")
-    return path
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"{path} is locked: one is running already") from None
+        file.truncate(0)
+
+        def announce(line: str) -> None:
+            file.write(line + "\n")
+            file.flush()
+
+        yield announce
 
 
 @contextmanager

@@ -21,4 +21,4 @@ meetings = {
 
 pulumi.export("queue_url", told.queue_url)
 pulumi.export("meeting_ids", {name: meeting.id for name, meeting in meetings.items()})
-pulumi.export("join_info", {name: meeting.join_info for name, meeting in meetings.items()})
+pulumi.export("join_data", {name: meeting.join_data for name, meeting in meetings.items()})

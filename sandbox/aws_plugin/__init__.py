@@ -15,21 +15,13 @@ does, pulumi/pulumi-terraform-bridge (`pkg/tfbridge`) for names, defaults and di
 pulumi/pulumi-aws (`provider/`) for region and tags.
 """
 
+from importlib.metadata import version
 from typing import Final
 
 #: The version that pulumi_aws's SDK asks for.
-VERSION: Final = "7.51.1"
+VERSION: Final = version("pulumi-aws")
 REAL_PLUGIN: Final = f"the real pulumi-aws (pulumi plugin install resource aws {VERSION})"
 
 
 class Refused(Exception):
     """What the stand-in won't do, as one sentence."""
-
-
-def script(python: str) -> str:
-    """The text of an executable `pulumi-resource-aws` that starts this plugin.
-
-    Args:
-        python: the path of an interpreter that can import `sandbox`.
-    """
-    return f'#!/bin/sh\nexec "{python}" -u -m sandbox.aws_plugin "$@"\n'

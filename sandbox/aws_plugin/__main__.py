@@ -1,33 +1,37 @@
 """`python -m sandbox.aws_plugin`: serves the plugin and prints its port, as the engine expects."""
 
 import logging
+import os
 import signal
+import threading
 from types import FrameType
 
-from sandbox import garbage
-
-garbage.collect_seldom()
-
-from sandbox.aws_plugin.server import serve  # noqa: E402 - it imports most
+from sandbox.aws_plugin.server import serve
 
 #: How long calls under way may take once the engine has asked the plugin to end.
 GRACE_SECONDS = 10
 
+#: How often to look whether the engine is still there.
+POLL_SECONDS = 1.0
+
 
 def main() -> None:
-    """Serves until the engine ends the process, by SIGINT or SIGTERM, and finishes what runs."""
+    """Serve until the engine is gone, or ends the process by SIGINT or SIGTERM."""
     # Botocore's debugging messages have the values of parameters in them.
     logging.disable(logging.DEBUG)
+    engine = os.getppid()
     server, port = serve()
+    ended = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
-        server.stop(GRACE_SECONDS)
+        ended.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    garbage.keep_what_there_is()
     print(port, flush=True)
-    server.wait_for_termination()
+    while os.getppid() == engine and not ended.wait(POLL_SECONDS):
+        pass
+    server.stop(GRACE_SECONDS).wait()
 
 
 if __name__ == "__main__":

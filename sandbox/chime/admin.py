@@ -31,7 +31,8 @@ View = Callable[..., Any]
 class Admin:
     """Answers the admin route for one service.
 
-    ``reset_others`` clears what else there is; ``settle`` waits for what has yet to be delivered.
+    ``reset_others`` clears what else there is; ``settle`` waits for what has yet to be delivered;
+    ``stop`` ends the process.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class Admin:
         service: ChimeService,
         reset_others: Callable[[], None],
         settle: Callable[[], None],
+        stop: Callable[[], None],
     ) -> None:
         self._service = service
         self._reset_others = reset_others
         self._settle = settle
+        self._stop = stop
         self._routes = Map(
             [
                 _rule("GET", "journal", self._journal),
@@ -66,6 +69,7 @@ class Admin:
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/drop", self._drop),
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/tell", self._tell),
                 _rule("POST", "reset", self._reset),
+                _rule("POST", "stop", self._stop_serving),
             ]
         )
 
@@ -190,6 +194,9 @@ class Admin:
         self._service.save_settings()
         self._service.journal.clear()
         self._reset_others()
+
+    def _stop_serving(self, body: Body) -> Any:
+        self._stop()
 
     # What they share
 

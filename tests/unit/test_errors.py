@@ -65,15 +65,15 @@ def test_refused_attendees_are_told_each_with_code_and_message():
     assert str(error) == (
         "meeting 'keynote': BatchCreateAttendee failed: 2 attendees were refused: "
         "'ana' Forbidden (not she), 'ben' Conflict (nor he); "
-        "mend or remove what is refused, and run `pulumi up` again"
+        "correct or remove them, and run `pulumi up` again"
     )
     assert "1 attendee was refused: 'ana'" in str(AttendeesRefused("x", refused[:1]))
 
 
 def test_what_cannot_be_is_told_with_all_its_faults():
     error = InvalidMeeting("keynote", ["tags: one", "attendees: two"])
-    assert error.faults == ("tags: one", "attendees: two")
-    assert str(error) == ("meeting 'keynote' can't be declared so:\n  tags: one\n  attendees: two")
+    assert error.issues == ("tags: one", "attendees: two")
+    assert str(error) == ("meeting 'keynote' is invalid:\n  tags: one\n  attendees: two")
     assert str(InvalidProgramme("day.yaml", ["one"])) == (
         "the programme day.yaml has 1 error:\n  one"
     )

@@ -127,7 +127,7 @@ class TestFaults:
               - name: two
                 attendees: [{external_user_id: a}, {external_user_id: a, <<: *viewer}]
             """) == [
-            "2: events[0].attendees[0].capabilites: is no property that is known here; "
+            "2: events[0].attendees[0].capabilites: unknown property; "
             "did you mean 'capabilities'? (the same in 1 more that share it)",
             "6: events[1].attendees[0].external_user_id: 'a' has 1 character; at least 2",
             "6: events[1].attendees[1].external_user_id: 'a' has 1 character; at least 2",
