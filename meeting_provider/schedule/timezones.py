@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from meeting_provider.contentlines import Component, Property
-from meeting_provider.recurrence import Rule
+from meeting_provider.schedule.ics_lines import Component, Property
+from meeting_provider.schedule.rrule import Rule
 
 _OFFSET: Final = re.compile(
     r"\(?\s*(?:UTC|GMT)?\s*(?:([+-])(\d{1,2})(?:[:.]?(\d{2}))?)?\s*\)?\s*(.*)", re.IGNORECASE

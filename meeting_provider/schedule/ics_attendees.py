@@ -19,9 +19,9 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from meeting_provider.contentlines import Component, Property
 from meeting_provider.models import AttendeeInput
-from meeting_provider.privacy import Disclosure
+from meeting_provider.schedule.disclosure import Disclosure
+from meeting_provider.schedule.ics_lines import Component, Property
 
 _ABSENT: Final = ("DECLINED", "DELEGATED")
 _THINGS: Final = ("ROOM", "RESOURCE")
