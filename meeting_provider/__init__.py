@@ -1,6 +1,5 @@
 """Meetings as code: Amazon Chime SDK meetings with their attendees as Pulumi resources."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from meeting_provider.errors import (
@@ -9,38 +8,42 @@ from meeting_provider.errors import (
     InvalidEvent,
     InvalidMeeting,
     InvalidNotifications,
-    InvalidProgramme,
+    InvalidSchedule,
     LimitExceeded,
     MeetingEnded,
     MeetingProviderError,
+    NoJoinData,
     ServiceError,
     Throttled,
     TokenInUse,
     UnderWay,
     Unreachable,
 )
+from meeting_provider.events import EventType, MeetingEvent
 from meeting_provider.meeting import (
     AttendeeArgs,
+    AttendeeSettingsArgs,
     CapabilitiesArgs,
     Meeting,
     MeetingFeaturesArgs,
     NotificationsConfigurationArgs,
 )
+from meeting_provider.state import join_info
 
 if TYPE_CHECKING:
-    from meeting_provider.events import EventType, MeetingEvent
     from meeting_provider.notifications import MeetingNotifications
 
 __all__ = [
     "AccessDenied",
     "AttendeeArgs",
+    "AttendeeSettingsArgs",
     "AttendeesRefused",
     "CapabilitiesArgs",
     "EventType",
     "InvalidEvent",
     "InvalidMeeting",
     "InvalidNotifications",
-    "InvalidProgramme",
+    "InvalidSchedule",
     "LimitExceeded",
     "Meeting",
     "MeetingEnded",
@@ -48,24 +51,21 @@ __all__ = [
     "MeetingFeaturesArgs",
     "MeetingNotifications",
     "MeetingProviderError",
+    "NoJoinData",
     "NotificationsConfigurationArgs",
     "ServiceError",
     "Throttled",
     "TokenInUse",
     "UnderWay",
     "Unreachable",
+    "join_info",
 ]
-
-#: What neither the dynamic host nor a plain program needs: each start of theirs should not wait
-#: for it.
-_ON_DEMAND = {
-    "EventType": "events",
-    "MeetingEvent": "events",
-    "MeetingNotifications": "notifications",
-}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ON_DEMAND[name]}"), name)
+    # pulumi-aws is large: it is imported where a program uses it.
+    if name == "MeetingNotifications":
+        from meeting_provider.notifications import MeetingNotifications
+
+        return MeetingNotifications
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

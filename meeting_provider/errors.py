@@ -1,24 +1,29 @@
-"""What can go wrong, in the words of whoever has to mend it.
+"""The exception hierarchy.
 
 MeetingProviderError
-├── InvalidMeeting            what was declared can't be; says every fault at once
-├── InvalidProgramme          the same of a programme file, with file and line
-├── InvalidNotifications      what was asked of MeetingNotifications can't be
-├── InvalidEvent              a message is no event of a meeting
+├── InvalidMeeting            a declared meeting is invalid; lists all issues
+├── InvalidSchedule           the same of a schedule, each with file and line
+├── InvalidNotifications      the arguments of MeetingNotifications are invalid
+├── InvalidEvent              a message is not an event of a meeting
+├── NoJoinData                join data is empty: its secret could not be decrypted
 └── ServiceError              a call failed: names meeting, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
-    ├── AccessDenied          the caller may not do that; names the IAM action
+    ├── AccessDenied          the caller isn't authorized; names the IAM action
     ├── LimitExceeded         a quota of the account or of the meeting; names the defaults
-    ├── Throttled             the service's rate stayed exceeded through all retries
-    ├── Unreachable           no answer, through all retries
+    ├── Throttled             the request rate was exceeded through all retries
+    ├── Unreachable           no usable answer through all retries
     ├── TokenInUse            the ClientRequestToken belongs to another meeting
-    ├── UnderWay              the service was still at the same request, however long one waited
-    └── AttendeesRefused      some attendees were not taken; lists each with its code and message
+    ├── UnderWay              the service still processes the same request
+    └── AttendeesRefused      some attendees were refused; lists each with its code and message
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+#: How many errors of one file a message lists.
+_MOST_SHOWN: Final = 50
 
 
 class MeetingProviderError(Exception):
@@ -26,25 +31,28 @@ class MeetingProviderError(Exception):
 
 
 class InvalidMeeting(MeetingProviderError):
-    """What was declared can't be. `faults` has them all, each with its path."""
+    """A declared meeting is invalid. `issues` has all that is wrong, each with its path."""
 
-    def __init__(self, meeting: str, faults: Sequence[object]) -> None:
-        self.faults = tuple(faults)
-        lines = [f"meeting '{meeting}' can't be declared so:", *map(str, faults)]
+    def __init__(self, meeting: str, issues: Sequence[object]) -> None:
+        self.issues = tuple(issues)
+        lines = [f"meeting '{meeting}' is invalid:", *map(str, issues)]
         super().__init__("\n  ".join(lines))
 
 
-class InvalidProgramme(MeetingProviderError):
-    """A programme file can't be used. `faults` has all that is wrong, each with file and line."""
+class InvalidSchedule(MeetingProviderError):
+    """A schedule can't be used. `issues` has all that is wrong, each with file and line."""
 
-    def __init__(self, path: str, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n  ".join([f"the programme {path} has {count}:", *faults]))
+    def __init__(self, path: str, issues: Sequence[str]) -> None:
+        self.issues = tuple(issues)
+        count = "1 error" if len(issues) == 1 else f"{len(issues)} errors"
+        lines = [f"the schedule {path} has {count}:", *self.issues[:_MOST_SHOWN]]
+        if len(issues) > _MOST_SHOWN:
+            lines.append(f"and {len(issues) - _MOST_SHOWN} more")
+        super().__init__("\n  ".join(lines))
 
 
 class InvalidNotifications(MeetingProviderError):
-    """What was asked of MeetingNotifications can't be."""
+    """The arguments of MeetingNotifications are invalid."""
 
 
 class InvalidEvent(MeetingProviderError):
@@ -52,6 +60,20 @@ class InvalidEvent(MeetingProviderError):
 
     def __init__(self, fault: str) -> None:
         super().__init__(f"this is no event of a meeting: {fault}")
+
+
+class NoJoinData(MeetingProviderError):
+    """Join data is empty. A meeting has at least one attendee, so a secret was left out.
+
+    :param source: what the join data was read from.
+    """
+
+    def __init__(self, source: str = "") -> None:
+        of = f" of {source}" if source else ""
+        super().__init__(
+            f"the join data{of} is empty: Pulumi could not decrypt the secret. Check the stack's "
+            "passphrase, or the permission to decrypt with its KMS key"
+        )
 
 
 class ServiceError(MeetingProviderError):
@@ -86,11 +108,11 @@ class LimitExceeded(ServiceError):
 
 
 class Throttled(ServiceError):
-    """The service's request rate stayed exceeded through all retries."""
+    """The service's request rate was exceeded through all retries."""
 
 
 class Unreachable(ServiceError):
-    """The service gave no answer, or only failures, through all retries."""
+    """The service gave no usable answer, or only failures, through all retries."""
 
 
 class TokenInUse(ServiceError):
@@ -98,7 +120,7 @@ class TokenInUse(ServiceError):
 
 
 class UnderWay(ServiceError):
-    """The service is still at the same request of an earlier try, or of somebody else."""
+    """The service still processes the same request, of an earlier try or of another caller."""
 
 
 class AttendeesRefused(ServiceError):
@@ -116,6 +138,6 @@ class AttendeesRefused(ServiceError):
         super().__init__(
             operation,
             f"{count} refused: {each}",
-            "mend or remove what is refused, and run `pulumi up` again",
+            "correct or remove them, and run `pulumi up` again",
             meeting,
         )

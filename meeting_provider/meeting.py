@@ -1,26 +1,13 @@
 """Meeting: the resource that a program declares."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from meeting_provider import identity, state
-from meeting_provider.provider import MeetingProvider
-
-#: What a program reads of each meeting, besides what it declares. Each costs it time for each
-#: meeting, and more the more meetings there are: all else is put together of these when it is asked
-#: for.
-_READ: Final = (
-    "meeting_arn",
-    "media_region",
-    state.MEDIA_PLACEMENT,
-    state.JOIN_TOKENS,
-    state.DETAILS,
-)
+from meeting_provider import state
+from meeting_provider.provider import CONFIDENTIAL, MeetingProvider
 
 
 class CapabilitiesArgs(TypedDict):
@@ -31,8 +18,15 @@ class CapabilitiesArgs(TypedDict):
     content: pulumi.Input[str]
 
 
+class AttendeeSettingsArgs(TypedDict, total=False):
+    """An attendee in a mapping by external_user_id."""
+
+    capabilities: pulumi.Input[CapabilitiesArgs]
+    tags: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+
+
 class AttendeeArgs(TypedDict):
-    """Somebody who may join."""
+    """An attendee in a list."""
 
     external_user_id: pulumi.Input[str]
     capabilities: NotRequired[pulumi.Input[CapabilitiesArgs]]
@@ -40,7 +34,7 @@ class AttendeeArgs(TypedDict):
 
 
 class NotificationsConfigurationArgs(TypedDict, total=False):
-    """Where the service tells what happens in the meeting. All are ARNs."""
+    """The ARNs of what receives the meeting's events, in its control region. No FIFO ones."""
 
     lambda_function_arn: pulumi.Input[str]
     sns_topic_arn: pulumi.Input[str]
@@ -77,31 +71,46 @@ class MeetingFeaturesArgs(TypedDict, total=False):
 class Meeting(Resource, module="meeting", name="Meeting"):
     """An Amazon Chime SDK meeting with its attendees.
 
-    The service ends a meeting that nobody is connected to for five minutes, and any after 24
-    hours. One that has ended is gone at the next refresh, and the same `pulumi up` makes its
-    successor, with a new id and new tokens.
+    The service ends a meeting that nobody is connected to for five minutes, and any meeting after
+    24 hours. A meeting that has ended is gone at the next refresh, and the same `pulumi up` creates
+    its successor, with a new id and new tokens.
 
     Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
-    whoever stays keeps attendee id and join token; only who goes back to default capabilities in a
-    meeting with content and without video is made anew, since nobody can set those. Any other
-    change makes a new meeting before the old one is ended.
+    attendees that stay keep attendee id and join token. There is one exception: an attendee who
+    gets back the default capabilities of a meeting with content and without video. The API can't
+    set these, so the attendee is re-created with a new join token. Any other change creates a new
+    meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
-    # Where a class has annotations when it runs, Pulumi evaluates them anew for each resource.
-    if TYPE_CHECKING:
-        #: The meeting's own name.
-        external_meeting_id: pulumi.Output[str]
-        #: The ARN that the meeting's tags are kept under.
-        meeting_arn: pulumi.Output[str]
-        #: The region that hosts the meeting's media.
-        media_region: pulumi.Output[str]
+    #: The attendees by external_user_id, as declared: `{}`, or `capabilities` and `tags`.
+    attendees: pulumi.Output[dict[str, Any]]
+    #: Each attendee's AttendeeId, by external_user_id.
+    attendee_ids: pulumi.Output[dict[str, str]]
+    #: The region of the endpoint that created the meeting.
+    control_region: pulumi.Output[str]
+    #: The meeting's own name.
+    external_meeting_id: pulumi.Output[str]
+    #: Secret. Each attendee's JoinToken, by external_user_id.
+    join_tokens: pulumi.Output[dict[str, str]]
+    #: The URLs that clients connect to: audio_host_url, audio_fallback_url, signaling_url,
+    #: turn_control_url, screen_data_url, screen_viewing_url, screen_sharing_url and
+    #: event_ingestion_url.
+    media_placement: pulumi.Output[dict[str, str]]
+    #: The region that hosts the meeting's media.
+    media_region: pulumi.Output[str]
+    #: The ARN that the meeting's tags are kept under.
+    meeting_arn: pulumi.Output[str]
+    #: Secret. What else the service answered of the meeting, in its own words.
+    meeting_details: pulumi.Output[dict[str, Any] | None]
 
     def __init__(
         self,
         name: str,
-        attendees: pulumi.Input[Sequence[pulumi.Input[AttendeeArgs]]],
+        attendees: pulumi.Input[
+            Sequence[pulumi.Input[AttendeeArgs]] | Mapping[str, pulumi.Input[AttendeeSettingsArgs]]
+        ],
         *,
         external_meeting_id: pulumi.Input[str] | None = None,
         media_region: pulumi.Input[str] | None = None,
@@ -114,38 +123,45 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         tenant_ids: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         ignore_undeclared_attendees: pulumi.Input[bool] | None = None,
+        control_region: pulumi.Input[str] | None = None,
+        profile: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a meeting.
 
         :param name: the resource's name.
-        :param attendees: 1 to 250, each with an external_user_id of its own (2 to 64 characters),
-            and optionally with capabilities and tags. The API once took attendees' tags and no
-            longer does: they are kept in the state and in the outputs, for whoever reads those.
+        :param attendees: 1 to 250, as a list, each with an external_user_id of its own (2 to 64
+            characters), or as a mapping by external_user_id. Each may have capabilities and tags.
+            The order of a list means nothing. The API no longer takes attendees' tags: they are
+            kept in the state and in the outputs. The external_user_ids are keys in the state, in
+            plain text: AWS asks for no personal data in them.
         :param external_meeting_id: the meeting's own name, 2 to 64 characters; `name` by default.
-        :param media_region: where the media is hosted; by default the control region (`aws:region`)
-            where media can be hosted there, and else us-east-1.
-        :param client_request_token: 2 to 64 characters. Derived by default, so that a create that
-            was cut off finds its meeting again: set one only where something else has to find it.
+        :param media_region: where the media is hosted; by default the control region where media
+            can be hosted there, and else us-east-1.
+        :param client_request_token: 2 to 64 characters; random for each create by default. Set one
+            only where another program has to find the meeting by it.
         :param meeting_host_id: reserved by the service.
         :param media_placement_network_type: `Ipv4Only` or `DualStack`.
         :param meeting_features: audio, video, content and attendee features.
         :param notifications_configuration: ARNs of a queue, a topic or a function, in the control
-            region. No call reads it back, so a change made elsewhere is not seen.
-        :param primary_meeting_id: the meeting to replicate: hand over the primary's `id`.
+            region. No call returns it, so drift can't be detected.
+        :param primary_meeting_id: the meeting to replicate: the `id` of the primary.
         :param tags: up to 50.
         :param tenant_ids: 1 to 5.
-        :param ignore_undeclared_attendees: leave alone the attendees that something else adds to
-            the running meeting. By default the next `pulumi up` removes them.
-        :param opts: Pulumi's resource options.
-        :raises pulumi.RunError: `opts` would take over a meeting that something else made.
-        :raises meeting_provider.InvalidMeeting: never here: `pulumi` reports all faults at once.
+        :param ignore_undeclared_attendees: leave alone the attendees that others add to the
+            meeting. By default the next `pulumi up` removes them.
+        :param control_region: the region of the endpoint that creates the meeting; by default the
+            stack's `aws:region`, else that of the environment or the profile.
+        :param profile: the profile of AWS's own configuration that the calls are signed with; by
+            default the stack's `aws:profile`, else what boto3 finds.
+        :param opts: Pulumi's resource options. An AWS provider is an error: a Meeting is not a
+            resource of pulumi-aws, and takes `control_region` and `profile` instead.
+        :raises pulumi.RunError: `opts` has an AWS provider, or imports a meeting.
         """
-        if opts and (opts.import_ is not None or opts.id is not None):
-            raise pulumi.RunError(
-                f"meeting '{name}': no meeting can be imported or read by its id, since the "
-                "service doesn't tell how one was made; declare it, and a new one is made"
-            )
+        _refuse_options(name, opts, has_region=control_region is not None)
+        if isinstance(attendees, Mapping):
+            # Pulumi drops what is None, and with it the attendee.
+            attendees = {i: {} if a is None else a for i, a in attendees.items()}
         declared = {
             "attendees": attendees,
             "external_meeting_id": name if external_meeting_id is None else external_meeting_id,
@@ -159,83 +175,100 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             "tags": tags,
             "tenant_ids": tenant_ids,
             "ignore_undeclared_attendees": ignore_undeclared_attendees,
-            # The host of an explicit provider does not see the stack's settings.
-            "control_region": pulumi.Config("aws").get("region"),
-            "identity": identity.of(name, self._resource_type_name, opts),
+            # The host of an explicit pulumi-python provider does not see the stack's settings.
+            "control_region": control_region or pulumi.Config("aws").get("region"),
+            "profile": profile,
         }
+        inputs = {n: v for n, v in declared.items() if v is not None}
+        outputs = dict.fromkeys(n for n in Meeting.__annotations__ if n not in inputs)
         own = pulumi.ResourceOptions(additional_secret_outputs=list(state.SECRETS))
         super().__init__(
             MeetingProvider(),
             name,
-            dict.fromkeys(_READ) | {n: v for n, v in declared.items() if v is not None},
+            {**outputs, **inputs, **_secret_arguments(inputs)},
             own if opts is None else pulumi.ResourceOptions.merge(own, opts),
         )
 
     @property
     def meeting_id(self) -> pulumi.Output[str]:
-        """The MeetingId, a GUID: the same as `id`."""
+        """The MeetingId, a GUID: the same as `id`, which stays known in previews."""
         return self.id
-
-    @property
-    def attendees(self) -> pulumi.Output[list[dict[str, Any]]]:
-        """The attendees: external_user_id, attendee_id, capabilities and, where declared, tags."""
-        features = self._declared("meeting_features")
-        return pulumi.Output.all(vars(self)[state.ATTENDEES], features).apply(_attendees)
-
-    @property
-    def media_placement(self) -> pulumi.Output[dict[str, str]]:
-        """The URLs that clients connect to.
-
-        audio_host_url, audio_fallback_url, signaling_url, turn_control_url, screen_data_url,
-        screen_viewing_url, screen_sharing_url and event_ingestion_url.
-        """
-        return self._declared(state.MEDIA_PLACEMENT).apply(state.kept)
-
-    @property
-    def join_tokens(self) -> pulumi.Output[dict[str, str]]:
-        """Secret. Each attendee's JoinToken, by external_user_id."""
-        return self._declared(state.JOIN_TOKENS).apply(state.kept)
 
     @property
     def tags(self) -> pulumi.Output[dict[str, str] | None]:
         """The tags."""
-        return self._declared("tags")
+        tags: pulumi.Output[dict[str, str] | None] | None = vars(self).get("tags")
+        return pulumi.Output.from_input(None) if tags is None else tags
 
     @property
-    def control_region(self) -> pulumi.Output[str]:
-        """The region of the endpoint that made the meeting and knows it."""
-        if "control_region" in vars(self):
-            return self._declared("control_region")
-        return self.meeting_arn.apply(state.region_of)
+    def join_data(self) -> pulumi.Output[dict[str, Any]]:
+        """Secret. The meeting and its attendees as the API has them, each once.
+
+        `{"Meeting": {...}, "Attendees": {external_user_id: {...}}}`. Export this one where other
+        programs read it, and put each attendee's part together with `meeting_provider.join_info`.
+        """
+        parts: dict[str, Any] = {name: vars(self)[name] for name in state.JOINING}
+        details = self.meeting_details
+        # A preview takes what isn't in the state as unknown. Here it is known to be absent.
+        parts["meeting_details"] = pulumi.Output(
+            details.resources(), details.future(), _true(), details.is_secret()
+        )
+        return pulumi.Output.all(meeting_id=self.id, **parts).apply(state.join_data)
 
     @property
     def join_info(self) -> pulumi.Output[dict[str, dict[str, Any]]]:
-        """Secret. By external_user_id, what the Chime SDK client for JavaScript takes.
+        """Secret. By external_user_id, what the Chime SDK for JavaScript takes.
 
         `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
         """
-        parts = {name: vars(self)[name] for name in state.JOINING}
-        parts[state.JOINING_OPTIONAL] = _or_nothing(parts[state.JOINING_OPTIONAL])
-        return pulumi.Output.all(meeting_id=self.id, **parts).apply(state.join_info)
-
-    def _declared(self, name: str) -> pulumi.Output[Any]:
-        """What the state has by this name, if anything."""
-        output: pulumi.Output[Any] | None = vars(self).get(name)
-        return pulumi.Output.from_input(None) if output is None else output
+        return self.join_data.apply(lambda data: state.join_info(data) if data else {})
 
 
-def _attendees(both: Sequence[Any]) -> pulumi.Input[list[dict[str, Any]]]:
-    attendees = state.with_capabilities(*both)
-    if pulumi.runtime.is_dry_run() and not all("attendee_id" in a for a in attendees):
-        # A preview takes what is declared for what is there, where there is nothing yet.
-        return pulumi.Output.from_input(cast(Any, pulumi.UNKNOWN))
-    return attendees
+async def _true() -> bool:
+    return True
 
 
-def _or_nothing(output: pulumi.Output[Any]) -> pulumi.Output[Any]:
-    """A preview takes what the state does not have for unknown; here it is not there."""
+def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_region: bool) -> None:
+    if opts is None:
+        return
+    if opts.import_ is not None or opts.id is not None:
+        raise pulumi.RunError(
+            f"meeting '{name}': a meeting can't be imported or read by its id, since the API "
+            "doesn't return how it was created; declare it, and Pulumi creates a new one"
+        )
+    given = opts.providers.values() if isinstance(opts.providers, Mapping) else opts.providers or ()
+    if any(p is not None and p.package == "aws" for p in (opts.provider, *given)):
+        raise pulumi.RunError(
+            f"meeting '{name}': a Meeting doesn't use an AWS provider; give its control_region "
+            "and profile as arguments"
+        )
+    # The parent's provider is for the AWS resources beside the meeting. Their regions may differ.
+    if opts.parent is not None and opts.parent.get_provider("aws:index:x") and not has_region:
+        raise pulumi.RunError(
+            f"meeting '{name}': its parent has an AWS provider, which a Meeting doesn't use; give "
+            "its control_region, and its profile where it needs one, as arguments"
+        )
 
-    async def is_known() -> bool:
-        return True
 
-    return pulumi.Output(output.resources(), output.future(), is_known(), output.is_secret())
+def _secret_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The input that names the secret arguments, where there may be any."""
+    found = {name: list(_outputs(value)) for name, value in inputs.items()}
+    if not any(found.values()):
+        return {}
+
+    async def names() -> list[str] | None:
+        secret = [n for n, outputs in found.items() if any([await o.is_secret() for o in outputs])]
+        return secret or None
+
+    return {CONFIDENTIAL: names()}
+
+
+def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
+    if isinstance(value, pulumi.Output):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _outputs(each)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for each in value:
+            yield from _outputs(each)

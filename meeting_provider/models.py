@@ -1,14 +1,14 @@
-"""Every request and response shape of the Chime SDK Meetings API meetings need, with its limits.
+"""The request and response shapes of the Chime SDK Meetings API, each limit once.
 
-Property names are snake_case here and PascalCase on the wire; each model converts both ways. The
+Property names are snake_case here and PascalCase in the API; each model converts both ways. The
 limits are those of the service's own model (chime-sdk-meetings, 2021-07-15) and of its API
-reference, https://docs.aws.amazon.com/chime-sdk/latest/APIReference/; each stands once, here.
+reference, https://docs.aws.amazon.com/chime-sdk/latest/APIReference/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -23,7 +23,7 @@ MAX_TAGS: Final = 50
 MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
 RESERVED_PREFIX: Final = "aws:"
 
-#: Regions that have an endpoint of the API, where meetings are made and their notifications go.
+#: The regions with an endpoint of the API: where meetings are created and notifications are sent.
 CONTROL_REGIONS: Final = (
     "af-south-1",
     "ap-northeast-1",
@@ -187,9 +187,13 @@ class AttendeeInput(Shape):
         """The CreateAttendeeRequestItem of this attendee."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"tags"})
 
+    def properties(self) -> dict[str, Any]:
+        """What the mapping of attendees has under this attendee's external_user_id."""
+        return {k: v for k, v in super().properties().items() if k != "external_user_id"}
+
 
 class NotificationsConfiguration(Shape):
-    """Where the service tells what happens in the meeting. Write-only: no call reads it back."""
+    """Where the service sends the meeting's events. Write-only: no call returns it."""
 
     lambda_function_arn: Arn | None = None
     sns_topic_arn: Arn | None = None
@@ -232,58 +236,68 @@ class MeetingFeatures(Shape):
     attendee: AttendeeFeatures | None = None
 
 
+class Argument(Enum):
+    """What the provider does with an argument of a meeting: metadata of the model's field."""
+
+    #: A change creates a new meeting, since no call changes it. Without this, it is made in place.
+    CREATE_ONLY = "create only"
+    #: The provider's own: CreateMeetingWithAttendees has no such parameter.
+    SETTING = "setting"
+
+
 class MeetingInput(Shape):
-    """A meeting as declared: every field of CreateMeetingWithAttendees, and how to keep it.
+    """A meeting as declared: every parameter of CreateMeetingWithAttendees, and some settings.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
     attendees: Annotated[list[AttendeeInput], Field(min_length=1, max_length=MAX_ATTENDEES)]
-    external_meeting_id: ExternalId
-    media_region: MediaRegion
-    client_request_token: ClientRequestToken | None = None
-    meeting_host_id: ExternalId | None = None
-    media_placement_network_type: NetworkType | None = None
-    meeting_features: MeetingFeatures | None = None
-    notifications_configuration: NotificationsConfiguration | None = None
-    primary_meeting_id: PrimaryMeetingId | None = None
+    external_meeting_id: Annotated[ExternalId, Argument.CREATE_ONLY]
+    media_region: Annotated[MediaRegion, Argument.CREATE_ONLY]
+    client_request_token: Annotated[ClientRequestToken | None, Argument.CREATE_ONLY] = None
+    meeting_host_id: Annotated[ExternalId | None, Argument.CREATE_ONLY] = None
+    media_placement_network_type: Annotated[NetworkType | None, Argument.CREATE_ONLY] = None
+    meeting_features: Annotated[MeetingFeatures | None, Argument.CREATE_ONLY] = None
+    notifications_configuration: Annotated[
+        NotificationsConfiguration | None, Argument.CREATE_ONLY
+    ] = None
+    primary_meeting_id: Annotated[PrimaryMeetingId | None, Argument.CREATE_ONLY] = None
     tags: Tags | None = None
-    tenant_ids: Annotated[list[TenantId], Field(min_length=1, max_length=5)] | None = None
-    ignore_undeclared_attendees: Annotated[bool, Field(strict=True)] = False
+    tenant_ids: Annotated[
+        Annotated[list[TenantId], Field(min_length=1, max_length=5)] | None, Argument.CREATE_ONLY
+    ] = None
+    ignore_undeclared_attendees: Annotated[bool, Field(strict=True), Argument.SETTING] = False
+    #: The region whose endpoint the calls go to. `check` fills it in where it isn't declared.
+    control_region: Annotated[str, Argument.CREATE_ONLY, Argument.SETTING]
+    #: The profile of AWS's own configuration that the calls are signed with.
+    profile: Annotated[
+        Annotated[str, Field(min_length=1)] | None, Argument.CREATE_ONLY, Argument.SETTING
+    ] = None
 
-    #: The region whose endpoint the calls go to. The provider fills it in.
-    control_region: str
-    #: A digest of who declares the meeting. The resource fills it in; see identity.py.
-    identity: str | None = None
+    def properties(self) -> dict[str, Any]:
+        """The meeting as Pulumi properties, its attendees as a mapping by external_user_id."""
+        attendees = {a.external_user_id: a.properties() for a in self.attendees}
+        return {**super().properties(), "attendees": attendees}
 
     def create_only(self) -> dict[str, Any]:
-        """The wire form of what only a new meeting can have."""
-        return self.model_dump(
-            mode="json", by_alias=True, exclude_none=True, include=set(CREATE_ONLY)
-        )
+        """The parameters that only a new meeting can have, but for ClientRequestToken."""
+        excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
 
     def create_request(self) -> dict[str, Any]:
-        """The wire form of all that CreateMeetingWithAttendees takes, but attendees and token."""
+        """The request of CreateMeetingWithAttendees, but for Attendees and ClientRequestToken."""
         return self.create_only() | ({"Tags": tag_list(self.tags)} if self.tags else {})
 
 
 class EmptiedMeeting(MeetingInput):
-    """A meeting that others took everybody out of: none can be made so, but one can be left so."""
+    """A meeting that lost all its attendees: none can be created so, but one can be left so."""
 
     attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
 
 
-#: What only a new meeting can have: no call changes it.
-CREATE_ONLY: Final = (
-    "external_meeting_id",
-    "media_region",
-    "meeting_host_id",
-    "media_placement_network_type",
-    "meeting_features",
-    "notifications_configuration",
-    "primary_meeting_id",
-    "tenant_ids",
-)
+def arguments(kind: Argument) -> tuple[str, ...]:
+    """The arguments of a meeting whose field has this metadata."""
+    return tuple(n for n, field in MeetingInput.model_fields.items() if kind in field.metadata)
 
 
 def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str, str]:
@@ -306,10 +320,10 @@ def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str
     }
 
 
-def may_be_set(capabilities: Mapping[str, str], meeting_features: Mapping[str, Any] | None) -> bool:
-    """Whether the service takes these of its defaults, where somebody asks for them.
+def can_be_set(capabilities: Mapping[str, str], meeting_features: Mapping[str, Any] | None) -> bool:
+    """Whether a call can set these of the service's defaults.
 
-    In a meeting without video, but with content, it gives a new attendee what it lets nobody set.
+    In a meeting without video but with content, no call can set what a new attendee gets.
 
     Source: AttendeeCapabilities of the API reference.
     """
@@ -324,7 +338,7 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 class Answer(BaseModel):
-    """What the service answers. Fields that are new to us are kept: clients may know them."""
+    """What the service answers. Unknown fields are kept: the clients that join may know them."""
 
     model_config = ConfigDict(
         alias_generator=to_pascal,
@@ -340,7 +354,7 @@ class Answer(BaseModel):
 
 
 class MediaPlacement(Answer):
-    """The URLs that a client joins with. The service has deprecated that of turn and of screens."""
+    """The URLs that a client connects to. Those of turn and of screens are deprecated."""
 
     audio_host_url: str | None = None
     audio_fallback_url: str | None = None
@@ -368,7 +382,7 @@ class MeetingAnswer(Answer):
 
 
 class AnsweredCapabilities(Answer):
-    """What an attendee may do, as the service says it: values new to us are let through."""
+    """What an attendee may do, as the service says it: unknown values are let through."""
 
     audio: str
     video: str

@@ -1,4 +1,4 @@
-"""MeetingNotifications: the topic and the queue that meetings tell what happens in them.
+"""MeetingNotifications: the topic and the queue that receive the meetings' events.
 
 Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/mtgs-sdk-notifications.html
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pulumi
 import pulumi_aws as aws
 
 from meeting_provider.errors import InvalidNotifications
-from meeting_provider.models import CONTROL_REGIONS
+from meeting_provider.validation import TARGET_SERVICES, region_problem, target_problem
 
 #: Who the service is in a resource's policy.
 PRINCIPAL: Final = "meetings.chime.amazonaws.com"
@@ -26,8 +26,12 @@ TOPIC_ACTIONS: Final = ("sns:Publish",)
 #: What the service does with a key that encrypts them.
 KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
 
-#: The service that an argument's ARN has to be of.
-_SERVICES: Final = {"topic_arn": "sns", "queue_arn": "sqs", "lambda_function_arn": "lambda"}
+#: The arguments that take the ARN of an existing target, with their names in a configuration.
+_TARGETS: Final = {
+    "topic_arn": "sns_topic_arn",
+    "queue_arn": "sqs_queue_arn",
+    "lambda_function_arn": "lambda_function_arn",
+}
 
 
 def policy(
@@ -71,18 +75,18 @@ def key_policy_statement() -> dict[str, Any]:
 
 
 class MeetingNotifications(pulumi.ComponentResource):
-    """An SNS topic and an SQS queue that meetings, and nothing else, may talk to.
+    """An SNS topic and an SQS queue that receive the meetings' events, and nothing else.
 
-    The queue has a dead-letter queue. Both queues and the topic are in the region of `aws:region`,
-    which is the meetings' control region. A queue, topic or function that exists already is taken
-    by its ARN and left as it is: its own policy has to let the service in.
+    The queue has a dead-letter queue. All are in the meetings' control region. A queue, topic or
+    function that exists already is given by its ARN and left as it is: its own policy has to admit
+    the service.
 
     Queues are encrypted with keys that SQS manages, or, like the topic, with the KMS key that is
     named. The policy of that key has to have the statement of `key_policy_statement()`.
     """
 
     #: For `Meeting(notifications_configuration=...)`: known once the policies are in place, so that
-    #: no meeting starts before it can be told of.
+    #: no event is missed.
     configuration: pulumi.Output[dict[str, str]]
     #: The topic and the queues; None where there is none.
     topic_arn: pulumi.Output[str | None]
@@ -106,6 +110,7 @@ class MeetingNotifications(pulumi.ComponentResource):
         visibility_timeout_seconds: pulumi.Input[int] | None = None,
         max_receive_count: int = 5,
         tags: Mapping[str, pulumi.Input[str]] | None = None,
+        control_region: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Provision what is asked for.
@@ -123,13 +128,15 @@ class MeetingNotifications(pulumi.ComponentResource):
         :param max_receive_count: how often a message is received before it goes to the
             dead-letter queue.
         :param tags: for topic and queues.
-        :param opts: Pulumi's resource options.
-        :raises InvalidNotifications: nothing is asked for, an ARN is of something else or in
-            another region than the meetings' control region, or that region has no endpoint. An
-            ARN that is an `Output` is looked at once it is known.
+        :param control_region: the meetings' control region; the stack's `aws:region` by default.
+        :param opts: Pulumi's resource options. An AWS provider has to be of the control region.
+        :raises InvalidNotifications: nothing is asked for, an ARN is of another service, FIFO or
+            in another region than the meetings' control region, that region has no endpoint, or
+            the AWS provider is of another region. What is an `Output` is checked once it is known,
+            before anything is created.
         """
         self._name = name
-        self._control_region = _control_region()
+        self._control_region = control_region or _control_region()
         given = {
             "topic_arn": topic_arn,
             "queue_arn": queue_arn,
@@ -140,11 +147,14 @@ class MeetingNotifications(pulumi.ComponentResource):
         super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
         self._tags = tags
         self._kms_key_id = kms_key_id
-        self._child = pulumi.ResourceOptions(parent=self)
         self._where = pulumi.Output.all(
             partition=aws.get_partition_output(opts=_invoke(self)).partition,
             region=aws.get_region_output(opts=_invoke(self)).region,
             account=aws.get_caller_identity_output(opts=_invoke(self)).account_id,
+        ).apply(self._agreeing)
+        # Nothing is created before the regions are seen to agree.
+        self._child = pulumi.ResourceOptions(
+            parent=self, depends_on=cast(Any, self._where.apply(lambda _: []))
         )
         existing = {argument: self._existing(argument, arn) for argument, arn in given.items()}
         self.topic_arn, self.queue_arn = existing["topic_arn"], existing["queue_arn"]
@@ -189,14 +199,21 @@ class MeetingNotifications(pulumi.ComponentResource):
         region = self._control_region
         if region is None:
             return
-        if region not in CONTROL_REGIONS:
-            raise InvalidNotifications(
-                f"'{self._name}': '{region}', as in aws:region, has no endpoint for meetings; "
-                f"one of {', '.join(CONTROL_REGIONS)} has"
-            )
+        if problem := region_problem(region):
+            raise InvalidNotifications(f"'{self._name}': the control region {problem}")
         for argument, arn in given.items():
             if isinstance(arn, str):
                 self._checked(argument, arn, region)
+
+    def _agreeing(self, where: dict[str, str]) -> dict[str, str]:
+        """Where the AWS provider is, once that is seen to be where the meetings are created."""
+        if self._control_region not in (None, where["region"]):
+            raise InvalidNotifications(
+                f"'{self._name}': its AWS provider is of {where['region']}, and the meetings' "
+                f"control region is {self._control_region}; use a provider of that region, or give "
+                "the meetings and MeetingNotifications the same control_region"
+            )
+        return where
 
     def _topic(self) -> tuple[aws.sns.Topic, aws.sns.TopicPolicy]:
         topic = aws.sns.Topic(
@@ -252,41 +269,21 @@ class MeetingNotifications(pulumi.ComponentResource):
         )
 
     def _existing(self, argument: str, arn: pulumi.Input[str] | None) -> pulumi.Output[Any]:
-        """An ARN that was given, once it is seen to be where the meetings are made."""
+        """An ARN that was given, once it is seen that the service can send events there."""
         if arn is None:
             return _nothing()
-        region = self._control_region or self._where.apply(lambda where: where["region"])
-        return pulumi.Output.all(arn, region).apply(
-            lambda known: self._checked(argument, known[0], known[1])
+        return pulumi.Output.all(arn, self._where).apply(
+            lambda known: self._checked(argument, known[0], known[1]["region"])
         )
 
     def _checked(self, argument: str, arn: str, region: str) -> str:
-        if fault := fault_of(argument, arn, region):
-            raise InvalidNotifications(f"'{self._name}': {argument} '{arn}' {fault}")
+        if problem := target_problem(arn, TARGET_SERVICES[_TARGETS[argument]], region):
+            raise InvalidNotifications(f"'{self._name}': {argument} '{arn}' {problem}")
         return arn
 
 
-def fault_of(argument: str, arn: str, region: str) -> str | None:
-    """Why an ARN that was given can't be told of meetings that are made in a region, if it can't.
-
-    :param argument: the argument of MeetingNotifications that it was given as.
-    """
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or parts[0] != "arn" or not parts[5]:
-        return "is not an ARN"
-    _, _, service, place, _, _ = parts
-    if service != _SERVICES[argument]:
-        return f"is of {service}, not of {_SERVICES[argument]}"
-    if place != region:
-        return (
-            f"is in {place or 'no region'}, and the meetings are made in {region}: "
-            "the service tells only what is in the same region"
-        )
-    return None
-
-
 def _control_region() -> str | None:
-    """Where meetings are made, as far as that is known before anything is asked."""
+    """The control region by default, where it is known without a call."""
     return (
         pulumi.Config("aws").get("region")
         or os.environ.get("AWS_REGION")

@@ -25,19 +25,13 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import changes, processor, state
-from meeting_provider.errors import InvalidMeeting, MeetingProviderError
-from meeting_provider.faults import UNKNOWN, Fault, faults_of
-from meeting_provider.models import (
-    CONTROL_REGIONS,
-    EmptiedMeeting,
-    MeetingInput,
-    default_media_region,
-)
-from meeting_provider.run import Run
+from meeting_provider import diff, state
+from meeting_provider.errors import MeetingProviderError
+from meeting_provider.models import CONTROL_REGIONS, default_media_region
+from meeting_provider.validation import REDACTED, UNKNOWN, Unknown, ValidationIssue, parse, validate
 
 if TYPE_CHECKING:
-    from meeting_provider.chime import Chime
+    from meeting_provider.client import ChimeClient
     from meeting_provider.lifecycle import Lifecycle
 
 P = ParamSpec("P")
@@ -45,22 +39,44 @@ R = TypeVar("R")
 
 PROVIDER_KEY: Final = "__provider"
 
-#: A host serves one run.
-_RUN: Final = Run()
+#: The input property that names the arguments that the program gave as secrets. The host of a
+#: dynamic provider gets the values without that mark, and no message may quote them.
+CONFIDENTIAL: Final = "secret_arguments"
 
 
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
-    """The host prints whole tracebacks: leave of ours the one line that says what to do."""
+    """Raise the package's own errors in short, since the host prints whole tracebacks.
+
+    What the program gave as a secret is not in them, whoever quotes it.
+    """
 
     @wraps(method)
     def short(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
         except MeetingProviderError as error:
-            failed = error
+            failed, text = error, str(error)
+        secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, REDACTED)
+        if text != str(failed):
+            failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
 
     return short
+
+
+def _secrets(props: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of the arguments that the program gave as secrets."""
+    remaining = [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
+    while remaining:
+        match remaining.pop():
+            case str() as text if text:
+                yield text
+            case Mapping() as mapping:
+                remaining += [*mapping, *mapping.values()]
+            case list() as values:
+                remaining += values
 
 
 class MeetingProvider(ResourceProvider):
@@ -69,183 +85,187 @@ class MeetingProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take region and profile from the stack's `aws:` settings, else from AWS's own."""
+        """Take region and profile from the stack's `aws:` settings."""
         self._region = req.config.get("aws:region")
         self._profile = req.config.get("aws:profile")
         self._lifecycle = _lifecycle(self._profile)
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Say every fault at once, and fill in what depends on the control region."""
-        declared = _plain(news)
-        # An explicit provider's own settings are nearer than the stack's.
-        region = self._region or declared.get("control_region") or self._control_region()
-        if region:
-            declared["control_region"] = region
+        """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
+        old, declared = _from_pulumi(olds), _from_pulumi(news)
+        secret = declared.pop(CONFIDENTIAL, [])
+        region = declared.get("control_region") or self._region or self._region_of(declared)
+        # One issue is enough where no region is known.
+        declared |= {"control_region": region or UNKNOWN}
+        if isinstance(region, str):
             declared.setdefault("media_region", default_media_region(region))
-        else:
-            # One fault is enough: what follows from the region is none of its own.
-            declared = {"control_region": UNKNOWN, "media_region": UNKNOWN} | declared
-        # With ignore_changes, what a refresh has found is declared.
-        model = _model(declared) if olds.get("attendees") == [] else MeetingInput
-        faults = [*_region_faults(region), *faults_of(declared, model)]
-        faults += _stale_token(olds, declared)
-        failures = [CheckFailure(f.property, f.message) for f in faults]
-        _RUN.declares(declared.get("identity"))
-        return CheckResult(_pulumi(declared), failures)
+        declared.setdefault("media_region", UNKNOWN)
+        # With ignore_changes, what a refresh found is declared.
+        validated = validate(declared, may_be_empty=old.get("attendees") == {}, secret=secret)
+        issues = [*_no_region(region), *validated.issues, *_stale_token(old, declared)]
+        if not issues:
+            declared["attendees"] = _by_id(declared["attendees"])
+        if secret:
+            declared[CONFIDENTIAL] = secret
+        # Without a property, Pulumi doesn't print its whole value before the message.
+        return CheckResult(_to_pulumi(declared), [CheckFailure("", str(i)) for i in issues])
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Tell what changes in place from what needs another meeting, made before the old goes."""
-        old, new = state.declared_in(_plain(olds)), _plain(news)
-        differing = changes.differing(old, new)
-        # Who is there as declared, but with a token that the state never learnt, is made again.
-        lacking = state.without_token(olds)
-        _RUN.compares(new.get("identity"), id_, bool(differing or lacking))
-        return DiffResult(
-            changes=bool(differing or lacking),
-            replaces=changes.replacing(differing),
-            delete_before_replace=False,
-        )
+        """Tell changes in place from those that need a new meeting, created before the old ends."""
+        old, new = _from_pulumi(olds), _from_pulumi(news)
+        differing = diff.differing(old, new)
+        # An attendee whose token the state doesn't have is added again, which returns the token.
+        changes = bool(differing or state.without_token(old))
+        replaces = diff.replacing(differing)
+        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
 
     @_short_errors
-    @processor.one()
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the meeting, or find the one that an earlier try made."""
-        made = self._lifecycle.create(_valid(props))
-        return CreateResult(made.meeting.meeting_id, made.outputs())
+        """Create the meeting."""
+        made = self._lifecycle.create(parse(_declared(props)))
+        return CreateResult(made.meeting.meeting_id, _outputs(made, props))
 
     @_short_errors
-    @processor.one()
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Say how the meeting is; where it has ended, that it is gone."""
-        was = state.from_outputs(_plain(props))
+        """Read the meeting; one that has ended is gone."""
+        was = state.from_outputs(_from_pulumi(props))
         found = self._lifecycle.read(was)
         if found is None:
             return ReadResult("", {})
-        # The engine keeps the inputs that it has where none are answered, which costs it less.
+        outputs = _outputs(found, props)
+        # The engine keeps its inputs where none are returned.
         drifted = found.declared != was.declared
-        return ReadResult(id_, found.outputs(), dict(found.declared) if drifted else None)
+        inputs = {n: v for n, v in outputs.items() if n in {*found.declared, CONFIDENTIAL}}
+        return ReadResult(id_, outputs, inputs if drifted else None)
 
     @_short_errors
-    @processor.one()
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
-        old = state.from_outputs(_plain(olds))
-        return UpdateResult(self._lifecycle.update(old, _valid(news, _model(news))).outputs())
+        old = state.from_outputs(_from_pulumi(olds))
+        declared = parse(_declared(news), may_be_empty=True)
+        return UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
 
     @_short_errors
-    @processor.one()
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """End the meeting; one that has ended already is as good."""
-        self._lifecycle.delete(state.from_outputs(_plain(props)))
+        """End the meeting, where it hasn't ended."""
+        self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
 
-    def _control_region(self) -> str | None:
+    def _region_of(self, declared: Mapping[str, Any]) -> str | None:
         named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        return named or _region_of_profile(self._profile)
+        profile = declared.get("profile") or self._profile
+        return named or (None if isinstance(profile, Unknown) else _region_of_profile(profile))
 
 
 @cache
 def _lifecycle(profile: str | None) -> Lifecycle:
     from meeting_provider.lifecycle import Lifecycle
 
-    return Lifecycle(_clients(profile), run=_RUN)
+    return Lifecycle(_clients(profile))
 
 
-def _clients(profile: str | None) -> Callable[[str], Chime]:
-    made: dict[str, Chime] = {}
+def _clients(default: str | None) -> Callable[[str, str | None], ChimeClient]:
+    made: dict[tuple[str, str | None], ChimeClient] = {}
     making = Lock()
 
-    def client(region: str) -> Chime:
-        # An update in which no meeting changes makes no call: it should not wait for boto3 either.
-        from meeting_provider.chime import Chime
+    def client(region: str, profile: str | None) -> ChimeClient:
+        # An update without a call should not import boto3.
+        from meeting_provider.client import ChimeClient
 
-        # The host's threads come here together, and have to share what one learns of the quotas.
+        key = (region, profile or default)
+        # The threads of the host share what a client learns of the quotas.
         with making:
-            if region not in made:
-                made[region] = Chime(region, profile)
-            return made[region]
+            if key not in made:
+                made[key] = ChimeClient(*key)
+            return made[key]
 
     return client
 
 
 @cache
 def _region_of_profile(profile: str | None) -> str | None:
-    from meeting_provider.chime import control_region_of
+    from meeting_provider.client import control_region_of
 
     return control_region_of(profile)
 
 
-def _region_faults(region: str | None) -> Iterator[Fault]:
-    regions = ", ".join(CONTROL_REGIONS)
+def _no_region(region: object) -> Iterator[ValidationIssue]:
     if not region:
-        yield Fault(
+        yield ValidationIssue(
             ("control_region",),
-            f"no region is set: `pulumi config set aws:region us-east-1`, or any of {regions}",
-        )
-    elif region not in CONTROL_REGIONS:
-        yield Fault(
-            ("control_region",),
-            f"'{region}', as in aws:region, has no endpoint for meetings; one of {regions} has",
+            "no region is set: use `pulumi config set aws:region` or the argument control_region, "
+            f"with one of {', '.join(CONTROL_REGIONS)}",
         )
 
 
-def _stale_token(olds: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Fault]:
-    """A token that was set makes one meeting: it can't make the one that is to replace it."""
+def _stale_token(old: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+    """A client_request_token creates one meeting, and can't create the one that replaces it."""
     token = declared.get("client_request_token")
-    if not isinstance(token, str) or olds.get("client_request_token") != token:
+    if not isinstance(token, str) or old.get("client_request_token") != token:
         return
-    differing = changes.differing(_plain(olds), declared)
-    replacing = [n for n in changes.replacing(differing) if not _has_unknown(declared.get(n))]
+    differing = diff.differing(old, {**declared, "attendees": None})
+    replacing = [n for n in diff.replacing(differing) if not _has_unknown(declared.get(n))]
     if replacing:
-        yield Fault(
+        yield ValidationIssue(
             ("client_request_token",),
             f"has to change together with {', '.join(replacing)}, or be left out: "
-            "the service answers the same token with the same meeting",
+            "the service returns the same meeting for the same token",
         )
 
 
-def _model(declared: Mapping[str, Any]) -> type[MeetingInput]:
-    return EmptiedMeeting if declared.get("attendees") == [] else MeetingInput
-
-
-def _valid(props: Mapping[str, Any], model: type[MeetingInput] = MeetingInput) -> MeetingInput:
-    declared = _plain(props)
-    if faults := faults_of(declared, model):
-        raise InvalidMeeting(str(declared.get("external_meeting_id", "")), faults)
-    return model.model_validate(declared)
-
-
-def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Pulumi's properties as plain values: unknowns as ours, whole numbers as such, no nulls."""
+def _by_id(attendees: Any) -> Any:
+    """A list of attendees as a mapping by external_user_id, where every id is known."""
+    if not isinstance(attendees, list):
+        return attendees
+    if not all(
+        isinstance(a, Mapping) and isinstance(a["external_user_id"], str) for a in attendees
+    ):
+        return attendees
     return {
-        k: _plain_value(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None
+        a["external_user_id"]: {n: v for n, v in a.items() if n != "external_user_id"}
+        for a in attendees
     }
 
 
-def _plain_value(value: Any) -> Any:
+def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
+    """The declared properties among those that a create or an update is given."""
+    return {n: v for n, v in _from_pulumi(props).items() if n != CONFIDENTIAL}
+
+
+def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {}
+    return made.outputs() | kept
+
+
+def _from_pulumi(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Pulumi's properties as plain values: unknowns as ours, whole numbers as such, no nulls."""
+    return {k: _plain(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None}
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return UNKNOWN if value == UNKNOWN_TEXT else value
     if isinstance(value, dict):
-        return _plain(value)
+        return _from_pulumi(value)
     if isinstance(value, list):
-        return [_plain_value(v) for v in value]
+        return [_plain(v) for v in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return UNKNOWN if isinstance(value, PulumiUnknown) else value
+
+
+def _to_pulumi(value: Any) -> Any:
+    """The way back: our unknowns as Pulumi's."""
+    if value is UNKNOWN:
+        return UNKNOWN_TEXT
+    if isinstance(value, Mapping):
+        return {k: _to_pulumi(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_to_pulumi(v) for v in value]
+    return value
 
 
 def _has_unknown(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(_has_unknown, value.values()))
     return any(map(_has_unknown, value)) if isinstance(value, list) else value is UNKNOWN
-
-
-def _pulumi(value: Any) -> Any:
-    """The way back: our unknowns as Pulumi's."""
-    if value is UNKNOWN:
-        return UNKNOWN_TEXT
-    if isinstance(value, Mapping):
-        return {k: _pulumi(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_pulumi(v) for v in value]
-    return value

@@ -3,13 +3,13 @@
 import pulumi
 from split import STACKS, stack_of
 
-from meeting_provider import Meeting, MeetingNotifications, programme
+from meeting_provider import Meeting, MeetingNotifications, schedule
 
 stack = pulumi.get_stack()
 if stack not in STACKS:
     raise pulumi.RunError(f"no part of the programme is in the stack {stack}: {', '.join(STACKS)}")
 
-events = programme.load(pulumi.Config().get("programme") or "../../programme.yaml")
+events = schedule.load(pulumi.Config().get("schedule") or "../../schedule.yaml")
 told = MeetingNotifications(f"meetings-{stack}")
 meetings = {
     event.name: Meeting(
@@ -21,4 +21,4 @@ meetings = {
 
 pulumi.export("queue_url", told.queue_url)
 pulumi.export("meeting_ids", {name: meeting.id for name, meeting in meetings.items()})
-pulumi.export("join_info", {name: meeting.join_info for name, meeting in meetings.items()})
+pulumi.export("join_data", {name: meeting.join_data for name, meeting in meetings.items()})

@@ -10,6 +10,7 @@ import pulumi
 from pulumi_aws import ssm
 
 from desk import addresses
+from meeting_provider import NoJoinData, join_info
 
 config = pulumi.Config()
 reference = config.get("meetings") or f"{pulumi.get_organization()}/meetings/{pulumi.get_stack()}"
@@ -31,9 +32,19 @@ def keep(address: str, value: pulumi.Input[str]) -> None:
     )
 
 
-def keep_all(join_info: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """Declare a parameter for every attendee."""
-    for meeting, attendees in join_info.items():
+def keep_all(outputs: Mapping[str, Any]) -> None:
+    """Declare a parameter for every attendee.
+
+    :param outputs: the meetings' ids and their join data, by the meetings' names.
+    """
+    try:
+        entries = {
+            meeting: join_info(outputs["join_data"].get(meeting, {}), f"{meeting} in {reference}")
+            for meeting in outputs["meeting_ids"]
+        }
+    except NoJoinData as error:
+        raise pulumi.RunError(str(error)) from None
+    for meeting, attendees in entries.items():
         for external_user_id, entry in attendees.items():
             address = addresses.attendee(stack, meeting, external_user_id)
             keep(address, pulumi.Output.secret(json.dumps(entry, sort_keys=True)))
@@ -41,7 +52,8 @@ def keep_all(join_info: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
 
 keep(addresses.link_key(stack), link_key)
 meetings = pulumi.StackReference(reference)
-meetings.require_output("join_info").apply(keep_all)
+needed = {name: meetings.require_output(name) for name in ("meeting_ids", "join_data")}
+pulumi.Output.all(**needed).apply(keep_all)
 
 pulumi.export("meetings", stack)
 pulumi.export("base_url", config.require("base_url"))

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from meeting_provider.chime import Chime
+from meeting_provider.client import ChimeClient
 from meeting_provider.lifecycle import Lifecycle
 from sandbox.admin import Sandbox
 from sandbox.cloud import running
@@ -87,18 +87,21 @@ def new(chime: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def provider_client(endpoint: str) -> Callable[[str], Chime]:
+def provider_client(endpoint: str) -> Iterator[Callable[[str, str | None], ChimeClient]]:
     """The provider's own clients by control region, set up as a user sets them up."""
     with pytest.MonkeyPatch.context() as environment:
         _set_up(environment, endpoint)
-        made = {region: Chime(region) for region in ("eu-central-1", "us-east-1")}
-    return made.__getitem__
+        made = {region: ChimeClient(region) for region in ("eu-central-1", "us-east-1")}
+        yield lambda region, _: made[region]
 
 
 @pytest.fixture
-def lifecycle(provider_client: Callable[[str], Chime], sandbox: Sandbox) -> Callable[[], Lifecycle]:
-    """Makes the lifecycle of a new provider host, on the cloud's clock."""
-    return lambda: Lifecycle(provider_client, sandbox.now)
+def lifecycle(
+    provider_client: Callable[[str, str | None], ChimeClient],
+    sandbox: Sandbox,  # noqa: ARG001
+) -> Callable[[], Lifecycle]:
+    """Makes the lifecycle of a new provider host."""
+    return lambda: Lifecycle(provider_client)
 
 
 @pytest.fixture

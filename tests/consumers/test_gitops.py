@@ -77,16 +77,16 @@ class Team:
         return done.stdout
 
     def commit(self, programme: str, why: str) -> None:
-        (self.repository / "programme.yaml").write_text(programme)
-        self.sh(f"git add programme.yaml && git commit --quiet --message '{why}'")
+        (self.repository / "schedule.yaml").write_text(programme)
+        self.sh(f"git add schedule.yaml && git commit --quiet --message '{why}'")
 
     def clock(self, now: str) -> None:
         """Set the time that the programme is looked at."""
         self.pulumi(f"config set meetings:now {now} --stack live")
 
     def join_tokens(self) -> list[str]:
-        told = self.pulumi("stack output join_tokens --show-secrets --json --stack live")
-        return [token for each in json.loads(told).values() for token in each.values()]
+        data = json.loads(self.pulumi("stack output join_data --show-secrets --json --stack live"))
+        return [a["JoinToken"] for each in data.values() for a in each["Attendees"].values()]
 
     def pulumi(self, command: str) -> str:
         return self.sh(

@@ -14,12 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meeting_provider import join_info
 from sandbox.admin import Sandbox
 
 ROOT = Path(__file__).parents[2]
 
 #: What a checkout has, less what is linked because it is large or is the code under test.
-COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "pyproject.toml", "stacks")
+COPIED = (
+    *("Makefile", "Pulumi.yaml", "__main__.py", "schedule.yaml", "community.ics"),
+    *("pyproject.toml", "stacks"),
+)
 LINKED = ("examples", "meeting_provider", "sandbox")
 
 _BUILT = shutil.ignore_patterns("node_modules", "build")
@@ -98,6 +102,17 @@ class House:
         outputs: dict[str, Any] = json.loads(run.out)
         return outputs
 
+    def join_info(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What each attendee joins with, by meeting, put together from the stack's outputs."""
+        return {name: join_info(data) for name, data in self.outputs()["join_data"].items()}
+
+    def join_tokens(self) -> dict[str, dict[str, str]]:
+        """The join tokens in the stack's outputs, by meeting and attendee."""
+        return {
+            name: {who: info["Attendee"]["JoinToken"] for who, info in attendees.items()}
+            for name, attendees in self.join_info().items()
+        }
+
     @property
     def cloud(self) -> Sandbox:
         """The admin client of the house's emulated AWS."""
@@ -111,11 +126,11 @@ class House:
     @property
     def programme(self) -> str:
         """The text of the programme."""
-        return (self.root / "programme.yaml").read_text()
+        return (self.root / "schedule.yaml").read_text()
 
     @programme.setter
     def programme(self, text: str) -> None:
-        (self.root / "programme.yaml").write_text(text)
+        (self.root / "schedule.yaml").write_text(text)
 
     def leave_desk(self) -> None:
         """Have the stack be without a join desk, for what is about its meetings alone."""

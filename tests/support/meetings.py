@@ -9,6 +9,7 @@ from pulumi.dynamic.config import Config
 
 from meeting_provider.models import MeetingInput
 from meeting_provider.provider import MeetingProvider
+from meeting_provider.validation import parse
 
 EVERYTHING = {"audio": "SendReceive", "video": "SendReceive", "content": "SendReceive"}
 LISTENING = {"audio": "Receive", "video": "Receive", "content": "Receive"}
@@ -23,25 +24,32 @@ def people(count: int, start: int = 0) -> list[str]:
 
 
 def attendee(external_user_id: str, **changed: Any) -> dict[str, Any]:
-    """One attendee as declared."""
+    """One attendee as declared in a list."""
     return {"external_user_id": external_user_id, **changed}
+
+
+def by_id(*attendees: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Attendees of a list as a mapping by external_user_id."""
+    return {
+        a["external_user_id"]: {n: v for n, v in a.items() if n != "external_user_id"}
+        for a in attendees
+    }
 
 
 def properties(*external_user_ids: str, **changed: Any) -> dict[str, Any]:
     """A meeting's input properties, as check leaves them; keywords add to them or replace them."""
     return {
-        "attendees": [attendee(i) for i in external_user_ids],
+        "attendees": {i: {} for i in external_user_ids},
         "external_meeting_id": "keynote",
         "media_region": REGION,
         "control_region": REGION,
-        "identity": "conference",
         **changed,
     }
 
 
 def declared(*external_user_ids: str, **changed: Any) -> MeetingInput:
     """The same, validated."""
-    return MeetingInput.model_validate(properties(*external_user_ids, **changed))
+    return parse(properties(*external_user_ids, **changed))
 
 
 def provider(config: dict[str, Any] | None = None) -> MeetingProvider:

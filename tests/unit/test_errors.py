@@ -9,7 +9,7 @@ import pytest
 
 import meeting_provider
 from meeting_provider import errors
-from meeting_provider.errors import AttendeesRefused, InvalidMeeting, InvalidProgramme, ServiceError
+from meeting_provider.errors import AttendeesRefused, InvalidMeeting, InvalidSchedule, ServiceError
 
 CLASSES = {n: c for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, Exception)}
 
@@ -65,16 +65,16 @@ def test_refused_attendees_are_told_each_with_code_and_message():
     assert str(error) == (
         "meeting 'keynote': BatchCreateAttendee failed: 2 attendees were refused: "
         "'ana' Forbidden (not she), 'ben' Conflict (nor he); "
-        "mend or remove what is refused, and run `pulumi up` again"
+        "correct or remove them, and run `pulumi up` again"
     )
     assert "1 attendee was refused: 'ana'" in str(AttendeesRefused("x", refused[:1]))
 
 
 def test_what_cannot_be_is_told_with_all_its_faults():
     error = InvalidMeeting("keynote", ["tags: one", "attendees: two"])
-    assert error.faults == ("tags: one", "attendees: two")
-    assert str(error) == ("meeting 'keynote' can't be declared so:\n  tags: one\n  attendees: two")
-    assert str(InvalidProgramme("day.yaml", ["one"])) == (
-        "the programme day.yaml has 1 fault:\n  one"
+    assert error.issues == ("tags: one", "attendees: two")
+    assert str(error) == ("meeting 'keynote' is invalid:\n  tags: one\n  attendees: two")
+    assert str(InvalidSchedule("day.yaml", ["one"])) == (
+        "the schedule day.yaml has 1 error:\n  one"
     )
-    assert "has 2 faults" in str(InvalidProgramme("day.yaml", ["one", "two"]))
+    assert "has 2 errors" in str(InvalidSchedule("day.yaml", ["one", "two"]))

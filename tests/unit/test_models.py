@@ -14,18 +14,22 @@ from support.constraints import Member, input_shape, members, service_model
 from support.meetings import attendee, declared, properties
 
 from meeting_provider import models
+from meeting_provider.errors import InvalidMeeting
 from meeting_provider.models import MeetingInput
+from meeting_provider.validation import parse
 
 MEMBERS = {m.path: m for m in members()}
 STRINGS = [m for m in MEMBERS.values() if m.shape.type_name == "string"]
 CREATE = input_shape("CreateMeetingWithAttendees")
 
+QUEUE = "arn:aws:sqs:eu-central-1:123456789012:inbox"
+
 #: The provider makes in several calls what one create does not take.
 MANY = ("attendees",)
 #: The service's model has only its length; its documentation lists the values.
 REGION = ("media_region",)
-#: Declared by nobody: the provider fills them in.
-FILLED_IN = {"client_request_token", "identity", "control_region", "ignore_undeclared_attendees"}
+#: The provider makes the one, and the others are its own.
+FILLED_IN = {"client_request_token", *models.arguments(models.Argument.SETTING)}
 
 
 def ids(member: Member) -> str:
@@ -183,29 +187,28 @@ class TestTheWire:
         meeting = declared(
             "ana",
             meeting_features={"video": {"max_resolution": "HD"}},
-            notifications_configuration={"sqs_queue_arn": "arn:aws:sqs"},
+            notifications_configuration={"sqs_queue_arn": QUEUE},
             tags={"day": "one"},
         )
         assert meeting.create_request() == {
             "ExternalMeetingId": "keynote",
             "MediaRegion": "eu-central-1",
             "MeetingFeatures": {"Video": {"MaxResolution": "HD"}},
-            "NotificationsConfiguration": {"SqsQueueArn": "arn:aws:sqs"},
+            "NotificationsConfiguration": {"SqsQueueArn": QUEUE},
             "Tags": [{"Key": "day", "Value": "one"}],
         }
 
     def test_has_every_member_by_the_services_name(self):
         aliases = {f.alias for n, f in MeetingInput.model_fields.items() if n not in FILLED_IN}
         assert aliases == set(CREATE.members) - {"ClientRequestToken"}
-        assert set(models.CREATE_ONLY) == set(MeetingInput.model_fields) - FILLED_IN - {
-            "attendees",
-            "tags",
-        }
+        in_place = {"attendees", "tags", "ignore_undeclared_attendees"}
+        create_only = set(models.arguments(models.Argument.CREATE_ONLY))
+        assert create_only == set(MeetingInput.model_fields) - in_place
 
     def test_has_no_tags_of_attendees_which_the_api_no_longer_takes(self):
         one = declared(attendees=[attendee("ana", tags={"role": "host"})]).attendees[0]
         assert one.wire() == {"ExternalUserId": "ana"}
-        assert one.properties() == {"external_user_id": "ana", "tags": {"role": "host"}}
+        assert one.properties() == {"tags": {"role": "host"}}
 
     @pytest.mark.parametrize(
         ("model", "shape"),
@@ -239,5 +242,5 @@ def test_a_join_token_shows_in_no_repr_and_in_no_error():
 @pytest.mark.parametrize("value", ["true", 1, "yes"])
 def test_a_boolean_is_taken_as_nothing_else(value: object):
     """What was read as true would differ for ever from what was declared."""
-    with pytest.raises(ValidationError):
-        MeetingInput.model_validate(properties("ana", ignore_undeclared_attendees=value))
+    with pytest.raises(InvalidMeeting, match="ignore_undeclared_attendees"):
+        parse(properties("ana") | {"ignore_undeclared_attendees": value})

@@ -16,7 +16,6 @@ from meeting_provider.notifications import (
     KEY_ACTIONS,
     QUEUE_ACTIONS,
     TOPIC_ACTIONS,
-    fault_of,
     key_policy_statement,
     policy,
 )
@@ -114,28 +113,6 @@ def test_the_meetings_arns_are_of_the_callers_partition(partition: str, region: 
     assert statement["Principal"] == SERVICE
 
 
-@pytest.mark.parametrize(
-    ("argument", "arn", "fault"),
-    [
-        ("queue_arn", QUEUE, None),
-        ("topic_arn", TOPIC, None),
-        ("lambda_function_arn", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", None),
-        ("queue_arn", "queueName", "is not an ARN"),
-        ("queue_arn", f"arn:aws:sqs:{REGION}:{ACCOUNT}", "is not an ARN"),
-        ("queue_arn", f"arn:aws:sqs:{REGION}:{ACCOUNT}:", "is not an ARN"),
-        ("queue_arn", TOPIC, "is of sns, not of sqs"),
-        ("topic_arn", QUEUE, "is of sqs, not of sns"),
-        ("topic_arn", TOPIC.replace(REGION, "eu-west-2"), "is in eu-west-2, and the meetings are"),
-        ("queue_arn", QUEUE.replace(REGION, ""), "is in no region, and the meetings are made in"),
-    ],
-)
-def test_what_cannot_be_told_of_meetings_is_refused(
-    argument: str, arn: str, fault: str | None
-) -> None:
-    said = fault_of(argument, arn, REGION)
-    assert said is None if fault is None else str(said).startswith(fault)
-
-
 class _Aws(mocks.Mocks):
     """An account where everything is made as it is asked for; keeps what was."""
 
@@ -163,6 +140,8 @@ def declare(
     monkeypatch: pytest.MonkeyPatch,
     region: str | None = REGION,
     partition: str = "aws",
+    provider_region: str | None = None,
+    made: dict[str, dict[str, Any]] | None = None,
     **given: Any,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """What was made for a MeetingNotifications, and its configuration.
@@ -171,7 +150,8 @@ def declare(
     """
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    account = _Aws(region or REGION, partition)
+    account = _Aws(provider_region or given.get("control_region") or region or REGION, partition)
+    account.made = {} if made is None else made
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     mocks.set_mocks(account, preview=False)
@@ -266,9 +246,16 @@ def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: s
     ("region", "given", "fault"),
     [
         (REGION, {"topic": False, "queue": False}, "asks for no topic, no queue and no function"),
-        ("eu-west-1", {}, "'eu-west-1', as in aws:region, has no endpoint for meetings; one of af"),
-        ("eu-west-2", {"queue_arn": QUEUE}, f"queue_arn '{QUEUE}' is in us-east-1, and the meet"),
-        (REGION, {"topic_arn": QUEUE}, f"topic_arn '{QUEUE}' is of sqs, not of sns"),
+        ("eu-west-1", {}, "the control region 'eu-west-1' has no meetings endpoint; use one of af"),
+        (
+            "eu-west-2",
+            {"queue_arn": QUEUE},
+            f"queue_arn '{QUEUE}' is not in the control region eu-west-2",
+        ),
+        (REGION, {"topic_arn": QUEUE}, f"topic_arn '{QUEUE}' is not an ARN of sns"),
+        (REGION, {"queue_arn": f"{QUEUE}.fifo"}, "is a FIFO queue; use a standard one"),
+        (REGION, {"topic_arn": f"{TOPIC}.fifo"}, "is a FIFO topic; use a standard one"),
+        (REGION, {"control_region": "eu-west-1"}, "the control region 'eu-west-1' has no meetings"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_declared(
@@ -285,5 +272,18 @@ def test_an_arn_that_is_an_output_is_refused_once_it_is_known(
     monkeypatch: pytest.MonkeyPatch, region: str | None
 ) -> None:
     far = QUEUE.replace(REGION, "eu-west-2")
-    with pytest.raises(InvalidNotifications, match="is in eu-west-2, and the meetings are made in"):
+    with pytest.raises(InvalidNotifications, match="is not in the control region us-east-1"):
         declare(monkeypatch, region, queue_arn=lambda: pulumi.Output.from_input(far))
+
+
+def test_a_provider_of_another_region_than_the_meetings_is_refused_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The provider is of us-east-1 here, whatever the meetings' control region is."""
+    made: dict[str, dict[str, Any]] = {}
+    with pytest.raises(InvalidNotifications) as refused:
+        declare(monkeypatch, control_region="eu-west-2", provider_region=REGION, made=made)
+    assert "its AWS provider is of us-east-1, and the meetings' control region is eu-west-2" in str(
+        refused.value
+    )
+    assert [each for each in made if each.split()[0] in ("Topic", "Queue")] == []

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import yaml
 from support.house import House, Run
 from support.template import Template
 
+from meeting_provider import schedule
 from sandbox import emulator
 
 SMALL = """\
@@ -93,20 +93,21 @@ def writes(house: House) -> Counter[str]:
 
 def secret_strings(house: House) -> list[str]:
     """Every join token of the stack."""
-    return [t for tokens in house.outputs()["join_tokens"].values() for t in tokens.values()]
+    return [t for tokens in house.join_tokens().values() for t in tokens.values()]
 
 
 def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
     first = up(house)
-    programme = yaml.safe_load(house.programme)
-    names = [e["name"] for e in programme["events"]]
-    assert len(names) >= 12
+    events = schedule.load(house.root / "schedule.yaml")
+    names = [event.name for event in events]
+    assert len(names) in (15, 16)
     assert all(f"{name} created" in first.out for name in names)
     assert first.out.count("[secret]") >= 2
     live = {m.external_meeting_id: m for m in house.cloud.live()}
     assert {n: set(m.external_user_ids) for n, m in live.items()} == {
-        e["name"]: {a["external_user_id"] for a in e["attendees"]} for e in programme["events"]
+        e.name: {a["external_user_id"] for a in e.arguments["attendees"]} for e in events
     }
+    assert house.outputs()["events"]["opening-keynote"]["title"] == "Opening keynote"
     house.cloud.clear_journal()
 
     second = up(house)
@@ -127,17 +128,16 @@ def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: House
     assert writes(meetings) == {"BatchCreateAttendee": 1, "DeleteAttendee": 1}
     after = meetings.outputs()
     assert after["meeting_ids"] == before["meeting_ids"]
-    kept = before["join_tokens"]["keynote"].keys() - {"host-1"}
-    assert after["join_tokens"]["keynote"].keys() == {"speaker-1", "viewer-1", "host-2"}
+    kept = before["join_data"]["keynote"]["Attendees"].keys() - {"host-1"}
+    assert after["join_data"]["keynote"]["Attendees"].keys() == {"speaker-1", "viewer-1", "host-2"}
     for who in kept:
         assert attendee(after, "keynote", who) == attendee(before, "keynote", who)
 
 
 def attendee(outputs: dict[str, Any], meeting: str, who: str) -> tuple[str, str]:
     """The id and the token of an attendee. Never for a message: it holds a credential."""
-    info = outputs["join_info"][meeting][who]["Attendee"]
-    assert (info["JoinToken"] == outputs["join_tokens"][meeting][who]) is True
-    return info["AttendeeId"], info["JoinToken"]
+    found = outputs["join_data"][meeting]["Attendees"][who]
+    return found["AttendeeId"], found["JoinToken"]
 
 
 def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(
@@ -215,7 +215,7 @@ events:
         (10, f"{place}[4].capabilities.content", "needs video to be SendReceive or Receive"),
         (12, f"{place}[5].capabilites", "did you mean 'capabilities'"),
     ):
-        said = next(x for x in run.text.splitlines() if f"programme.yaml:{line}: {path}: " in x)
+        said = next(x for x in run.text.splitlines() if f"schedule.yaml:{line}: {path}: " in x)
         assert fault in said
     assert "Traceback" not in run.text
     assert [c for c in meetings.cloud.journal() if c.is_write] == []

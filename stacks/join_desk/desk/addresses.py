@@ -25,7 +25,7 @@ def attendee(stack: str, meeting: str, external_user_id: str) -> str:
 
     Args:
         stack: the stack of the meetings, without organization and project.
-        meeting: the meeting's key in the stack's output `join_info`.
+        meeting: the meeting's key in the stack's output `join_data`.
         external_user_id: the attendee.
     """
     return within(stack, segment(meeting), segment(external_user_id))

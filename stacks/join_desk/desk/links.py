@@ -18,7 +18,7 @@ def link(base_url: str, key: str, stack: str, meeting: str, external_user_id: st
         base_url: where the desk is reached, without a slash at the end.
         key: what the stack's links are signed with.
         stack: the stack of the meetings.
-        meeting: the meeting's key in the stack's output `join_info`.
+        meeting: the meeting's key in the stack's output `join_data`.
         external_user_id: the attendee.
     """
     signature = sign(key, addresses.attendee(stack, meeting, external_user_id))

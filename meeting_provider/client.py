@@ -1,0 +1,414 @@
+"""The Chime SDK Meetings API: the operations that the provider calls, and their errors.
+
+Each method is one call, or one for each page. botocore retries what the service throttles, fails
+or leaves unanswered. What still fails so is retried here until the operation's time is up.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from importlib.metadata import version
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+import boto3
+import tenacity
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    ProfileNotFound,
+)
+from botocore.parsers import ResponseParserError
+from botocore.session import get_session
+from pydantic import ValidationError
+
+from meeting_provider.errors import (
+    AccessDenied,
+    LimitExceeded,
+    MeetingEnded,
+    ServiceError,
+    Throttled,
+    UnderWay,
+    Unreachable,
+)
+from meeting_provider.models import (
+    MAX_RESULTS,
+    Answer,
+    AttendeeAnswer,
+    AttendeeInput,
+    AttendeesAnswer,
+    CreateAnswer,
+    MeetingInput,
+    tag_list,
+)
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+#: Bounds of one call: four attempts of at most 13 s, and at most 7 s between them. While everything
+#: is throttled, botocore's adaptive mode adds up to two seconds an attempt for each waiting call.
+CONNECT_TIMEOUT: Final = 3
+READ_TIMEOUT: Final = 10
+ATTEMPTS: Final = 4
+
+#: How long after its begin an operation on a meeting may make another call, in seconds. With the
+#: call that is under way then and the delete that undoes a create, it ends within five minutes.
+OPERATION_SECONDS: Final = 100.0
+
+#: As many calls of an operation at once as there can be: the host has four threads, and each makes
+#: up to four calls for its meeting.
+_CONNECTIONS: Final = 16
+
+_SERVICE: Final = "chime-sdk-meetings"
+
+#: What CloudTrail shows as the caller.
+_USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
+
+#: They log whole answers at DEBUG, and with them join tokens.
+_TALKATIVE: Final = ("boto3", "botocore", "urllib3")
+
+
+def _quieten() -> None:
+    """Drop all DEBUG records of these loggers, whatever levels a program sets."""
+    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] in _TALKATIVE]
+    for name in {*names, *_TALKATIVE}:
+        logging.getLogger(name).addFilter(_is_no_debug)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _is_no_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
+def control_region_of(profile: str | None) -> str | None:
+    """The region that the environment or the profile of AWS's own configuration names."""
+    with _signing_in():
+        region: str | None = boto3.Session(profile_name=profile).region_name
+        return region
+
+
+@contextmanager
+def _signing_in() -> Iterator[None]:
+    """Say what is wrong with AWS's own configuration, and where to correct it."""
+    try:
+        yield
+    except ProfileNotFound as error:
+        remedy = "`pulumi config set aws:profile` to one that `aws configure list-profiles` lists"
+        raise ServiceError("signing in", str(error), remedy) from error
+    except (BotoCoreError, ValueError) as error:
+        remedy = "correct the AWS_ environment variables, or the profile in AWS's own files"
+        raise ServiceError("signing in", " ".join(str(error).split()), remedy) from error
+
+
+class ChimeClient:
+    """The meetings of one account in one control region. One instance serves all threads.
+
+    Every method raises a ServiceError that names the meeting by `meeting`, a text for people.
+
+    :param region: a control region.
+    :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
+    :raises ServiceError: AWS's own configuration can't be used.
+
+    Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
+    """
+
+    def __init__(self, region: str, profile: str | None = None) -> None:
+        _quieten()
+        self._region = region
+        self._config = Config(
+            user_agent=_USER_AGENT,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=_CONNECTIONS,
+        )
+        with _signing_in():
+            self._session = boto3.Session(profile_name=profile)
+        # botocore learns one rate for all calls of a client, and the service has a quota for each
+        # operation: what throttles one should not slow the others.
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
+        self._deadline: float | None = None
+
+    def bounded(self) -> ChimeClient:
+        """The same client for one operation on a meeting, which may take OPERATION_SECONDS."""
+        bounded = copy.copy(self)
+        bounded._deadline = time.monotonic() + OPERATION_SECONDS
+        return bounded
+
+    def _client(self, operation: str) -> Any:
+        with self._making, _signing_in():
+            if operation not in self._clients:
+                client = self._session.client(
+                    _SERVICE, region_name=self._region, config=self._config
+                )
+                client.meta.events.register_first(f"needs-retry.{_SERVICE}", _correct_for_retries)
+                self._clients[operation] = client
+            return self._clients[operation]
+
+    def create_meeting_with_attendees(
+        self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
+    ) -> CreateAnswer:
+        """Create the meeting with its first attendees, or get the one that the token created."""
+        answer = self._call(
+            "CreateMeetingWithAttendees",
+            declared.external_meeting_id,
+            ClientRequestToken=token,
+            Attendees=[a.wire() for a in attendees],
+            **declared.create_request(),
+        )
+        return _read(
+            CreateAnswer, answer, "CreateMeetingWithAttendees", declared.external_meeting_id
+        )
+
+    def delete_meeting(self, meeting: str, meeting_id: str) -> None:
+        """End the meeting. MeetingEnded where it is gone already."""
+        self._call("DeleteMeeting", meeting, MeetingId=meeting_id)
+
+    def get_meeting(self, meeting: str, meeting_id: str) -> None:
+        """Raise MeetingEnded where there is no such meeting."""
+        self._call("GetMeeting", meeting, MeetingId=meeting_id)
+
+    def batch_create_attendee(
+        self, meeting: str, meeting_id: str, attendees: Sequence[AttendeeInput]
+    ) -> AttendeesAnswer:
+        """Create attendees; those that exist already are returned as they are."""
+        answer = self._call(
+            "BatchCreateAttendee",
+            meeting,
+            MeetingId=meeting_id,
+            Attendees=[a.wire() for a in attendees],
+        )
+        return _read(AttendeesAnswer, answer, "BatchCreateAttendee", meeting)
+
+    def delete_attendee(self, meeting: str, meeting_id: str, attendee_id: str) -> None:
+        """Remove an attendee. MeetingEnded where the attendee or the meeting is gone already."""
+        self._call("DeleteAttendee", meeting, MeetingId=meeting_id, AttendeeId=attendee_id)
+
+    def list_attendees(self, meeting: str, meeting_id: str) -> list[AttendeeAnswer]:
+        """All attendees that the meeting has."""
+        arguments: dict[str, Any] = {"MeetingId": meeting_id, "MaxResults": MAX_RESULTS}
+        found: list[AttendeeAnswer] = []
+        while True:
+            answer = self._call("ListAttendees", meeting, **arguments)
+            found += _read(AttendeesAnswer, answer, "ListAttendees", meeting).attendees
+            if not answer.get("NextToken"):
+                return found
+            arguments["NextToken"] = answer["NextToken"]
+
+    def update_attendee_capabilities(
+        self, meeting: str, meeting_id: str, attendee_id: str, capabilities: Mapping[str, str]
+    ) -> None:
+        """Change what one attendee may do."""
+        self._call(
+            "UpdateAttendeeCapabilities",
+            meeting,
+            MeetingId=meeting_id,
+            AttendeeId=attendee_id,
+            Capabilities=_capabilities(capabilities),
+        )
+
+    def batch_update_attendee_capabilities_except(
+        self,
+        meeting: str,
+        meeting_id: str,
+        excluded_attendee_ids: Sequence[str],
+        capabilities: Mapping[str, str],
+    ) -> None:
+        """Change what all attendees may do, but those excluded."""
+        self._call(
+            "BatchUpdateAttendeeCapabilitiesExcept",
+            meeting,
+            MeetingId=meeting_id,
+            ExcludedAttendeeIds=[{"AttendeeId": i} for i in excluded_attendee_ids],
+            Capabilities=_capabilities(capabilities),
+        )
+
+    def list_tags(self, meeting: str, meeting_arn: str) -> dict[str, str]:
+        """The meeting's tags, less those that AWS itself sets."""
+        answer = self._call("ListTagsForResource", meeting, ResourceARN=meeting_arn)
+        tags = {t["Key"]: t["Value"] for t in answer.get("Tags", [])}
+        return {k: v for k, v in tags.items() if not k.lower().startswith("aws:")}
+
+    def tag(self, meeting: str, meeting_arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        self._call("TagResource", meeting, ResourceARN=meeting_arn, Tags=tag_list(tags))
+
+    def untag(self, meeting: str, meeting_arn: str, keys: Sequence[str]) -> None:
+        """Remove tags."""
+        self._call("UntagResource", meeting, ResourceARN=meeting_arn, TagKeys=list(keys))
+
+    def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
+        """Make a call, and again while it is throttled or unanswered and there is time."""
+        if self._is_over() and self._deadline is not None:
+            raise Unreachable(
+                operation,
+                f"{OPERATION_SECONDS:.0f} s were up before this call",
+                "the service is slow or throttles: run `pulumi up` again later",
+                meeting,
+            )
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Throttled, Unreachable)),
+            wait=tenacity.wait_random(0.5, 2),
+            stop=lambda _: self._is_over(),
+            retry_error_callback=_given_up,
+        )
+        answer: dict[str, Any] = retrying(self._attempt, operation, meeting, arguments)
+        # botocore takes an answer that it can't read as an empty one.
+        metadata = answer.get("ResponseMetadata", {})
+        kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
+        if metadata.get("HTTPStatusCode") != HTTPStatus.NO_CONTENT and "json" not in kind:
+            raise _from_another(operation, meeting, f"the answer is {kind}, not JSON")
+        return answer
+
+    def _is_over(self) -> bool:
+        return self._deadline is None or time.monotonic() >= self._deadline
+
+    def _attempt(self, operation: str, meeting: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        method = getattr(self._client(operation), xform_name(operation))
+        try:
+            answer: dict[str, Any] = method(**arguments)
+        except ClientError as error:
+            raise _from_answer(operation, meeting, error) from error
+        except (BotoCoreError, ResponseParserError) as error:
+            raise _from_silence(operation, meeting, error) from error
+        return answer
+
+
+def _given_up(attempts: tenacity.RetryCallState) -> None:
+    error = attempts.outcome.exception() if attempts.outcome else None
+    assert isinstance(error, ServiceError)
+    if (seconds := attempts.seconds_since_start or 0) >= 1:
+        error.cause += f", for {seconds:.0f} s"
+    raise error
+
+
+def _read(shape: type[AnswerT], answer: Mapping[str, Any], operation: str, meeting: str) -> AnswerT:
+    try:
+        return shape.model_validate(answer)
+    except ValidationError as error:
+        lacks = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False))
+        # The cause is left out: it might quote a join token.
+        raise _from_another(operation, meeting, f"the answer has no usable {lacks}") from None
+
+
+def _correct_for_retries(
+    response: tuple[AWSResponse, dict[str, Any]] | None = None, **_: object
+) -> None:
+    """Correct what botocore would make of an answer when it decides about a retry.
+
+    It takes any LimitExceededException as throttling, where this service means a quota, which no
+    retry changes. And it reads the wait that a service asks for from another header only.
+    Source: botocore/retries/standard.py.
+    """
+    if response is None:
+        return
+    http, answer = response
+    error = answer.get("Error", {})
+    if error.get("Code") == "LimitExceededException":
+        error["Code"] = "LimitExceeded"
+    seconds = str(http.headers.get("Retry-After", ""))
+    if seconds.isdecimal():
+        http.headers["x-amz-retry-after"] = str(int(seconds) * 1000)
+
+
+def _capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
+    return {kind.capitalize(): value for kind, value in capabilities.items()}
+
+
+def _from_another(operation: str, meeting: str, cause: str) -> Unreachable:
+    """The error for an answer that can't be the service's."""
+    return Unreachable(
+        operation,
+        cause,
+        "something else answers for the service: check the network, its proxies and the endpoint, "
+        "and run `pulumi up` again",
+        meeting,
+    )
+
+
+#: Operations on one attendee answer the same where that one alone is gone.
+_OR_GONE: Final = dict.fromkeys(
+    ("DeleteAttendee", "UpdateAttendeeCapabilities"), ", or the attendee is gone"
+)
+
+
+def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceError:
+    """The error for an answer of the service."""
+    said = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = str(said.get("Code", "")).removesuffix("Exception")
+    cause = f"{code or status} ({said.get('Message') or 'no message'})"
+    tried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) + 1
+    tries = f", {tried} times" if tried > 1 else ""
+    if code in ("NotFound", "ResourceNotFound"):
+        return MeetingEnded(
+            operation,
+            f"the meeting has ended{_OR_GONE.get(operation, '')} ({cause})",
+            "run `pulumi up --refresh`, which creates its successor",
+            meeting,
+        )
+    if code in ("LimitExceeded", "ResourceLimitExceeded"):
+        return LimitExceeded(
+            operation,
+            cause,
+            "the quotas are 250 attendees a meeting, or its max_count, and, unless raised, 250 "
+            "meetings at once in an account and region: end meetings, or ask for more in Service "
+            "Quotas",
+            meeting,
+        )
+    if code == "TooManyTags":
+        return LimitExceeded(operation, cause, "a meeting has at most 50 tags", meeting)
+    if status == 429 or code in ("Throttling", "TooManyRequests"):
+        return Throttled(
+            operation,
+            f"{cause}{tries}",
+            "the service takes 10 requests a second for each operation: run `pulumi up` again, "
+            "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
+            meeting,
+        )
+    if status == 409:
+        return UnderWay(operation, cause, "run `pulumi up` again", meeting)
+    if status in (401, 403):
+        return AccessDenied(
+            operation,
+            cause,
+            f"allow the action chime:{operation} in the caller's policy, or use other credentials",
+            meeting,
+        )
+    if status >= 500:
+        return Unreachable(
+            operation,
+            f"{cause}{tries}",
+            "the service is in trouble: run `pulumi up` again later",
+            meeting,
+        )
+    return ServiceError(operation, cause, "correct what the service names", meeting)
+
+
+def _from_silence(operation: str, meeting: str, error: Exception) -> ServiceError:
+    """The error for a call without a readable answer."""
+    cause = " ".join(str(error).split())
+    if not isinstance(error, (ConnectionError, HTTPClientError, ResponseParserError)):
+        return ServiceError(
+            operation,
+            cause,
+            "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`",
+            meeting,
+        )
+    return Unreachable(
+        operation,
+        f"{cause}, through all retries",
+        "check the network and the endpoint, and run `pulumi up` again",
+        meeting,
+    )
