@@ -4,7 +4,6 @@ import asyncio
 import os.path
 
 import pulumi
-
 from meeting_provider import (
     InvalidNotifications,
     InvalidSchedule,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import pulumi
 from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider
+
+import pulumi
 
 
 class NothingProvider(ResourceProvider):

@@ -90,7 +90,9 @@ def _table(title: str, figures: list[dict[str, Any]]) -> str:
         ratio = f"{figure['seconds'] / least:.2f}" if least else ""
         memory = f"{figure['megabytes']:.0f} MB" if figure["megabytes"] else ""
         shown = f"{least:.1f}" if least else ""
-        rows.append(f"| {figure['what']} | {figure['seconds']:.1f} | {shown} | {ratio} | {memory} |")
+        rows.append(
+            f"| {figure['what']} | {figure['seconds']:.1f} | {shown} | {ratio} | {memory} |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -20,7 +20,7 @@ def create(endpoint: str, meetings: int, attendees: int) -> float:
         region_name="us-east-1",
         endpoint_url=endpoint,
         aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",
+        aws_secret_access_key="sandbox",  # noqa: S106
         config=Config(
             retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=THREADS
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,3 +35,34 @@ def chime_sandbox(chime_sandbox_endpoint: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     return sandbox
+
+
+@pytest.fixture(scope="session")
+def chime_sandbox_clients(chime_sandbox_endpoint: str) -> Callable[..., Any]:
+    """Gives boto3 clients by service and region, as `client` makes them, each made once."""
+
+    @cache
+    def get(service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:
+        return client(chime_sandbox_endpoint, service, region)
+
+    return get
+
+
+def client(endpoint: str, service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:
+    """A boto3 client that makes each call once, and leaves all checks to the emulator."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",  # noqa: S106
+        config=Config(
+            retries={"total_max_attempts": 1},
+            read_timeout=20,
+            max_pool_connections=20,
+            parameter_validation=False,
+        ),
+    )

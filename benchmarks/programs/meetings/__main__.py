@@ -3,7 +3,6 @@
 import asyncio
 
 import pulumi
-
 from meeting_provider import Meeting
 
 config = pulumi.Config()

@@ -4,7 +4,6 @@ import json
 import os
 
 import pulumi
-
 from meeting_provider import Meeting
 
 arguments = json.loads(os.environ["ARGUMENTS"])

@@ -3,7 +3,6 @@
 import os
 
 import pulumi
-
 from meeting_provider import Meeting
 
 standup = Meeting(
