@@ -5,12 +5,13 @@ tokens are never shown.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -77,14 +78,17 @@ class Admin:
         """Answer one request."""
         try:
             view, arguments = self._routes.bind_to_environ(request.environ).match()
-            body = json.loads(request.data) if request.data else request.args.to_dict()
+            sent = request.get_data()
+            body = json.loads(sent) if sent else request.args.to_dict()
             if not isinstance(body, dict):
                 return _failure(BadRequest("the body is no JSON object"))
             return _json(view(body, **arguments))
-        except (TypeError, ValueError, KeyError, RecursionError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError, RecursionError) as error:
             return _failure(BadRequest(str(error)))
         except exceptions.NotFound as error:
             return _failure(NotFound(error.message))
+        except sqlite3.Error as error:
+            return _failure(InternalServerError(f"the state can't be written: {error}"))
         except HTTPException as error:
             return _failure(error)
 

@@ -276,7 +276,7 @@ def test_a_knob_or_fault_that_isnt_one_is_refused(sandbox, wrong):
 
 CALLER = """
 import sys
-from tests.chime.conftest import client
+from chime_sandbox.pytest_plugin import client
 client(sys.argv[1]).create_attendee(MeetingId=sys.argv[2], ExternalUserId="ben")
 """
 

@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from chime_sandbox import emulator
-from chime_sandbox.admin import Sandbox
+from chime_sandbox.admin import Sandbox, SandboxError
 from chime_sandbox.pytest_plugin import client
 from chime_sandbox.server import running
 
@@ -301,12 +303,94 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     assert state.read_text() == "do not lose this" * 100
 
 
+# What no client of the API sends
+
+
+def raw(endpoint, head, body=b""):
+    """The first line of the answer to bytes that are sent as they are."""
+    host, port = endpoint.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+        return connection.makefile("rb").readline().decode()
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "1e3", "+5"])
+def test_a_content_length_that_is_no_number_is_refused_at_once(endpoint, length):
+    head = f"POST /_sandbox/clock HTTP/1.1\r\nHost: here\r\nContent-Length: {length}"
+    assert " 400 " in raw(endpoint, head, b"{}")
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/clock", "/meetings"])
+@pytest.mark.parametrize(
+    "body", ["{", "nothing", '{"seconds": }', "[" * 100_000, '{"a":' * 100_000]
+)
+def test_a_body_that_is_no_json_is_refused_and_nothing_happens(endpoint, sandbox, path, body):
+    before = len(sandbox.meetings())
+    headers = {"Content-Type": "application/json", "Authorization": SIGNED}
+    status, _, answered = send(endpoint + path, body, "POST", **headers)
+    assert status == 400
+    assert answered
+    assert len(sandbox.meetings()) == before
+
+
+@pytest.mark.parametrize("body", ["[]", "1", "null", '"text"'])
+def test_the_admin_route_takes_json_objects_only(endpoint, body):
+    status, _, _ = send(endpoint + "/_sandbox/settings", body, "POST")
+    assert status == 400
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "many", None, [1]])
+@pytest.mark.parametrize("name", ["latency", "meetings_per_account"])
+def test_settings_are_numbers_from_0_upwards(sandbox, name, value):
+    before = sandbox.settings()
+    with pytest.raises(SandboxError):
+        sandbox.settings(**{name: value})
+    assert sandbox.settings() == before
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(-1, 1), (0, 1), (float("nan"), 1), (1, 0), (1, -1)])
+def test_quotas_are_above_nothing(sandbox, rate, burst):
+    with pytest.raises(SandboxError):
+        sandbox.quota(rate=rate, burst=burst)
+
+
+@pytest.mark.parametrize("broken", [{"seconds": float("nan")}, {"seconds": -1}, {"count": 0}])
+def test_faults_are_for_at_least_one_call_and_no_negative_time(sandbox, broken):
+    with pytest.raises(SandboxError):
+        sandbox.fault("delay", **broken)
+
+
+def test_the_clock_ends_meetings_again_after_the_disk_was_full(tmp_path):
+    """A limit on file sizes stands in for the full disk: the first write beyond it fails."""
+    process = start("--state-file", tmp_path / "state")
+    endpoint = endpoint_of(process)
+    sandbox = Sandbox(endpoint)
+    client(endpoint).create_meeting(
+        ClientRequestToken="token", MediaRegion="us-east-1", ExternalMeetingId="keynote"
+    )
+    size = sum(f.stat().st_size for f in tmp_path.iterdir())
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    with pytest.raises(SandboxError):
+        sandbox.advance(301)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    assert size
+    for _ in range(100):
+        if not sandbox.live():
+            break
+        time.sleep(0.1)
+    assert sandbox.live() == []
+    process.kill()
+    process.communicate()
+    with running(tmp_path / "state") as restarted:
+        assert [m.end_reason for m in Sandbox(restarted).meetings()] == ["idle"]
+
+
 # The command line
 
 
 def command(endpoint, *words):
     ran = subprocess.run(
-        [sys.executable, "-m", "chime_sandbox.admin", *words],
+        [sys.executable, "-m", "chime_sandbox", "admin", *words],
         capture_output=True, text=True, timeout=20, check=False,
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "AWS_ENDPOINT_URL": endpoint},
     )  # fmt: skip
@@ -365,7 +449,7 @@ def test_a_refusal_on_the_command_line_is_one_sentence(endpoint, words, error):
 
 def test_the_command_line_finds_the_sandbox_of_the_directory_by_itself(endpoint, new, tmp_path):
     new("ana")
-    words = [sys.executable, "-m", "chime_sandbox.admin"]
+    words = [sys.executable, "-m", "chime_sandbox", "admin"]
     environ = {n: v for n, v in os.environ.items() if n != "AWS_ENDPOINT_URL"}
 
     def there(*more):
@@ -377,7 +461,7 @@ def test_the_command_line_finds_the_sandbox_of_the_directory_by_itself(endpoint,
     assert there("end", "--help").returncode == 0
     refused = there("meetings")
     assert refused.stderr == (
-        "Error: no sandbox is up in this directory: `make up`, or give --endpoint\n"
+        "Error: no emulator runs in this folder: use `chime-sandbox up`, or give --endpoint\n"
     )
     (tmp_path / ".sandbox").mkdir()
     (tmp_path / ".sandbox" / "endpoint").write_text(f"{endpoint}\n")
