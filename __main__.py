@@ -32,13 +32,13 @@ for line in plan.news():
 shared = {}
 if config.get_bool("notifications") is not False:
     try:
-        told = MeetingNotifications(pulumi.get_project())
+        notifications = MeetingNotifications(pulumi.get_project())
     except InvalidNotifications as error:
         raise pulumi.RunError(str(error)) from None
-    shared["notifications_configuration"] = told.configuration
-    pulumi.export("topic_arn", told.topic_arn)
-    pulumi.export("queue_arn", told.queue_arn)
-    pulumi.export("queue_url", told.queue_url)
+    shared["notifications_configuration"] = notifications.configuration
+    pulumi.export("topic_arn", notifications.topic_arn)
+    pulumi.export("queue_arn", notifications.queue_arn)
+    pulumi.export("queue_url", notifications.queue_url)
 
 
 async def declare() -> pulumi.Inputs:

@@ -468,6 +468,16 @@ def test_a_zone_with_a_colon_may_stand_unquoted(ics: Path) -> None:
         ("/freeassociation.sourceforge.net/Tzfile/America/Argentina/Buenos_Aires", -3),
         ("america/sao_paulo", -3),
         ("(UTC-03:00) Nowhere at all", -3),
+        ("America/New_York (EST)", -5),
+        ("Central Time (US and Canada)", -6),
+        ("New York", -5),
+        ("Europe Berlin", 1),
+        ("europe/berlin ", 1),
+        ("Mountain Daylight Time", -7),
+        ("GMT+2", 2),
+        ("UTC-03:30", -3.5),
+        ("-0800", -8),
+        ("PDT", -7),
     ],
 )
 def test_zones_are_known_by_the_names_that_programs_give_them(
