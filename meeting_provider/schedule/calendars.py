@@ -19,7 +19,13 @@ from typing import Any, Final
 from meeting_provider.models import MAX_ATTENDEES
 from meeting_provider.schedule import ics_lines, vevent
 from meeting_provider.schedule.disclosure import Disclosure
-from meeting_provider.schedule.ics_attendees import Person, addresses, names_somebody, people
+from meeting_provider.schedule.ics_attendees import (
+    Person,
+    addresses,
+    names_somebody,
+    people,
+    without_addresses,
+)
 from meeting_provider.schedule.ics_lines import Component
 from meeting_provider.schedule.occurrences import Segment, Series
 from meeting_provider.schedule.rrule import to_utc
@@ -95,19 +101,17 @@ class Invitation:
     def _people(self) -> tuple[list[Person], list[tuple[int, str]]]:
         return people(self.component, self.uninvited)
 
-    @property
-    def title(self) -> str:
-        """The SUMMARY, but for private events."""
-        return "" if self._is_private else self.component.prose("SUMMARY")
-
-    @property
-    def description(self) -> str:
-        """The DESCRIPTION, but for private events."""
-        return "" if self._is_private else self.component.prose("DESCRIPTION")
-
-    @property
-    def _is_private(self) -> bool:
-        return self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL")
+    def texts(self, disclosure: Disclosure) -> tuple[str, str]:
+        """Title and description, but for private events. They are no secret."""
+        if self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL"):
+            return "", ""
+        title, description = map(self.component.prose, ("SUMMARY", "DESCRIPTION"))
+        if disclosure.addresses:
+            return title, description
+        return (
+            without_addresses(title, self.component),
+            without_addresses(description, self.component),
+        )
 
     @property
     def name(self) -> str:

@@ -72,6 +72,13 @@ def names_somebody(text: str, event: Component) -> bool:
     return any(address and address in text.lower() for address in map(_address, found))
 
 
+def without_addresses(text: str, event: Component) -> str:
+    """A text without the mail addresses of an event's people."""
+    for address in {_address(entry) for entry in _entries(event, [])} - {""}:
+        text = re.sub(re.escape(address), "[address]", text, flags=re.IGNORECASE)
+    return text
+
+
 def addresses(event: Component) -> frozenset[str]:
     """The mail addresses of an event's attendees."""
     found = [e for e in _entries(event, []) if e.name == "ATTENDEE"]

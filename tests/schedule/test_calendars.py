@@ -234,6 +234,20 @@ def test_addresses_are_ids_and_names_are_tags_where_that_is_asked_for(ics: Path)
 
 
 @pytest.mark.parametrize(
+    ("addresses", "title"), [(False, "Call [address]"), (True, "Call Ann@Example.org")]
+)
+def test_a_title_has_an_invited_persons_address_only_where_that_is_asked_for(
+    ics: Path, addresses: bool, title: str
+) -> None:
+    """Titles and descriptions are in an output that is not a secret."""
+    lines = ("SUMMARY:Call Ann@Example.org", "DESCRIPTION:Or ann@example.org\\, by mail")
+    ics.write_text(calendar(*event(*lines)))
+    found = schedule.plan(ics, datetime.fromisoformat(NOW), Disclosure(addresses=addresses))
+    assert found.open[0].title == title
+    assert ("ann@" in found.open[0].description) == addresses
+
+
+@pytest.mark.parametrize(
     "uid",
     ["x" * 48, "with space", "aws:one", "ümlaut", "ann@example.org-2027", "a/b", "-x", "a"],
 )
