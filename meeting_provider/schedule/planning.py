@@ -1,9 +1,9 @@
 """A schedule -> the meetings that should exist now, and what opens next.
 
 A schedule is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
-them. An event with a `start` has a meeting while its window is open (`times` says what it may say of
-its times); one without always has. `calendars` names iCalendar files, or folders of them,
-beside the schedule. A section whose name begins with `x-` is for anchors, and is left alone.
+them. An event with a `start` has a meeting while its window is open (times.py has the arguments);
+one without always has a meeting. `calendars` names iCalendar files, or folders of them, beside the
+schedule. A section whose name begins with `x-` is for anchors, and is left alone.
 
     defaults:
       zone: Europe/Berlin
