@@ -4,6 +4,7 @@ import asyncio
 import os.path
 
 import pulumi
+
 from meeting_provider import (
     InvalidNotifications,
     InvalidSchedule,

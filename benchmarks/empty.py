@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider
-
 import pulumi
+from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider
 
 
 class NothingProvider(ResourceProvider):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
+import pulumi
 from pulumi.dynamic import Resource
 
-import pulumi
 from meeting_provider import state
 from meeting_provider.provider import CONFIDENTIAL, MeetingProvider
 

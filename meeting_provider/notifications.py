@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+import pulumi
 import pulumi_aws as aws
 
-import pulumi
 from meeting_provider.errors import InvalidNotifications
 from meeting_provider.validation import TARGET_SERVICES, region_problem, target_problem
 

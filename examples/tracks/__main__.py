@@ -1,8 +1,8 @@
 """Declares the stack's own part of the programme, with a queue of its own."""
 
+import pulumi
 from split import STACKS, stack_of
 
-import pulumi
 from meeting_provider import Meeting, MeetingNotifications, schedule
 
 stack = pulumi.get_stack()

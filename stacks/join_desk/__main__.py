@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pulumi
 from pulumi_aws import ssm
 
-import pulumi
 from desk import addresses
 from meeting_provider import NoJoinData, join_info
 

@@ -6,10 +6,10 @@ import asyncio
 import json
 from typing import Any
 
+import pulumi
 import pytest
 from pulumi.runtime import mocks, settings
 
-import pulumi
 from meeting_provider import InvalidNotifications, MeetingNotifications
 from meeting_provider.models import CONTROL_REGIONS
 from meeting_provider.notifications import (

@@ -30,7 +30,7 @@ from chime_sandbox.admin import AFTER
 TALK = """
 import logging, os, sys
 
-if not any(each.startswith("sandbox") for each in sys.orig_argv):
+if not any("chime_sandbox" in each for each in sys.orig_argv):
     name = os.path.join(os.environ["LOGGED"], f"{os.getpid()}.log")
     logging.basicConfig(level=logging.DEBUG, filename=name, format="%(name)s %(message)s")
     for each in ("boto3", "botocore", "botocore.parsers", "botocore.endpoint", "urllib3"):

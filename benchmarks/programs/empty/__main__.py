@@ -3,6 +3,7 @@
 import asyncio
 
 import pulumi
+
 from benchmarks.empty import Nothing
 
 config = pulumi.Config()

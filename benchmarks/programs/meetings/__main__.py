@@ -3,6 +3,7 @@
 import asyncio
 
 import pulumi
+
 from meeting_provider import Meeting
 
 config = pulumi.Config()

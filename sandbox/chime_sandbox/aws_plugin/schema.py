@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import pulumi
-from chime_sandbox.aws_plugin.values import is_unknown
 from pulumi import _types
+
+from chime_sandbox.aws_plugin.values import is_unknown
 
 _NAMES = {str: "a string", int: "a whole number", bool: "a boolean", dict: "a map of strings"}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+
 from meeting_provider import Meeting
 
 declared: dict[str, dict[str, Any]] = json.loads(

@@ -4,6 +4,7 @@ import json
 import os
 
 import pulumi
+
 from meeting_provider import Meeting
 
 arguments = json.loads(os.environ["ARGUMENTS"])

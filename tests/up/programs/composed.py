@@ -3,6 +3,7 @@
 import os
 
 import pulumi
+
 from meeting_provider import AttendeeArgs, Meeting
 
 SPEAKER: AttendeeArgs = {"external_user_id": "speaker"}

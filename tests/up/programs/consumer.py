@@ -3,9 +3,9 @@
 import json
 from functools import partial
 
+import pulumi
 from pulumi_aws import ssm
 
-import pulumi
 from meeting_provider import Meeting, schedule
 
 

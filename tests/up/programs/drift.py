@@ -1,6 +1,7 @@
 """Three meetings alike: one as declared, and two that leave alone what others do to them."""
 
 import pulumi
+
 from meeting_provider import AttendeeArgs, CapabilitiesArgs, Meeting
 
 LISTENING: CapabilitiesArgs = {"audio": "Receive", "video": "Receive", "content": "Receive"}

@@ -3,6 +3,7 @@
 import os
 
 import pulumi
+
 from meeting_provider import Meeting
 
 standup = Meeting(

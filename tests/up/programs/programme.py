@@ -1,6 +1,7 @@
 """The meetings of a programme, and nothing beside them."""
 
 import pulumi
+
 from meeting_provider import Meeting, schedule
 
 events = schedule.load("schedule.yaml")

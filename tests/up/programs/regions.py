@@ -2,9 +2,9 @@
 
 import os
 
+import pulumi
 import pulumi_aws as aws
 
-import pulumi
 from meeting_provider import InvalidNotifications, Meeting, MeetingNotifications
 
 PEOPLE = ["ann"]

@@ -2,9 +2,8 @@
 
 import os
 
-import pulumi_aws as aws
-
 import pulumi
+import pulumi_aws as aws
 
 config = pulumi.Config()
 caller = aws.get_caller_identity_output()
