@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.house import House, Run
 from support.template import Template
 
@@ -205,3 +206,22 @@ def kept_files(desk: Desk) -> list[Path]:
     files = [p for p in state.rglob("*.json*") if p.is_file()]
     assert desk.state in files
     return [*files, *(desk.house.root / "stacks" / "join_desk").glob("*.yaml")]
+
+
+def test_a_stack_that_cannot_be_decrypted_is_an_error_and_deletes_nothing(desk: Desk) -> None:
+    """Pulumi gives an empty value for a secret that was encrypted with another passphrase."""
+    before = desk.parameters()
+    other = {"PULUMI_CONFIG_PASSPHRASE": "another"}
+    assert desk.house.pulumi("stack", "init", "spare", env=other).code == 0
+    settings = yaml.safe_load((desk.house.root / "stacks" / "Pulumi.spare.yaml").read_text())
+    state = json.loads(desk.house.state_file.read_text())
+    latest = state["checkpoint"]["latest"]
+    latest["secrets_providers"]["state"]["salt"] = settings["encryptionsalt"]
+    desk.house.state_file.write_text(json.dumps(state))
+
+    command = ("-C", "stacks/join_desk", "up", "--yes", "--skip-preview", "--stack", "dev")
+    run = desk.house.pulumi(*command)
+
+    assert run.code != 0
+    assert "organization/meetings/dev is empty: Pulumi could not decrypt the secret" in run.text
+    assert desk.parameters() == before
