@@ -288,8 +288,8 @@ class ChimeClient:
 def _given_up(attempts: tenacity.RetryCallState) -> None:
     error = attempts.outcome.exception() if attempts.outcome else None
     assert isinstance(error, ServiceError)
-    if attempts.seconds_since_start >= 1:
-        error.cause += f", for {attempts.seconds_since_start:.0f} s"
+    if (seconds := attempts.seconds_since_start or 0) >= 1:
+        error.cause += f", for {seconds:.0f} s"
     raise error
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from support.meetings import properties
 
-from meeting_provider import Meeting, diff, meeting, models, programme
+from meeting_provider import Meeting, diff, meeting, models, schedule
 from meeting_provider.models import Argument, MeetingInput
 
 README = Path(__file__).parents[2] / "README.md"
@@ -41,7 +41,7 @@ def test_the_docstring_describes_each_parameter_in_the_signatures_order():
 
 
 def test_the_schedule_takes_the_fields_of_the_model():
-    assert set(programme.ARGUMENTS) == FIELDS
+    assert set(schedule.ARGUMENTS) == FIELDS
 
 
 @pytest.mark.parametrize(("typed", "model", "less"), TYPES, ids=str)
