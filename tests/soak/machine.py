@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from support.emulator import Emulator
 from support.host import REGION, Crashed, Host, Properties, Resource, Stack, StepFailed
 
-from sandbox.admin import AFTER, ANY, BEFORE, Meeting, SandboxError
+from chime_sandbox.admin import AFTER, ANY, BEFORE, Meeting, SandboxError
 
 NAMES = ("keynote", "clinic", "lesson")
 PEOPLE = tuple(f"person-{i}" for i in range(6))
@@ -189,7 +189,7 @@ class Soak(RuleBasedStateMachine):
     def set_up(self, read_join_tokens: bool, first: dict[str, str | None]) -> None:
         self.is_set_up = True
         self.read_join_tokens = read_join_tokens
-        self.admin.knobs(read_join_tokens=read_join_tokens)
+        self.admin.settings(read_join_tokens=read_join_tokens)
         self.declared[NAMES[0]] = Declaration(first, {}, MEDIA_REGIONS[0])
 
     # Declarations
@@ -393,7 +393,7 @@ class Soak(RuleBasedStateMachine):
             ended = run.result()
         self._find_orphaned(self.stack.unanswered_creates if struck else 0)
         self.admin.clear_faults()
-        self.admin.clear_journal()
+        self.admin.clear_requests()
         self._count(f"  {victim} killed {when} a call", struck)
         if not struck or victim == "emulator":
             assert ended is None, ended
@@ -408,7 +408,7 @@ class Soak(RuleBasedStateMachine):
         self.admin.advance(SIX_MINUTES)
         assert {m.meeting_id for m in self.admin.live()} == {r.id for r in self.stack.resources}
         self.orphaned = set()
-        self.admin.clear_journal()
+        self.admin.clear_requests()
         self._up_and_check()
         assert [c.operation for c in self.admin.writes()] == []
 
@@ -455,13 +455,13 @@ class Soak(RuleBasedStateMachine):
                     self.emulator.kill()
                     self.emulator.start()
                     return True
-                calls = len(self.admin.journal())
+                calls = len(self.admin.requests())
                 if victim == "host":
                     self.hosts.kill()
                 else:
                     self.stack.kill()
                 self.admin.release(held.number, drop=lost)
-                while len(self.admin.journal()) == calls:
+                while len(self.admin.requests()) == calls:
                     time.sleep(0.005)
                 return True
         return False
@@ -561,7 +561,7 @@ class Soak(RuleBasedStateMachine):
 
     def _tokens(self, meeting_ids: list[str]) -> dict[str, dict[str, str]]:
         """The digests of the tokens that the service has, by meeting and attendee."""
-        self.admin.knobs(read_join_tokens=True)
+        self.admin.settings(read_join_tokens=True)
         found = {
             i: {
                 a["ExternalUserId"]: _digest(a["JoinToken"])
@@ -569,7 +569,7 @@ class Soak(RuleBasedStateMachine):
             }
             for i in meeting_ids
         }
-        self.admin.knobs(read_join_tokens=self.read_join_tokens)
+        self.admin.settings(read_join_tokens=self.read_join_tokens)
         return found
 
     # What rules need
