@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -26,7 +26,9 @@ from meeting_provider.privacy import Disclosure
 _ABSENT: Final = ("DECLINED", "DELEGATED")
 _THINGS: Final = ("ROOM", "RESOURCE")
 _TAGS: Final = ("ROLE", "PARTSTAT", "CUTYPE")
-_ADDRESS: Final = re.compile(r"[^\s@:/]+@[^\s@:/]+")
+#: Addresses that stand for nobody.
+_NOBODY: Final = ("unknownorganizer@calendar.google.com",)
+_ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,19 @@ def names_somebody(text: str, event: Component) -> bool:
     return any(address and address in text.lower() for address in map(_address, found))
 
 
-def people(event: Component) -> tuple[list[Person], list[tuple[int, str]]]:
-    """Whoever is to meet, the organizer among them, and what can't be used, by line.
+def addresses(event: Component) -> frozenset[str]:
+    """The mail addresses of an event's attendees."""
+    found = [e for e in _entries(event, []) if e.name == "ATTENDEE"]
+    return frozenset(filter(None, map(_address, found)))
 
-    Left out are rooms and other resources, whoever declined, and whoever sent somebody else.
+
+def people(
+    event: Component, uninvited: Set[str] = frozenset()
+) -> tuple[list[Person], list[tuple[int, str]]]:
+    """Who is to meet, the organizer among them, and what can't be used, by line.
+
+    Left out are rooms and other resources, attendees who declined or sent somebody else, and those
+    whose addresses are `uninvited`.
     """
     found: dict[str, Person] = {}
     unusable: list[tuple[int, str]] = []
@@ -80,6 +91,8 @@ def people(event: Component) -> tuple[list[Person], list[tuple[int, str]]]:
     for entry in _entries(event, unusable):
         address = _address(entry)
         if entry.parameters.get("CUTYPE", "").upper() in _THINGS:
+            continue
+        if address in _NOBODY or (entry.name == "ATTENDEE" and address in uninvited):
             continue
         if not address:
             unusable.append((entry.line, f"{entry.name} has no mail address"))
@@ -97,7 +110,8 @@ def _entries(event: Component, unusable: list[tuple[int, str]]) -> Iterator[Prop
     for name in ("ATTENDEE", "ORGANIZER"):
         for line, text in event.lines.get(name, ()):
             try:
-                yield Property.parse(line, text)
+                entry = Property.parse(line, text)
+                yield entry if _address(entry) else Property.loosely(line, text)
             except ValueError as error:
                 unusable.append((line, f"{name} can't be read: {error}"))
 
@@ -112,13 +126,15 @@ def _person(address: str, entry: Property) -> Person:
 
 def _address(entry: Property) -> str:
     """The mail address, wherever the program that wrote the line put it; empty for none."""
-    value = entry.value.strip()
+    value = re.sub(r"\A(?:mailto:\s*)+", "mailto:", entry.value.strip(), flags=re.IGNORECASE)
     scheme, _, rest = value.rpartition(":")
     candidates = [entry.parameters.get("EMAIL", "")]
     if scheme.lower() in ("mailto", "smtp", ""):
         candidates.insert(0, unquote(rest.partition("?")[0]))
     for candidate in candidates:
-        address = candidate.strip().strip("<>").lower().removeprefix("mailto:")
+        # `Dana Poe <dana@example.org>`
+        _, _, address = candidate.strip().rpartition("<")
+        address = address.strip("<>'\" ").lower().removeprefix("mailto:").strip("<>'\" ")
         if _ADDRESS.fullmatch(address):
             return address
     return ""

@@ -16,9 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from meeting_provider import vevents
-from meeting_provider.attendance import Person, names_somebody, people
-from meeting_provider.contentlines import Component, components
+from meeting_provider import contentlines, vevents
+from meeting_provider.attendance import Person, addresses, names_somebody, people
+from meeting_provider.contentlines import Component
 from meeting_provider.models import MAX_ATTENDEES
 from meeting_provider.privacy import Disclosure
 from meeting_provider.recurrence import to_utc
@@ -89,10 +89,25 @@ class Invitation:
     identity: Identity
     component: Component
     series: Series
+    uninvited: frozenset[str] = frozenset()
 
     @cached_property
     def _people(self) -> tuple[list[Person], list[tuple[int, str]]]:
-        return people(self.component)
+        return people(self.component, self.uninvited)
+
+    @property
+    def title(self) -> str:
+        """The SUMMARY, but for private events."""
+        return "" if self._is_private else self.component.prose("SUMMARY")
+
+    @property
+    def description(self) -> str:
+        """The DESCRIPTION, but for private events."""
+        return "" if self._is_private else self.component.prose("DESCRIPTION")
+
+    @property
+    def _is_private(self) -> bool:
+        return self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL")
 
     @property
     def name(self) -> str:
@@ -133,11 +148,16 @@ def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]
 
     `zone` is where floating times and days are, unless the calendar says so itself.
 
-    :raises NoCalendar: where there is none. To take that for an empty one would end every meeting.
+    :raises NoCalendar: if there is no calendar, or the file isn't whole: what is missing would be
+        taken for removed, and its meetings would be ended. In a folder that is a report.
     """
     reports: list[Report] = []
+    damage: list[Report] = []
     revisions: dict[str, list[Revision]] = defaultdict(list)
-    calendars = [c for file in _files(path) for c in _calendars(file, zone, reports)]
+    calendars = [c for file in _files(path) for c in _calendars(file, zone, reports, damage)]
+    if not path.is_dir() and damage:
+        raise NoCalendar("; ".join(map(str, damage)))
+    reports += damage
     if not calendars:
         said = [str(r) for r in reports] or [f"{path}: is a folder without calendars (*.ics)"]
         raise NoCalendar("; ".join(said))
@@ -146,7 +166,7 @@ def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]
             # Without a UID nothing can be a revision of something else.
             own = f"\n{calendar.path}\n{revision.component.line}"
             revisions[revision.uid or own].append(revision)
-    invitations = [i for group in revisions.values() for i in _invitations(group)]
+    invitations = [i for group in revisions.values() for i in _invitations(group, reports)]
     return invitations, reports
 
 
@@ -156,16 +176,21 @@ def _files(path: Path) -> list[Path]:
     return sorted(f for f in path.rglob("*") if f.suffix.lower() == ".ics" and f.is_file())
 
 
-def _calendars(file: Path, zone: tzinfo, reports: list[Report]) -> Iterator[Calendar]:
+def _calendars(
+    file: Path, zone: tzinfo, reports: list[Report], damage: list[Report]
+) -> Iterator[Calendar]:
+    path = str(file)
     try:
-        found = components(file.read_bytes())
+        stream = contentlines.read(file.read_bytes())
     except OSError as error:
-        reports.append(Report(str(file), 1, "", f"can't be read: {error.strerror}"))
+        damage.append(Report(path, 1, "", f"can't be read: {error.strerror}"))
         return
-    calendars = [c for c in found if c.name == "VCALENDAR"]
-    if not calendars:
-        reports.append(Report(str(file), 1, "", "is no calendar: it has no BEGIN:VCALENDAR"))
-    yield from (Calendar(str(file), c, zone) for c in calendars)
+    if not stream.calendars:
+        damage.append(Report(path, 1, "", "is not a calendar: it has no BEGIN:VCALENDAR"))
+        return
+    damage += [Report(path, line, "", what) for line, what in stream.damage]
+    reports += [Report(path, line, "", what) for line, what in stream.notes]
+    yield from (Calendar(path, c, zone) for c in stream.calendars)
 
 
 def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
@@ -173,6 +198,7 @@ def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
         what = f"is a message about events, not a calendar: METHOD:{calendar.method}"
         reports.append(Report(calendar.path, calendar.component.line, "", what))
         return
+    reports += [Report(calendar.path, line, "", what) for line, what in calendar.notes]
     for event in calendar.component.components:
         if event.name != "VEVENT":
             continue
@@ -195,42 +221,116 @@ def _report(path: str, event: Component, message: str, line: int | None = None) 
     return Report(path, line or event.line, uid, message)
 
 
-def _invitations(revisions: Sequence[Revision]) -> Iterator[Invitation]:
+def _invitations(revisions: Sequence[Revision], reports: list[Report]) -> Iterator[Invitation]:
     """The parts of one event: its series, those of them that were moved, and single times."""
     identity = Identity([r.component for r in revisions])
+    uninvitations = [r for r in revisions if r.is_uninvitation]
+    additions = [r for r in revisions if r.is_addition]
+    revisions = [r for r in revisions if not r.is_addition and not r.is_uninvitation]
     masters = _newest_masters([r for r in revisions if r.recurrence is None])
+    changes = [r for r in revisions if r.recurrence is not None]
+    if not masters:
+        # Outlook copies a series with a RECURRENCE-ID.
+        copies = [r for r in changes if r.whole.rule]
+        changes = [r for r in changes if not r.whole.rule]
+        masters = _newest_masters([replace(r, series=r.whole, recurrence=None) for r in copies])
+    newest = masters[-1].age[0] if masters else 0
+    additions = [a for a in additions if not a.is_cancelled and a.age[0] >= newest]
     if masters and all(m.is_cancelled for m in masters):
-        return
-    changes = _newest_changes([r for r in revisions if r.recurrence is not None], masters)
+        masters, changes = [], []
+    changes = [c for c in changes if _is_current(c, masters, reports)]
+    changes = _newest_changes(
+        [*changes, *_uninvited_from(uninvitations, changes, masters)], masters
+    )
     for master in masters:
         if not master.is_cancelled:
-            yield from _series(master, changes, identity, is_split=len(masters) > 1)
+            yield from _series(master, changes, identity, len(masters) > 1, uninvitations)
+    for addition in additions:
+        yield _invitation(addition, identity, _told_apart(addition, changes), uninvitations)
     for change in changes:
         if not change.is_cancelled and not (change.is_future and masters):
-            yield _invitation(change, identity, change.series)
+            yield _invitation(change, identity, change.series, uninvitations)
+
+
+def _is_current(change: Revision, masters: Sequence[Revision], reports: list[Report]) -> bool:
+    """Whether the newest revision of a series still has the recurrence that was changed."""
+    if masters and change.whole.rule:
+        what = "RRULE of a changed recurrence is not supported"
+        reports.append(_report(change.calendar.path, change.component, what))
+    if not masters or change.is_future or change.age[0] >= masters[-1].age[0]:
+        return True
+    at = change.recurrence.within(masters[-1].series) if change.recurrence else None
+    try:
+        if at is None or any(m.series.has(at) for m in masters):
+            return True
+    except ValueError:
+        return True
+    what = "changes a recurrence that the newer revision of the series no longer has"
+    reports.append(_report(change.calendar.path, change.component, what))
+    return False
+
+
+def _uninvited_from(
+    uninvitations: Sequence[Revision], changes: Sequence[Revision], masters: Sequence[Revision]
+) -> Iterator[Revision]:
+    """The single recurrences that somebody no longer attends, as changes of their series."""
+    for uninvitation in uninvitations:
+        recurrence = uninvitation.recurrence
+        if recurrence is None:
+            continue
+        for master in masters:
+            at = recurrence.within(master.series)
+            known = [c.recurrence.within(master.series) for c in changes if c.recurrence]
+            if at not in known and master.series.has(at):
+                yield vevents.single(master, at, recurrence)
+
+
+def _told_apart(revision: Revision, changes: Sequence[Revision] = ()) -> Series:
+    """The series of a revision beside others of its event, without what was changed of it."""
+    series = revision.series
+    placed = [c.recurrence for c in changes if c.recurrence and not c.is_future]
+    singles = {r.mark(series.zone, series.all_day) for r in placed}
+    series = replace(series, excluded=series.excluded | singles)
+    if series.recurs:
+        return series
+    return replace(series, stamp=series.mark(to_utc(series.first, series.zone)))
 
 
 def _series(
-    master: Revision, changes: Sequence[Revision], identity: Identity, is_split: bool
+    master: Revision,
+    changes: Sequence[Revision],
+    identity: Identity,
+    is_split: bool,
+    uninvitations: Sequence[Revision],
 ) -> Iterator[Invitation]:
     series = master.series
     placed = [(c.recurrence, c) for c in changes if c.recurrence]
     singles = {r.mark(series.zone, series.all_day) for r, c in placed if not c.is_future}
     futures = sorted({r.within(series): c for r, c in placed if c.is_future}.items())
     series = replace(series, excluded=series.excluded | singles)
-    if is_split and not series.recurs:
-        series = replace(series, stamp=series.mark(to_utc(series.first, series.zone)))
+    if is_split:
+        series = _told_apart(replace(master, series=series))
     ends = [at for at, _ in futures]
     first = replace(series, segment=Segment(until=ends[0])) if ends else series
-    yield _invitation(master, identity, first)
+    yield _invitation(master, identity, first, uninvitations)
     for (at, change), until in zip(futures, [*ends[1:], None], strict=False):
         if not change.is_cancelled:
-            yield _invitation(change, identity, vevents.future(series, change.series, at, until))
+            moved = vevents.future(series, change.series, at, until)
+            yield _invitation(change, identity, moved, uninvitations)
 
 
-def _invitation(revision: Revision, identity: Identity, series: Series) -> Invitation:
+def _invitation(
+    revision: Revision, identity: Identity, series: Series, uninvitations: Sequence[Revision]
+) -> Invitation:
     event = revision.component
-    return Invitation(revision.calendar.path, event.line, identity, event, series)
+    uninvited: set[str] = set()
+    for uninvitation in uninvitations:
+        at = uninvitation.recurrence
+        is_of_it = at is None or at.mark(series.zone, series.all_day) == series.stamp
+        if is_of_it and uninvitation.age >= revision.age:
+            uninvited |= addresses(uninvitation.component)
+    path = revision.calendar.path
+    return Invitation(path, event.line, identity, event, series, frozenset(uninvited))
 
 
 def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
@@ -250,5 +350,5 @@ def _newest_changes(changes: Sequence[Revision], masters: Sequence[Revision]) ->
     """The revision that counts of each recurrence, told apart as the masters tell it."""
     if masters:
         changes = [vevents.known_to(masters[-1].series, c) for c in changes]
-    newest = {c.series.stamp: c for c in sorted(changes, key=lambda c: c.age)}
+    newest = {(c.series.stamp, c.is_future): c for c in sorted(changes, key=lambda c: c.age)}
     return list(newest.values())

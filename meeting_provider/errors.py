@@ -20,6 +20,10 @@ MeetingProviderError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+#: How many errors of one file a message lists.
+_MOST_SHOWN: Final = 50
 
 
 class MeetingProviderError(Exception):
@@ -40,8 +44,11 @@ class InvalidProgramme(MeetingProviderError):
 
     def __init__(self, path: str, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n  ".join([f"the programme {path} has {count}:", *faults]))
+        count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
+        lines = [f"the programme {path} has {count}:", *self.faults[:_MOST_SHOWN]]
+        if len(faults) > _MOST_SHOWN:
+            lines.append(f"and {len(faults) - _MOST_SHOWN} more")
+        super().__init__("\n  ".join(lines))
 
 
 class InvalidNotifications(MeetingProviderError):

@@ -51,7 +51,8 @@ ARGUMENTS: Final = tuple(MeetingInput.model_fields)
 
 _SECTIONS: Final = ("calendars", "defaults", "events")
 _SHARED: Final = (*ARGUMENTS, *schedules.SHARED)
-_OWN: Final = ("name", *ARGUMENTS, *schedules.ARGUMENTS)
+_TEXTS: Final = ("title", "description")
+_OWN: Final = ("name", *_TEXTS, *ARGUMENTS, *schedules.ARGUMENTS)
 #: The argument that no two meetings can share: what makes one finds that one again.
 _SINGULAR: Final = "client_request_token"
 _LONGEST_NAME: Final = 64 - schedules.STAMP_LENGTH
@@ -72,6 +73,16 @@ class Event:
     name: str
     arguments: Mapping[str, Any]
     window: Window | None = None
+    title: str = ""
+    description: str = ""
+
+    def details(self) -> dict[str, str]:
+        """What people may know of it: title and description, and its times in RFC 3339."""
+        found = {"title": self.title, "description": self.description}
+        if self.window:
+            times = ("opens", "start", "end", "closes")
+            found.update((name, getattr(self.window, name).isoformat()) for name in times)
+        return {name: text for name, text in found.items() if text}
 
 
 @dataclass(frozen=True)
@@ -178,8 +189,9 @@ class _Draft:
     def _add_entry(self, name: str, said: Mapping[str, Any], where: str) -> None:
         schedule, _ = schedules.read(said)
         arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
+        texts = {k: said[k] for k in _TEXTS if k in said}
         if schedule.series is None:
-            self._open[name] = Event(name, arguments)
+            self._open[name] = Event(name, arguments, **texts)
             return
         try:
             windows, coming = at(self._now, schedule.series, schedule.margins)
@@ -187,7 +199,7 @@ class _Draft:
             self._reports.append(f"{where}{error}")
             return
         for window in windows:
-            self._add(Event(_name(name, window), arguments, window))
+            self._add(Event(_name(name, window), arguments, window, **texts))
         if coming:
             self._upcoming.append(Opening(_name(name, coming), coming))
 
@@ -229,7 +241,8 @@ class _Draft:
             return
         self._directory.update(invitation.directory(self._disclosure))
         for window in windows:
-            event = Event(_name(invitation.name, window), declared, window)
+            texts = (invitation.title, invitation.description)
+            event = Event(_name(invitation.name, window), declared, window, *texts)
             if not self._add(event):
                 what = f"is there twice; the meeting '{event.name}' is the first one's"
                 self._reports.append(str(invitation.report(what)))
@@ -257,7 +270,9 @@ def _faults(content: Any, folder: Path) -> Iterator[ValidationIssue]:
         return
     for key in content:
         if key not in _SECTIONS and not str(key).startswith("x-"):
-            yield ValidationIssue((key,), f"is no section of a programme{_nearest(key, _SECTIONS)}")
+            yield ValidationIssue(
+                (key,), f"is not a section of a programme{_nearest(key, _SECTIONS)}"
+            )
     defaults = content.get("defaults") or {}
     if not isinstance(defaults, Mapping):
         yield ValidationIssue(("defaults",), "is not a mapping")
@@ -278,7 +293,7 @@ def _faults(content: Any, folder: Path) -> Iterator[ValidationIssue]:
 def _default_faults(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     yield from _unknown_keys(("defaults",), defaults, _SHARED)
     if defaults.get(_SINGULAR) is not None:
-        why = "makes one meeting only; say it of the event that it is for, or leave it out"
+        why = "is for one meeting only; set it in that meeting's event, or leave it out"
         yield ValidationIssue(("defaults", _SINGULAR), why)
     _, shared = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
     yield from (ValidationIssue(("defaults", *f.path), f.message) for f in shared)
@@ -290,7 +305,7 @@ def _calendar_faults(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
         return
     for place, name in enumerate(calendars):
         if not isinstance(name, str) or not (folder / name).exists():
-            yield ValidationIssue(("calendars", place), f"'{name}' is no file and no folder")
+            yield ValidationIssue(("calendars", place), f"'{name}' is neither a file nor a folder")
 
 
 def _name_faults(events: Sequence[Any]) -> Iterator[ValidationIssue]:
@@ -322,8 +337,11 @@ def _event_faults(
         return
     name = event.get("name")
     if not isinstance(name, str) or not name:
-        yield ValidationIssue((*path, "name"), "is required, and a text")
+        yield ValidationIssue((*path, "name"), "is required, and must be a text")
         name = "unnamed"
+    for text in _TEXTS:
+        if not isinstance(event.get(text, ""), str):
+            yield ValidationIssue((*path, text), "is not a text")
     yield from _unknown_keys(path, event, _OWN)
     if "recurrence" in event:
         yield from _recurring_faults(path, name, event)
@@ -348,7 +366,7 @@ def _recurring_faults(
             "recurrence is added",
         )
     if event.get(_SINGULAR) is not None:
-        why = "makes one meeting only, and each recurrence is one; leave it out"
+        why = "is for one meeting only, and each recurrence is one; leave it out"
         yield ValidationIssue((*path, _SINGULAR), why)
 
 
@@ -379,7 +397,7 @@ def _unknown_keys(
     for key in mapping:
         if key not in known:
             yield ValidationIssue(
-                (*path, key), f"is no argument of a meeting{_nearest(str(key), known)}"
+                (*path, key), f"is not an argument of a meeting{_nearest(str(key), known)}"
             )
 
 

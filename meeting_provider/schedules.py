@@ -77,13 +77,13 @@ class _Reader:
         if "start" not in self.said:
             for name in ("end", "recurrence", "exceptions"):
                 if name in self.said:
-                    self._fault(name, "is said without a `start`")
+                    self._fault(name, "requires `start`")
             return None
         rule = self._rule()
         excluded = frozenset(self._exceptions())
         start = self._time("start", self.said["start"])
         if "end" not in self.said:
-            self._fault("start", "is said without an `end`")
+            self._fault("start", "requires `end`")
         end = self._time("end", self.said["end"]) if "end" in self.said else None
         if not start or not end:
             return None
@@ -93,7 +93,11 @@ class _Reader:
         if not timedelta() < lasts <= _LONGEST:
             why = "is not after the start" if lasts <= timedelta() else "is more than a year later"
             self._fault("end", why)
-        return Series(*start, lasts, nominal, rule=rule, excluded=excluded)
+        series = Series(*start, lasts, nominal, rule=rule, excluded=excluded)
+        if rule and _never_happens(series):
+            what = "never happens: it gives no time from the start on, up to its UNTIL and without"
+            self._fault("recurrence", f"{what} the exceptions")
+        return series
 
     def _fault(self, name: str, message: str, *place: int) -> None:
         self.faults.append(ValidationIssue((name, *place), message))
@@ -104,7 +108,7 @@ class _Reader:
             return None
         zone = zones.named(name) if isinstance(name, str) else None
         if zone is None:
-            self._fault("zone", f"'{name}' is no zone of the IANA database, like Europe/Berlin")
+            self._fault("zone", f"'{name}' is not a zone of the IANA database, like Europe/Berlin")
         return zone
 
     def _minutes(self, name: str, usual: timedelta) -> timedelta:
@@ -112,7 +116,7 @@ class _Reader:
         if minutes is None:
             return usual
         if isinstance(minutes, bool) or not isinstance(minutes, int) or not 0 <= minutes <= _WEEK:
-            self._fault(name, f"'{minutes}' is no number of minutes from 0 to {_WEEK}")
+            self._fault(name, f"'{minutes}' is not a number of minutes from 0 to {_WEEK}")
             return usual
         return timedelta(minutes=minutes)
 
@@ -161,6 +165,14 @@ class _Reader:
         return _parsed(self.said[name]).tzinfo is None
 
 
+def _never_happens(series: Series) -> bool:
+    try:
+        return series.first_recurrence() is None
+    except ValueError:
+        # It can't be followed: the plan reports that.
+        return False
+
+
 def _date(value: Any) -> date | None:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
@@ -176,9 +188,9 @@ def _parsed(value: Any) -> datetime:
         try:
             value = datetime.fromisoformat(value.upper())
         except ValueError as error:
-            raise ValueError(f"'{value}' is no time: {error}") from error
+            raise ValueError(f"'{value}' is not a time: {error}") from error
     if not isinstance(value, datetime):
-        raise ValueError(f"'{value}' is no time; {_AS}")
+        raise ValueError(f"'{value}' is not a time; {_AS}")
     if value.year not in _YEARS:
         raise ValueError(f"'{value}' is in a year out of reach")
     return value

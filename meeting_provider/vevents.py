@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
 
 from icalendar import vDuration
@@ -19,10 +19,21 @@ from meeting_provider.contentlines import Component, Property
 from meeting_provider.recurrence import Rule, to_utc
 from meeting_provider.windows import Segment, Series
 
-_TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(Z)?)?")
+#: A time of RFC 5545, or of ISO 8601 with its separators and offsets.
+_TIME: Final = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)"
+    r"(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:[.,]\d+)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?"
+)
 _YEARS: Final = range(1900, 2200)
 _LONGEST: Final = timedelta(days=366)
 _DAY: Final = timedelta(days=1)
+
+_EPOCH: Final = datetime(1970, 1, 1)
+_ONCE: Final = ("UID", "DTSTAMP", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE")
+#: What Outlook puts before the subject of a meeting that is called off, and then confirms.
+_CALLED_OFF: Final = re.compile(
+    r"(cancell?ed|abgesagt|annul[ée]e?|cancelad[oa]|annullat[oa]|geannuleerd)\s*:", re.IGNORECASE
+)
 
 #: What can't be used of an event: its line, and why.
 Note = tuple[int, str]
@@ -50,14 +61,23 @@ class Moment:
 
     def mark(self, series_zone: tzinfo, all_day: bool) -> datetime | date:
         """What it marks of a series: one of its instants, or whatever is on one of its days."""
-        if all_day and not self.is_date:
-            return self.local.date()
+        if all_day:
+            return self._day(series_zone)
         return self.local.date() if self.is_date else self.instant(series_zone)
+
+    def _day(self, series_zone: tzinfo) -> date:
+        """The day that is meant: of a UTC instant, the one that it begins in the writer's zone."""
+        if self.zone is not UTC:
+            return self.local.date()
+        local = self.instant(UTC).astimezone(series_zone)
+        is_midnight = local.time() == time()
+        return local.date() if is_midnight else (self.local + timedelta(hours=12)).date()
 
     def within(self, series: Series) -> datetime:
         """The recurrence of a series that is meant, in UTC; by a day, the one on that day."""
         if self.is_date or series.all_day:
-            return to_utc(datetime.combine(self.local, series.first.time()), series.zone)
+            day = self._day(series.zone)
+            return to_utc(datetime.combine(day, series.first.time()), series.zone)
         return self.instant(series.zone)
 
 
@@ -75,9 +95,14 @@ class Calendar:
         self.definitions = {
             _tzid(c.text("TZID")): c for c in self.component.components if c.name == "VTIMEZONE"
         }
-        own = self.component.text("X-WR-TIMEZONE")
-        self.zone = (zones.named(own) if own else None) or self.default_zone
         self._zones: dict[str, tzinfo | None] = {}
+        self.zone = self.default_zone
+        self.notes: list[Note] = []
+        if own := self.component.text("X-WR-TIMEZONE"):
+            self.zone = self.find_zone(own) or self.default_zone
+            if self.find_zone(own) is None:
+                line = self.component.lines["X-WR-TIMEZONE"][0][0]
+                self.notes.append((line, f"X-WR-TIMEZONE '{own}' is unknown; taken as {self.zone}"))
 
     @property
     def method(self) -> str:
@@ -94,7 +119,11 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Revision:
-    """A VEVENT as read: a series, or, with a `recurrence`, one time of a series by itself."""
+    """A VEVENT as read: a series, or, with a `recurrence`, one time of a series by itself.
+
+    `whole` is its series as if it had no RECURRENCE-ID. An addition is one more time of a series.
+    An uninvitation says who no longer attends.
+    """
 
     calendar: Calendar
     component: Component
@@ -102,45 +131,100 @@ class Revision:
     series: Series
     is_cancelled: bool
     age: tuple[int, str]
+    whole: Series
     recurrence: Moment | None = None
     is_future: bool = False
+    is_addition: bool = False
+    is_uninvitation: bool = False
     notes: tuple[Note, ...] = ()
 
 
 def read(event: Component, calendar: Calendar) -> Revision:
     """Read a VEVENT.
 
-    :raises Unusable: where it can't be said when it takes place.
+    :raises Unusable: if it can't be said when it takes place.
     """
-    if not event.is_ended:
-        raise Unusable(event.line, "is torn: it has no END:VEVENT")
-    notes: list[Note] = []
+    if event.ended_at is None:
+        raise Unusable(event.line, "is cut off: it has no END:VEVENT")
+    notes: list[Note] = list(_repeated(event))
+    if not event.has_end:
+        notes.append((event.ended_at, "has no END:VEVENT; read up to here"))
+    is_cancelled = _is_cancelled(event, calendar, notes)
+    is_uninvitation = calendar.method == "CANCEL" and not is_cancelled
+    recurrence = _moment(event, "RECURRENCE-ID", calendar, notes)
     start = _moment(event, "DTSTART", calendar, notes)
     if start is None:
-        raise Unusable(event.line, "has no DTSTART")
+        # RFC 5546's own examples of a cancellation have none.
+        if not (is_cancelled or is_uninvitation):
+            raise Unusable(event.line, "has no DTSTART")
+        start = recurrence or Moment(_EPOCH, UTC)
     zone = start.zone or calendar.zone
     lasts, nominal = _lasts(event, start, calendar, notes)
-    recurrence = _moment(event, "RECURRENCE-ID", calendar, notes)
-    series = Series(
-        start.local, zone, lasts, nominal or start.is_date, start.is_date, _rule(event, notes)
+    rule = _rule(event, notes)
+    if rule and start.is_date:
+        rule = rule.for_days()
+    whole = Series(start.local, zone, lasts, nominal or start.is_date, start.is_date, rule)
+    _check_reach(event, whole)
+    excluded = frozenset(_marks(event, calendar, whole, notes))
+    whole = replace(
+        whole,
+        added=tuple(_added(event, calendar, whole, notes)),
+        includes_first=bool(rule) and _is_outside(event, whole, notes),
+        excluded=excluded,
     )
+    series = whole
     if recurrence:
-        series = replace(series, rule=None, stamp=recurrence.mark(zone, recurrence.is_date))
-    else:
-        excluded = frozenset(_marks(event, calendar, series, notes))
-        series = replace(series, excluded=excluded, added=_added(event, calendar, series, notes))
-    _check_reach(event, series)
+        mark = recurrence.mark(zone, recurrence.is_date)
+        series = Series(start.local, zone, lasts, whole.nominal, start.is_date, stamp=mark)
     return Revision(
         calendar,
         event,
         event.uid,
         series,
-        event.text("STATUS").upper() == "CANCELLED" or calendar.method == "CANCEL",
+        is_cancelled,
         _age(event),
+        whole,
         recurrence,
-        bool(recurrence) and _range(event) == "THISANDFUTURE",
-        tuple(notes),
+        is_future=bool(recurrence) and _range(event) == "THISANDFUTURE",
+        is_addition=calendar.method == "ADD" and not recurrence,
+        is_uninvitation=is_uninvitation,
+        notes=tuple(notes),
     )
+
+
+def _repeated(event: Component) -> Iterator[Note]:
+    for name in _ONCE:
+        first, *others = event.lines.get(name, [(0, "")])
+        for line, text in others:
+            if text != first[1]:
+                yield line, f"has {name} again; the one of line {first[0]} counts"
+
+
+def _is_cancelled(event: Component, calendar: Calendar, notes: list[Note]) -> bool:
+    status = event.text("STATUS").upper()
+    if status.startswith("CANCEL"):
+        if status != "CANCELLED":
+            notes.append((event.lines["STATUS"][0][0], f"STATUS:{status} is read as CANCELLED"))
+        return True
+    if calendar.method == "CANCEL":
+        # Without a status it is for those whom it names: RFC 5546, 3.2.5.
+        return "ATTENDEE" not in event.lines
+    is_free = event.text("TRANSP").upper() == "TRANSPARENT"
+    is_free = is_free or event.text("X-MICROSOFT-CDO-BUSYSTATUS").upper() == "FREE"
+    if is_free and _CALLED_OFF.match(event.text("SUMMARY")):
+        notes.append((event.line, "is called off by its subject; its STATUS doesn't say so"))
+        return True
+    return False
+
+
+def single(revision: Revision, at: datetime, recurrence: Moment) -> Revision:
+    """The recurrence of a series at an instant, as a change of it that changes nothing."""
+    series = revision.series
+    local = at.astimezone(series.zone).replace(tzinfo=None)
+    own = Series(
+        local, series.zone, series.lasts, series.nominal, series.all_day, stamp=series.mark(at)
+    )
+    return replace(revision, series=own, recurrence=recurrence)
 
 
 def known_to(series: Series, change: Revision) -> Revision:
@@ -190,10 +274,10 @@ def _moment(event: Component, name: str, calendar: Calendar, notes: list[Note]) 
 
 def _read_moment(entry: Property, text: str, calendar: Calendar, notes: list[Note]) -> Moment:
     text = text.strip()
-    match = _TIME.fullmatch(text) or _TIME.fullmatch(re.sub(r"(?<=\d)[-:](?=\d)", "", text))
+    match = _TIME.fullmatch(text.upper())
     if not match:
-        raise ValueError(f"'{text[:40]}' is no time")
-    year, month, day, hour, minute, second, utc = match.groups()
+        raise ValueError(f"'{text[:40]}' is not a time")
+    year, month, day, hour, minute, second, offset = match.groups()
     if int(year) not in _YEARS:
         raise ValueError(f"'{text[:40]}' is in a year out of reach")
     local = datetime(int(year), int(month), int(day))
@@ -202,10 +286,18 @@ def _read_moment(entry: Property, text: str, calendar: Calendar, notes: list[Not
     # 24:00 is the next day's beginning, and a leap second the second before it.
     local += timedelta(hours=int(hour), minutes=int(minute), seconds=min(int(second or 0), 59))
     if int(hour) > 24 or int(minute) > 59:
-        raise ValueError(f"'{text[:40]}' is no time of a day")
-    if utc:
+        raise ValueError(f"'{text[:40]}' is not a time of a day")
+    if offset == "Z":
         return Moment(local, UTC)
-    return Moment(local, _zone(entry, calendar, notes))
+    zone = _zone(entry, calendar, notes)
+    if offset is None:
+        return Moment(local, zone)
+    local = local.replace(
+        tzinfo=datetime.strptime(offset if len(offset) > 3 else f"{offset}00", "%z").tzinfo
+    )
+    if zone:
+        return Moment(local.astimezone(zone).replace(tzinfo=None), zone)
+    return Moment(local.replace(tzinfo=None), local.tzinfo)
 
 
 def _zone(entry: Property, calendar: Calendar, notes: list[Note]) -> tzinfo | None:
@@ -214,8 +306,8 @@ def _zone(entry: Property, calendar: Calendar, notes: list[Note]) -> tzinfo | No
         return None
     zone = calendar.find_zone(tzid)
     if zone is None:
-        notes.append((entry.line, f"TZID '{tzid}' is no known zone; taken as {calendar.zone}"))
-    elif isinstance(zone, timezone) and zone is not UTC:
+        notes.append((entry.line, f"TZID '{tzid}' is unknown; taken as {calendar.zone}"))
+    elif isinstance(zone, timezone) and re.sub(r"UTC|GMT|[\W\d_]", "", tzid.upper()):
         notes.append((entry.line, f"TZID '{tzid}' is known by its offset only"))
     return zone
 
@@ -227,7 +319,7 @@ def _lasts(
     default = _DAY if start.is_date else timedelta()
     try:
         lasts, nominal = _given_length(event, start, calendar, notes)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         notes.append((getattr(error, "line", event.line), f"has no usable end: {error}"))
         return default, start.is_date
     if lasts is None or (start.is_date and not lasts):
@@ -251,21 +343,38 @@ def _given_length(
     duration = event.text("DURATION").upper()
     if not duration:
         return None, False
-    lasts: timedelta = vDuration.from_ical(duration)  # type: ignore[no-untyped-call]
-    return lasts, bool(re.search(r"[DW]", duration))
+    return _duration(duration), bool(re.search(r"[DW]", duration))
+
+
+def _duration(text: str) -> timedelta:
+    if not re.search(r"\d[WDHMS]\Z", text):
+        raise ValueError(f"'{text[:40]}' is not a duration")
+    lasts: timedelta = vDuration.from_ical(text)  # type: ignore[no-untyped-call]
+    return lasts
 
 
 def _rule(event: Component, notes: list[Note]) -> Rule | None:
-    lines = event.lines.get("RRULE", [])
-    for name in ("RRULE", "EXRULE"):
-        for line, _ in event.lines.get(name, [])[name == "RRULE" :]:
-            notes.append((line, f"{name} is not followed: an event has one rule"))
-    if not lines:
-        return None
+    for line, _ in event.lines.get("EXRULE", []):
+        notes.append((line, "EXRULE is not supported"))
     try:
-        return Rule.parse(Property.parse(*lines[0]).value)
+        found = event.first("RRULE")
+        return Rule.parse(found.value) if found and found.value.strip() else None
     except ValueError as error:
-        raise Unusable(lines[0][0], f"RRULE: {error}") from error
+        raise Unusable(event.lines["RRULE"][0][0], f"RRULE: {error}") from error
+
+
+def _is_outside(event: Component, series: Series, notes: list[Note]) -> bool:
+    """Whether DTSTART is none of the rule's times. Calendars show it nevertheless."""
+    rule = series.rule
+    try:
+        if rule is None or rule.begins_with(series.first, series.zone):
+            return False
+        never = series.first_recurrence() is None
+    except ValueError:
+        return False
+    why = "gives no time at all" if never else "doesn't give the time of DTSTART"
+    notes.append((event.lines["RRULE"][0][0], f"RRULE {why}; DTSTART takes place nevertheless"))
+    return True
 
 
 def _marks(
@@ -278,10 +387,30 @@ def _marks(
 
 def _added(
     event: Component, calendar: Calendar, series: Series, notes: list[Note]
-) -> tuple[datetime, ...]:
-    """What RDATE adds to a series; without a rule its first time is one of them."""
-    added = {m.instant(series.zone) for m in _moments(event, "RDATE", calendar, notes)}
-    return tuple(sorted(added))
+) -> Iterator[tuple[datetime, timedelta | None]]:
+    """What RDATE adds to a series: starts, and the length of each that is a period."""
+    for line, text in event.lines.get("RDATE", ()):
+        try:
+            entry = Property.parse(line, text)
+            for item in filter(None, map(str.strip, entry.value.split(","))):
+                begin, slash, end = item.partition("/")
+                start = _read_moment(entry, begin, calendar, notes).instant(series.zone)
+                yield start, _period(entry, start, end, calendar, series) if slash else None
+        except (ValueError, OverflowError) as error:
+            notes.append((line, f"RDATE is left out: {error}"))
+
+
+def _period(
+    entry: Property, start: datetime, end: str, calendar: Calendar, series: Series
+) -> timedelta:
+    """How long a period takes, whose end is a time or a duration. Source: RFC 5545, 3.3.9."""
+    if "P" in end.upper():
+        lasts = _duration(end.strip().upper())
+    else:
+        lasts = _read_moment(entry, end, calendar, []).instant(series.zone) - start
+    if not timedelta() <= lasts <= _LONGEST:
+        raise ValueError(f"the period '{end[:40]}' ends before it starts, or too late")
+    return lasts
 
 
 def _moments(

@@ -20,6 +20,9 @@ HORIZON: Final = timedelta(days=366)
 #: More occurrences of one event than this at once are a mistake in its rule.
 MOST_AT_ONCE: Final = 100
 
+#: A rule that gives nothing in this time never does: 29 February, a Monday, is in it twice.
+_EVER: Final = timedelta(days=41 * 366)
+
 _MINUTE: Final = timedelta(minutes=1)
 # A day on the wall's clock is this much longer at most, at the date line.
 _LONGER: Final = timedelta(days=1)
@@ -80,8 +83,10 @@ class Series:
 
     `first` and `zone` are the local time that it starts at; `lasts` is elapsed time, or, where
     it is `nominal`, time on the wall's clock (a day is a day, even one of 23 hours). `excluded`
-    has instants, and dates whose occurrences are all left out. `stamp` is set where the event is
-    itself one recurrence of another: what that one knows it by.
+    has instants, and dates whose occurrences are all left out. `added` has more starts, each with
+    a length of its own or None. `includes_first` tells that `first` takes place even if the rule
+    leaves it out. `stamp` is set where the event is itself one recurrence of another: what that one
+    knows it by.
     """
 
     first: datetime
@@ -90,7 +95,8 @@ class Series:
     nominal: bool = False
     all_day: bool = False
     rule: Rule | None = None
-    added: tuple[datetime, ...] = ()
+    added: tuple[tuple[datetime, timedelta | None], ...] = ()
+    includes_first: bool = False
     excluded: frozenset[datetime | date] = frozenset()
     segment: Segment = Segment()
     stamp: datetime | date | None = None
@@ -110,7 +116,8 @@ class Series:
         :raises ValueError: where the rule can't be followed that far.
         """
         nominally = _LONGER if self.nominal or self.segment.moved else timedelta()
-        longest = self.lasts + margins.after + nominally + abs(self.segment.moved)
+        lasts = max([self.lasts, *(length for _, length in self.added if length)])
+        longest = lasts + margins.after + nominally + abs(self.segment.moved)
         latest = until + margins.before + nominally + abs(self.segment.moved)
         for recurrence in self._recurrences(since - longest, latest):
             window = self._window(recurrence, margins)
@@ -119,14 +126,25 @@ class Series:
             if window.closes > since:
                 yield window
 
+    def first_recurrence(self) -> datetime | None:
+        """The first time that ever comes of the rule and the exceptions, in UTC; None for never.
+
+        :raises ValueError: if the rule can't be followed.
+        """
+        first = to_utc(self.first, self.zone)
+        return next(self._recurrences(first, first + _EVER), None)
+
+    def has(self, recurrence: datetime) -> bool:
+        """Whether an instant is one of the series' recurrences."""
+        return any(True for _ in self._recurrences(recurrence, recurrence))
+
     def _recurrences(self, since: datetime, until: datetime) -> Iterator[datetime]:
         """What rule and additions give, in UTC, without the exceptions."""
-        own = (
-            self.rule.starts(self.first, self.zone, since, until)
-            if self.rule
-            else iter([to_utc(self.first, self.zone)])
-        )
-        added = sorted(a for a in self.added if since <= a <= until)
+        own = self.rule.starts(self.first, self.zone, since, until) if self.rule else iter(())
+        added = [a for a, _ in self.added]
+        if self.includes_first or not self.rule:
+            added.append(to_utc(self.first, self.zone))
+        added = sorted(a for a in added if since <= a <= until)
         for recurrence, _ in groupby(heapq.merge(own, added)):
             if self.segment.has(recurrence) and not self._is_excluded(recurrence):
                 yield recurrence
@@ -144,7 +162,11 @@ class Series:
         if self.segment.moved:
             local += self.segment.moved
             start = to_utc(local, self.zone)
-        end = to_utc(local + self.lasts, self.zone) if self.nominal else start + self.lasts
+        own = dict(self.added).get(recurrence) if self.added else None
+        if own is not None:
+            end = start + own
+        else:
+            end = to_utc(local + self.lasts, self.zone) if self.nominal else start + self.lasts
         opens, closes = start - margins.before, end + margins.after
         opens, start, end, closes = (t.astimezone(self.zone) for t in (opens, start, end, closes))
         name = _name(self.stamp or self.mark(recurrence)) if self.recurs else ""

@@ -20,7 +20,7 @@ from sandbox.admin import Sandbox
 ROOT = Path(__file__).parents[2]
 
 #: What a checkout has, less what is linked because it is large or is the code under test.
-COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "pyproject.toml", "stacks")
+COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "community.ics", "pyproject.toml", "stacks")
 LINKED = ("examples", "meeting_provider", "sandbox")
 
 _BUILT = shutil.ignore_patterns("node_modules", "build")

@@ -75,6 +75,6 @@ def test_what_cannot_be_is_told_with_all_its_faults():
     assert error.issues == ("tags: one", "attendees: two")
     assert str(error) == ("meeting 'keynote' is invalid:\n  tags: one\n  attendees: two")
     assert str(InvalidProgramme("day.yaml", ["one"])) == (
-        "the programme day.yaml has 1 fault:\n  one"
+        "the programme day.yaml has 1 error:\n  one"
     )
     assert "has 2 faults" in str(InvalidProgramme("day.yaml", ["one", "two"]))

@@ -218,28 +218,31 @@ START, END = "start: 2027-03-01T09:00:00Z", "end: 2027-03-01T10:00:00Z"
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
-        (["start: tomorrow", END], "3: events[0].start: 'tomorrow' is no time"),
-        (["start: 2027-02-30T09:00Z", END], "3: events[0].start: '2027-02-30T09:00Z' is no time"),
-        (["start: 2027-03-01", END], "3: events[0].start: '2027-03-01' is no time"),
+        (["start: tomorrow", END], "3: events[0].start: 'tomorrow' is not a time"),
+        (
+            ["start: 2027-02-30T09:00Z", END],
+            "3: events[0].start: '2027-02-30T09:00Z' is not a time",
+        ),
+        (["start: 2027-03-01", END], "3: events[0].start: '2027-03-01' is not a time"),
         (["start: 2027-03-01T09:00", END], "3: events[0].start: '2027-03-01T09:00' has neither"),
-        ([START], "3: events[0].start: is said without an `end`"),
-        ([END], "3: events[0].end: is said without a `start`"),
+        ([START], "3: events[0].start: requires `end`"),
+        ([END], "3: events[0].end: requires `start`"),
         ([START, "end: 2027-03-01T09:00:00Z"], "4: events[0].end: is not after the start"),
         ([START, "end: 2029-03-01T09:00:00Z"], "4: events[0].end: is more than a year later"),
-        ([START, END, "zone: Mars/Olympus"], "5: events[0].zone: 'Mars/Olympus' is no zone"),
+        ([START, END, "zone: Mars/Olympus"], "5: events[0].zone: 'Mars/Olympus' is not a zone"),
         ([START, END, "zone: [UTC]"], "5: events[0].zone: "),
-        ([START, END, "opens_before: -1"], "5: events[0].opens_before: '-1' is no number of"),
-        ([START, END, "stays_after: soon"], "5: events[0].stays_after: 'soon' is no number of"),
-        ([START, END, "recurrence: FREQ=NEVER"], "5: events[0].recurrence: has no FREQ"),
+        ([START, END, "opens_before: -1"], "5: events[0].opens_before: '-1' is not a number of"),
+        ([START, END, "stays_after: soon"], "5: events[0].stays_after: 'soon' is not a number of"),
+        ([START, END, "recurrence: FREQ=NEVER"], "5: events[0].recurrence: FREQ must be"),
         ([START, END, "recurrence: FREQ=DAILY;BYDAY=XX"], "5: events[0].recurrence: BYDAY=XX has"),
         ([START, END, "recurrence: FREQ=DAILY;COUNT=0"], "5: events[0].recurrence: COUNT=0"),
         ([START, END, "recurrence: FREQ=DAILY;BYHOUR=24"], "5: events[0].recurrence: BYHOUR=24"),
         ([START, END, "recurrence: FREQ=DAILY;EVERY=2"], "5: events[0].recurrence: EVERY=2 is no"),
         ([START, END, "recurrence: FREQ=DAILY;UNTIL=soon"], "5: events[0].recurrence: UNTIL=SOON"),
-        ([START, END, "recurrence: 3"], "5: events[0].recurrence: has no FREQ"),
+        ([START, END, "recurrence: 3"], "5: events[0].recurrence: FREQ must be"),
         ([START, END, "exceptions: 3"], "5: events[0].exceptions: is not a list"),
-        ([START, END, "exceptions: [noon]"], "5: events[0].exceptions[0]: 'noon' is no time"),
-        ([START, END, "begin: 3"], "5: events[0].begin: is no argument of a meeting"),
+        ([START, END, "exceptions: [noon]"], "5: events[0].exceptions[0]: 'noon' is not a time"),
+        ([START, END, "begin: 3"], "5: events[0].begin: is not an argument of a meeting"),
     ],
 )
 def test_a_fault_of_the_times_is_said_with_its_line(
@@ -291,7 +294,7 @@ def test_a_programme_names_calendars_beside_it(path: Path) -> None:
     (event,) = plan(path, text, "2027-02-28T23:00Z").open
     assert event.name == "sync"
     assert event.arguments["media_region"] == "ap-northeast-1"
-    with pytest.raises(InvalidProgramme, match=r"calendars\[0\]: 'gone.ics' is no file"):
+    with pytest.raises(InvalidProgramme, match=r"calendars\[0\]: 'gone.ics' is neither a file"):
         plan(path, "calendars: [gone.ics]\n", "2027-02-28T23:00Z")
 
 
