@@ -55,6 +55,7 @@ async def declare() -> pulumi.Inputs:
         "join_data": {name: m.join_data for name, m in meetings.items()},
         # What the meetings are, and when, for those who write pages and invitations.
         "events": {event.name: event.details() for event in plan.open},
+        "upcoming": {opening.name: opening.details() for opening in plan.upcoming},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
         # Who writes invitations has to know people by the same ids.
         **{

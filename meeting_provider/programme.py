@@ -77,12 +77,13 @@ class Event:
     description: str = ""
 
     def details(self) -> dict[str, str]:
-        """What people may know of it: title and description, and its times in RFC 3339."""
+        """The event's name, its title and description, and its times in RFC 3339.
+
+        All occurrences of a recurring event have the same event's name.
+        """
         found = {"title": self.title, "description": self.description}
-        if self.window:
-            times = ("opens", "start", "end", "closes")
-            found.update((name, getattr(self.window, name).isoformat()) for name in times)
-        return {name: text for name, text in found.items() if text}
+        times = _details(self.name, self.window) if self.window else {"event": self.name}
+        return {**{name: text for name, text in found.items() if text}, **times}
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,16 @@ class Opening:
 
     name: str
     window: Window
+    title: str = ""
+
+    def details(self) -> dict[str, str]:
+        """The event's name, its title, and its times in RFC 3339."""
+        return {**({"title": self.title} if self.title else {}), **_details(self.name, self.window)}
+
+
+def _details(name: str, window: Window) -> dict[str, str]:
+    times = {n: getattr(window, n).isoformat() for n in ("opens", "start", "end", "closes")}
+    return {"event": name.removesuffix(f"-{window.recurrence}"), **times}
 
 
 @dataclass(frozen=True)
@@ -201,7 +212,7 @@ class _Draft:
         for window in windows:
             self._add(Event(_name(name, window), arguments, window, **texts))
         if coming:
-            self._upcoming.append(Opening(_name(name, coming), coming))
+            self._upcoming.append(Opening(_name(name, coming), coming, texts.get("title", "")))
 
     def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
         """Add what is scheduled in a calendar, or in a folder of them."""
@@ -227,7 +238,8 @@ class _Draft:
             if invitation.can_meet:
                 self._add_invitation(invitation, arguments, windows)
                 if coming:
-                    self._upcoming.append(Opening(_name(invitation.name, coming), coming))
+                    opening = Opening(_name(invitation.name, coming), coming, invitation.title)
+                    self._upcoming.append(opening)
 
     def _add_invitation(
         self, invitation: Invitation, arguments: Mapping[str, Any], windows: Sequence[Window]
