@@ -34,7 +34,7 @@ endef
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: ready ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
+up: ready ## bring the schedule's meetings up, in the sandbox or with STACK=... on AWS
 	$(call UPDATE,$(PULUMI_RUN))
 ifneq (,$(HAS_DESK))
 	@echo
@@ -73,10 +73,10 @@ desk: ready $(DESK)/page/build/join.js ## serve the example page that join links
 
 invitations: ready ## write each attendee's invitation into the folder TO
 	$(if $(HAS_DESK),,$(NO_DESK))
-	@programme=$(call SETTING,programme); now=$(call SETTING,now); \
+	@schedule=$(call SETTING,schedule); now=$(call SETTING,now); \
 	$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $${now:+--now "$$now"} $(INVITE) \
-	"$(or $(PROGRAMME),$${programme:-programme.yaml})"
+	"$(or $(SCHEDULE),$${schedule:-schedule.yaml})"
 
 watch: ready ## bring up, within seconds, each meeting that ends too soon
 	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(HAS_DESK), --then $(DESK))
@@ -115,7 +115,7 @@ $(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
 
 # Building the CLI and setting up the environment, where either is needed, go on side by side.
 ready:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=none .venv/.sandbox cli
+	@$(MAKE) --silent --no-print-directory --jobs=2 .venv/.sandbox cli
 
 # Only the sandbox's stack runs without a Pulumi of the user's own.
 cli: $(PYTHON)

@@ -54,14 +54,15 @@ from meeting_provider.models import (
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
-#: Bounds of one call, in seconds: four attempts of at most 13 s, and at most 7 s between them.
+#: Bounds of one call: four attempts of at most 13 s, and at most 7 s between them. While everything
+#: is throttled, botocore's adaptive mode adds up to two seconds an attempt for each waiting call.
 CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
 ATTEMPTS: Final = 4
 
 #: How long after its begin an operation on a meeting may make another call, in seconds. With the
 #: call that is under way then and the delete that undoes a create, it ends within five minutes.
-OPERATION_SECONDS: Final = 120.0
+OPERATION_SECONDS: Final = 100.0
 
 #: As many calls of an operation at once as there can be: the host has four threads, and each makes
 #: up to four calls for its meeting.
@@ -287,8 +288,8 @@ class ChimeClient:
 def _given_up(attempts: tenacity.RetryCallState) -> None:
     error = attempts.outcome.exception() if attempts.outcome else None
     assert isinstance(error, ServiceError)
-    if attempts.attempt_number > 1:
-        error.cause += f", for {attempts.seconds_since_start:.0f} s"
+    if (seconds := attempts.seconds_since_start or 0) >= 1:
+        error.cause += f", for {seconds:.0f} s"
     raise error
 
 

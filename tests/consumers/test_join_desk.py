@@ -185,12 +185,12 @@ def test_invitations_are_to_the_programme_and_as_of_the_time_that_the_stack_is_s
     house = desk.house
     assert "4 links" in house.make("invitations").out
     (house.root / "later.yaml").write_text(LATER)
-    for name, setting in (("programme", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
+    for name, setting in (("schedule", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
         house.pulumi("config", "set", name, setting, "--stack", "dev")
     run = house.make("invitations")
     assert "1 invitations, 1 new or changed; 1 links" in run.out, run.text
     assert "/workshop/" in (house.root / ".sandbox/invitations/links.csv").read_text()
-    assert "4 links" in house.make("invitations", "PROGRAMME=programme.yaml").out
+    assert "4 links" in house.make("invitations", "SCHEDULE=schedule.yaml").out
 
 
 def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:

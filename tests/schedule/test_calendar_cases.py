@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from meeting_provider import InvalidProgramme, programme
-from meeting_provider.programme import Plan
+from meeting_provider import InvalidSchedule, schedule
+from meeting_provider.schedule import Plan
 
 CASES = Path(__file__).with_name("cases")
 OLGA, BERT = "olga@shop.example", "bert@shop.example"
@@ -31,7 +31,7 @@ class Case:
 
 
 def plan(path: str | Path, now: str) -> Plan:
-    return programme.plan(CASES / path, datetime.fromisoformat(now))
+    return schedule.plan(CASES / path, datetime.fromisoformat(now))
 
 
 def shown(found: Plan) -> list[str]:
@@ -253,7 +253,7 @@ def test_a_calendar_that_was_cut_off_is_an_error_where_it_is_listed(tmp_path: Pa
     listing = tmp_path / "day.yaml"
     listing.write_text(f"calendars: [{CASES / '02-cut-at-event-boundary.ics'}]")
     for path in (listing, "02-cut-at-event-boundary.ics"):
-        with pytest.raises(InvalidProgramme, match=r"02-cut.*\.ics:1: is cut off"):
+        with pytest.raises(InvalidSchedule, match=r"02-cut.*\.ics:1: is cut off"):
             plan(path, "2027-03-01T09:10Z")
 
 
@@ -282,7 +282,7 @@ def test_a_calendar_that_was_cut_off_is_a_report_in_a_folder(tmp_path: Path) -> 
 def test_a_file_that_is_not_whole_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "team.ics"
     path.write_text(text)
-    with pytest.raises(InvalidProgramme):
+    with pytest.raises(InvalidSchedule):
         plan(path, "2027-03-01T09:10Z")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from meeting_provider.recurrence import Rule
+from meeting_provider.schedule.rrule import Rule
 
 RULES = json.loads(Path(__file__).with_name("libical_rules.json").read_text())["rules"]
 

@@ -14,10 +14,10 @@ from typing import Final
 
 from icalendar import vDuration
 
-from meeting_provider import zones
-from meeting_provider.contentlines import Component, Property
-from meeting_provider.recurrence import Rule, to_utc
-from meeting_provider.windows import Segment, Series
+from meeting_provider.schedule import timezones
+from meeting_provider.schedule.ics_lines import Component, Property
+from meeting_provider.schedule.occurrences import Segment, Series
+from meeting_provider.schedule.rrule import Rule, to_utc
 
 #: A time of RFC 5545, or of ISO 8601 with its separators and offsets.
 _TIME: Final = re.compile(
@@ -113,7 +113,7 @@ class Calendar:
         """The zone of a TZID, by its name, or by the VTIMEZONE that came along."""
         tzid = _tzid(tzid)
         if tzid not in self._zones:
-            self._zones[tzid] = zones.of(tzid, self.definitions.get(tzid))
+            self._zones[tzid] = timezones.of(tzid, self.definitions.get(tzid))
         return self._zones[tzid]
 
 

@@ -19,15 +19,16 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from meeting_provider.contentlines import Component, Property
 from meeting_provider.models import AttendeeInput
-from meeting_provider.privacy import Disclosure
+from meeting_provider.schedule.disclosure import Disclosure
+from meeting_provider.schedule.ics_lines import Component, Property
 
 _ABSENT: Final = ("DECLINED", "DELEGATED")
 _THINGS: Final = ("ROOM", "RESOURCE")
 _TAGS: Final = ("ROLE", "PARTSTAT", "CUTYPE")
 #: Addresses that stand for nobody.
 _NOBODY: Final = ("unknownorganizer@calendar.google.com",)
+_DOUBLED: Final = re.compile(r"\A(?:mailto:\s*)+", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
 
 
@@ -125,10 +126,15 @@ def _person(address: str, entry: Property) -> Person:
 
 
 def _address(entry: Property) -> str:
+    return _read_address(entry.value, entry.parameters.get("EMAIL", ""))
+
+
+@lru_cache(maxsize=4096)
+def _read_address(value: str, email: str) -> str:
     """The mail address, wherever the program that wrote the line put it; empty for none."""
-    value = re.sub(r"\A(?:mailto:\s*)+", "mailto:", entry.value.strip(), flags=re.IGNORECASE)
+    value = _DOUBLED.sub("mailto:", value.strip())
     scheme, _, rest = value.rpartition(":")
-    candidates = [entry.parameters.get("EMAIL", "")]
+    candidates = [email]
     if scheme.lower() in ("mailto", "smtp", ""):
         candidates.insert(0, unquote(rest.partition("?")[0]))
     for candidate in candidates:

@@ -16,14 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from meeting_provider import contentlines, vevents
-from meeting_provider.attendance import Person, addresses, names_somebody, people
-from meeting_provider.contentlines import Component
 from meeting_provider.models import MAX_ATTENDEES
-from meeting_provider.privacy import Disclosure
-from meeting_provider.recurrence import to_utc
-from meeting_provider.vevents import Calendar, Revision, Unusable
-from meeting_provider.windows import Segment, Series
+from meeting_provider.schedule import ics_lines, vevent
+from meeting_provider.schedule.disclosure import Disclosure
+from meeting_provider.schedule.ics_attendees import Person, addresses, names_somebody, people
+from meeting_provider.schedule.ics_lines import Component
+from meeting_provider.schedule.occurrences import Segment, Series
+from meeting_provider.schedule.rrule import to_utc
+from meeting_provider.schedule.vevent import Calendar, Revision, Unusable
 
 #: Messages about events that are not the event: answers, and what a client asks a server for.
 _NOT_EVENTS: Final = ("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH")
@@ -181,7 +181,7 @@ def _calendars(
 ) -> Iterator[Calendar]:
     path = str(file)
     try:
-        stream = contentlines.read(file.read_bytes())
+        stream = ics_lines.read(file.read_bytes())
     except OSError as error:
         damage.append(Report(path, 1, "", f"can't be read: {error.strerror}"))
         return
@@ -203,7 +203,7 @@ def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
         if event.name != "VEVENT":
             continue
         try:
-            revision = vevents.read(event, calendar)
+            revision = vevent.read(event, calendar)
         except Unusable as error:
             reports.append(_report(calendar.path, event, str(error), error.line))
         except Exception as error:
@@ -282,7 +282,7 @@ def _uninvited_from(
             at = recurrence.within(master.series)
             known = [c.recurrence.within(master.series) for c in changes if c.recurrence]
             if at not in known and master.series.has(at):
-                yield vevents.single(master, at, recurrence)
+                yield vevent.single(master, at, recurrence)
 
 
 def _told_apart(revision: Revision, changes: Sequence[Revision] = ()) -> Series:
@@ -315,7 +315,7 @@ def _series(
     yield _invitation(master, identity, first, uninvitations)
     for (at, change), until in zip(futures, [*ends[1:], None], strict=False):
         if not change.is_cancelled:
-            moved = vevents.future(series, change.series, at, until)
+            moved = vevent.future(series, change.series, at, until)
             yield _invitation(change, identity, moved, uninvitations)
 
 
@@ -349,6 +349,6 @@ def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
 def _newest_changes(changes: Sequence[Revision], masters: Sequence[Revision]) -> list[Revision]:
     """The revision that counts of each recurrence, told apart as the masters tell it."""
     if masters:
-        changes = [vevents.known_to(masters[-1].series, c) for c in changes]
+        changes = [vevent.known_to(masters[-1].series, c) for c in changes]
     newest = {(c.series.stamp, c.is_future): c for c in sorted(changes, key=lambda c: c.age)}
     return list(newest.values())

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Final
 
-from meeting_provider.recurrence import Rule, to_utc
+from meeting_provider.schedule.rrule import Rule, to_utc
 
 #: How far ahead the next opening is looked for. A year has every rule that people use once.
 HORIZON: Final = timedelta(days=366)

@@ -9,6 +9,7 @@ have daylight saving time.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -18,8 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from meeting_provider.contentlines import Component, Property
-from meeting_provider.recurrence import Rule
+from meeting_provider.schedule.ics_lines import Component, Property
+from meeting_provider.schedule.rrule import Rule
 
 _OFFSET: Final = re.compile(
     r"\(?\s*(?:UTC|GMT)?\s*(?:([+-])(\d{1,2})(?:[:.]?(\d{2}))?)?\s*\)?\s*(.*)", re.IGNORECASE
@@ -62,7 +63,10 @@ class _Observance:
 
     def near(self, year: int) -> Iterator[_Onset]:
         """The onsets around a year, and the last ones before it."""
-        yield from (_Onset(at - self.before, self.before, self.after) for at in self.fixed)
+        # A definition may list the onsets of centuries.
+        low, high = (bisect(self.fixed, datetime(year + more, 1, 1)) for more in (-1, 2))
+        for at in self.fixed[max(0, low - 1) : max(1, high)]:
+            yield _Onset(at - self.before, self.before, self.after)
         if self.rule is None:
             return
         if self.rule.until is not None:
@@ -210,7 +214,7 @@ def _observance(said: dict[str, tuple[str, ...]]) -> _Observance:
     for dates in values["RDATE"]:
         fixed += [_onset(date.partition("/")[0], before) for date in dates.split(",")]
     if rule is None:
-        return _Observance(before, after, first, tuple(fixed), None)
+        return _Observance(before, after, first, tuple(sorted(fixed)), None)
     if rule.frequency not in ("YEARLY", "MONTHLY"):
         raise ValueError("an onset is yearly or monthly")
     if rule.until is None and rule.count is None and first.year < _EARLIEST_YEAR:
@@ -223,7 +227,7 @@ def _observance(said: dict[str, tuple[str, ...]]) -> _Observance:
         starts = rule.starts(first, zone, since, since + _LONGEST_COUNT * _YEAR)
         fixed += [start.astimezone(zone).replace(tzinfo=None) for start in starts]
         rule = None
-    return _Observance(before, after, first, tuple(fixed), rule)
+    return _Observance(before, after, first, tuple(sorted(fixed)), rule)
 
 
 def _offset(text: str) -> timedelta:
@@ -256,7 +260,8 @@ def _listed(tzid: str) -> tzinfo | None:
     text = tzid.strip().strip('"').replace("\\", "").strip()
     match = _OFFSET.fullmatch(text)
     sign, hours, minutes, rest = match.groups() if match else (None, None, None, text)
-    standard = re.sub(r"\s*\(US & Canada\)", "", rest)
+    # `Central Time (US & Canada)`, `America/New_York (EST)`
+    standard = re.sub(r"\s*\([^()]*\)\Z", "", rest)
     if zone := named(re.sub(r"(?<! Standard) Time$", " Standard Time", standard)):
         return zone
     for city in re.split(r"[,/]", rest):

@@ -1,4 +1,4 @@
-"""A programme file -> the meetings that should exist, or every fault at its line."""
+"""A schedule file -> the meetings that should exist, or every fault at its line."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting_provider import InvalidProgramme, programme
+from meeting_provider import InvalidSchedule, schedule
 from meeting_provider.models import MAX_ATTENDEES_AT_CREATE
 
-SHIPPED = Path(__file__).parents[2] / "programme.yaml"
+SHIPPED = Path(__file__).parents[2] / "schedule.yaml"
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Loads a programme of this text."""
+    """Loads a schedule of this text."""
     path = tmp_path / "day.yaml"
 
     def written(text):
         path.write_text(dedent(text).lstrip("\n"), "utf-8")
-        return programme.load(path)
+        return schedule.load(path)
 
     return written
 
 
 @pytest.fixture
 def faults(load, tmp_path):
-    """The faults of a programme of this text, without the file's own path."""
+    """The faults of a schedule of this text, without the file's own path."""
 
     def found(text):
-        with pytest.raises(InvalidProgramme) as error:
+        with pytest.raises(InvalidSchedule) as error:
             load(text)
-        return [fault.removeprefix(f"{tmp_path / 'day.yaml'}:") for fault in error.value.faults]
+        return [fault.removeprefix(f"{tmp_path / 'day.yaml'}:") for fault in error.value.issues]
 
     return found
 
@@ -127,7 +127,7 @@ class TestFaults:
               - name: two
                 attendees: [{external_user_id: a}, {external_user_id: a, <<: *viewer}]
             """) == [
-            "2: events[0].attendees[0].capabilites: is no property that is known here; "
+            "2: events[0].attendees[0].capabilites: unknown property; "
             "did you mean 'capabilities'? (the same in 1 more that share it)",
             "6: events[1].attendees[0].external_user_id: 'a' has 1 character; at least 2",
             "6: events[1].attendees[1].external_user_id: 'a' has 1 character; at least 2",
@@ -152,9 +152,10 @@ class TestFaults:
                 attendees: []
               - closing
             """) == [
-            "3: evens: is not a section of a programme; did you mean 'events'?",
+            "3: evens: is not a section of a schedule; did you mean 'events'?",
             "2: defaults.tagz: is not an argument of a meeting; did you mean 'tags'?",
-            "6: events[0].media_regon: is not an argument of a meeting; did you mean 'media_region'?",
+            "6: events[0].media_regon: is not an argument of a meeting; "
+            "did you mean 'media_region'?",
             "9: events[0].attendees[1].external_user_id: 'aws:ben' uses the reserved prefix 'aws:'",
             "10: events[0].attendees[2].external_user_id: 'ana' is declared twice; attendees[0]"
             " has it already",
@@ -232,10 +233,10 @@ class TestFaults:
                 attendees: [{external_user_id: ana}]
               - {name: once, client_request_token: one, attendees: [{external_user_id: ana}]}
             """) == [
-            "2: defaults.client_request_token: is for one meeting only; set it in that meeting's event, "
-            "or leave it out",
-            "8: events[0].client_request_token: is for one meeting only, and each recurrence is one;"
-            " leave it out",
+            "2: defaults.client_request_token: is for one meeting only; set it in that "
+            "meeting's event, or leave it out",
+            "8: events[0].client_request_token: is for one meeting only, and each "
+            "recurrence is one; leave it out",
         ]
 
     def test_name_keys_that_stand_twice(self, faults):
@@ -271,8 +272,8 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("text", "fault"),
         [
-            ("", "1: is not a programme: it has no `events`"),
-            ("- keynote", "1: is not a programme: it has no `events`"),
+            ("", "1: is not a schedule: it has no `events`"),
+            ("- keynote", "1: is not a schedule: it has no `events`"),
             ("defaults: {}", "1: events: is required, and a list"),
             ("events: {}", "1: events: is required, and a list"),
             ("defaults: [a]\nevents: []", "1: defaults: is not a mapping"),
@@ -295,29 +296,29 @@ class TestFaults:
             ),
         ],
     )
-    def test_of_what_is_no_programme_are_told_in_one_line(self, load, text, fault):
-        with pytest.raises(InvalidProgramme) as error:
+    def test_of_what_is_no_schedule_are_told_in_one_line(self, load, text, fault):
+        with pytest.raises(InvalidSchedule) as error:
             load(text)
-        (only,) = error.value.faults
+        (only,) = error.value.issues
         assert only.endswith(f"day.yaml:{fault}")
 
     def test_of_a_file_that_is_not_there_name_it(self, tmp_path):
-        with pytest.raises(InvalidProgramme, match=r"none\.yaml: can't be read: .*No such file"):
-            programme.load(tmp_path / "none.yaml")
+        with pytest.raises(InvalidSchedule, match=r"none\.yaml: can't be read: .*No such file"):
+            schedule.load(tmp_path / "none.yaml")
 
     def test_of_a_file_that_is_no_text_name_it(self, tmp_path):
         (tmp_path / "day.yaml").write_bytes(b"\xff\xfe\xfd")
         with pytest.raises(
-            InvalidProgramme, match=r"day\.yaml:1: can't be read: it is not UTF-16-LE"
+            InvalidSchedule, match=r"day\.yaml:1: can't be read: it is not UTF-16-LE"
         ):
-            programme.load(tmp_path / "day.yaml")
+            schedule.load(tmp_path / "day.yaml")
 
     @given(st.text(alphabet="abe: -[]{}&*<'\"\n!|#%@,?0", max_size=40))
     def test_of_any_text_are_told(self, tmp_path_factory, text):
         path = tmp_path_factory.getbasetemp() / "any.yaml"
         path.write_text(text, "utf-8")
-        with pytest.raises(InvalidProgramme):
-            programme.load(path)
+        with pytest.raises(InvalidSchedule):
+            schedule.load(path)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +334,7 @@ class TestFaults:
 )
 def test_the_schedule_that_comes_with_the_project_is_a_conference_day_at_any_time(now):
     """It shows recurrence, a zone and a calendar, and about fifteen meetings are open."""
-    plan = programme.plan(SHIPPED, datetime.fromisoformat(now))
+    plan = schedule.plan(SHIPPED, datetime.fromisoformat(now))
     sizes = [len(event.arguments["attendees"]) for event in plan.open]
     assert len(plan.open) in (15, 16)
     assert not plan.reports

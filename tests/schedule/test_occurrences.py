@@ -1,4 +1,4 @@
-"""When a meeting should exist: rules, zones, windows, and what a programme may say of them."""
+"""When a meeting should exist: rules, zones, windows, and what a schedule may say of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dateutil import rrule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting_provider import InvalidProgramme, programme
-from meeting_provider.programme import Plan
-from meeting_provider.recurrence import Rule
+from meeting_provider import InvalidSchedule, schedule
+from meeting_provider.schedule import Plan
+from meeting_provider.schedule.rrule import Rule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "programme.yaml"
+    return tmp_path / "schedule.yaml"
 
 
 def entry(*lines: str, name: str = "one") -> str:
@@ -31,7 +31,7 @@ def entry(*lines: str, name: str = "one") -> str:
 
 def plan(path: Path, text: str, now: str) -> Plan:
     path.write_text(f"events:\n{text}" if text.startswith("  -") else text)
-    return programme.plan(path, datetime.fromisoformat(now))
+    return schedule.plan(path, datetime.fromisoformat(now))
 
 
 def names(path: Path, text: str, now: str) -> list[str]:
@@ -61,7 +61,7 @@ def test_an_event_without_times_always_exists(path: Path) -> None:
     assert list(plan(path, entry(), "1999-01-01T00:00Z").news()) == []
 
 
-def test_margins_are_settable_for_one_event_and_for_the_whole_programme(path: Path) -> None:
+def test_margins_are_settable_for_one_event_and_for_the_whole_schedule(path: Path) -> None:
     text = (
         "defaults: {opens_before: 0, stays_after: 60, zone: UTC}\nevents:\n"
         + entry("start: 2027-03-01T09:00", "end: 2027-03-01T10:00")
@@ -248,17 +248,17 @@ START, END = "start: 2027-03-01T09:00:00Z", "end: 2027-03-01T10:00:00Z"
 def test_a_fault_of_the_times_is_said_with_its_line(
     path: Path, lines: list[str], fault: str
 ) -> None:
-    with pytest.raises(InvalidProgramme) as raised:
+    with pytest.raises(InvalidSchedule) as raised:
         plan(path, entry(*lines), "2027-03-01T09:00Z")
-    (said,) = raised.value.faults
+    (said,) = raised.value.issues
     assert said.startswith(f"{path}:{fault}")
 
 
 def test_all_faults_are_said_at_once_and_those_of_the_defaults_once(path: Path) -> None:
     text = "defaults: {zone: Nowhere, opens_before: x}\nevents:\n" + entry(START) + entry(END)
-    with pytest.raises(InvalidProgramme) as raised:
+    with pytest.raises(InvalidSchedule) as raised:
         plan(path, text, "2027-03-01T09:00Z")
-    faults = [f.removeprefix(f"{path}:").split(": ")[:2] for f in raised.value.faults]
+    faults = [f.removeprefix(f"{path}:").split(": ")[:2] for f in raised.value.issues]
     assert faults == [
         ["1", "defaults.zone"],
         ["1", "defaults.opens_before"],
@@ -270,7 +270,7 @@ def test_all_faults_are_said_at_once_and_those_of_the_defaults_once(path: Path) 
 
 def test_names_leave_room_for_the_time_of_a_recurrence(path: Path) -> None:
     long = entry(START, END, "recurrence: FREQ=DAILY", name="x" * 48)
-    with pytest.raises(InvalidProgramme, match="48 characters; at most 47"):
+    with pytest.raises(InvalidSchedule, match="48 characters; at most 47"):
         plan(path, long, "2027-03-01T09:00Z")
     (event,) = plan(path, long.replace("x" * 48, "x" * 47), "2027-03-01T09:00Z").open
     assert len(event.name) <= 64
@@ -278,11 +278,11 @@ def test_names_leave_room_for_the_time_of_a_recurrence(path: Path) -> None:
 
 def test_no_event_may_have_the_name_of_an_occurrence(path: Path) -> None:
     text = entry(START, END, "recurrence: FREQ=DAILY") + entry(name="one-20270301T0900Z")
-    with pytest.raises(InvalidProgramme, match="may be an occurrence of 'one' too"):
+    with pytest.raises(InvalidSchedule, match="may be an occurrence of 'one' too"):
         plan(path, text, "2027-03-01T09:00Z")
 
 
-def test_a_programme_names_calendars_beside_it(path: Path) -> None:
+def test_a_schedule_names_calendars_beside_it(path: Path) -> None:
     (path.parent / "team.ics").write_text(
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:sync\nDTSTART:20270301T090000\nDURATION:PT1H\n"
         "ORGANIZER:mailto:ann@example.org\nEND:VEVENT\nEND:VCALENDAR\n"
@@ -294,7 +294,7 @@ def test_a_programme_names_calendars_beside_it(path: Path) -> None:
     (event,) = plan(path, text, "2027-02-28T23:00Z").open
     assert event.name == "sync"
     assert event.arguments["media_region"] == "ap-northeast-1"
-    with pytest.raises(InvalidProgramme, match=r"calendars\[0\]: 'gone.ics' is neither a file"):
+    with pytest.raises(InvalidSchedule, match=r"calendars\[0\]: 'gone.ics' is neither a file"):
         plan(path, "calendars: [gone.ics]\n", "2027-02-28T23:00Z")
 
 

@@ -1,9 +1,9 @@
-"""A programme -> the meetings that should exist now, and what opens next.
+"""A schedule -> the meetings that should exist now, and what opens next.
 
-A programme is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
+A schedule is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
 them. An event with a `start` has a meeting while its window is open (`schedules` says what it may
 say of its times); one without always has. `calendars` names iCalendar files, or folders of them,
-beside the programme. A section whose name begins with `x-` is for anchors, and is left alone.
+beside the schedule. A section whose name begins with `x-` is for anchors, and is left alone.
 
     defaults:
       zone: Europe/Berlin
@@ -18,7 +18,7 @@ beside the programme. A section whose name begins with `x-` is for anchors, and 
             tags: {role: speaker}
     calendars: [team.ics]
 
-An iCalendar file, or a folder of them, is a programme by itself too.
+An iCalendar file, or a folder of them, is a schedule by itself too.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from meeting_provider import schedules
-from meeting_provider.documents import Document
-from meeting_provider.errors import InvalidProgramme
+from meeting_provider.errors import InvalidSchedule
 from meeting_provider.models import MeetingInput
-from meeting_provider.privacy import Disclosure
-from meeting_provider.schedules import instant
+from meeting_provider.schedule import times
+from meeting_provider.schedule.disclosure import Disclosure
+from meeting_provider.schedule.occurrences import Window, at
+from meeting_provider.schedule.times import instant
+from meeting_provider.schedule.yaml_lines import Document
 from meeting_provider.validation import UNKNOWN, ValidationIssue, validate
 from meeting_provider.validation import Path as IssuePath
-from meeting_provider.windows import Window, at
 
 if TYPE_CHECKING:
-    from meeting_provider.calendars import Invitation
+    from meeting_provider.schedule.calendars import Invitation
 
 __all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "load", "plan"]
 
@@ -50,12 +50,12 @@ __all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "lo
 ARGUMENTS: Final = tuple(MeetingInput.model_fields)
 
 _SECTIONS: Final = ("calendars", "defaults", "events")
-_SHARED: Final = (*ARGUMENTS, *schedules.SHARED)
+_SHARED: Final = (*ARGUMENTS, *times.SHARED)
 _TEXTS: Final = ("title", "description")
-_OWN: Final = ("name", *_TEXTS, *ARGUMENTS, *schedules.ARGUMENTS)
+_OWN: Final = ("name", *_TEXTS, *ARGUMENTS, *times.ARGUMENTS)
 #: The argument that no two meetings can share: what makes one finds that one again.
 _SINGULAR: Final = "client_request_token"
-_LONGEST_NAME: Final = 64 - schedules.STAMP_LENGTH
+_LONGEST_NAME: Final = 64 - times.STAMP_LENGTH
 _RECURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
 
 #: How many openings a preview names, and how many open meetings.
@@ -106,7 +106,7 @@ def _details(name: str, window: Window) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a programme comes to at one instant.
+    """What a schedule comes to at one instant.
 
     `upcoming` has the next opening of each event, in order. `reports` says what of its calendars
     can't be used. `directory` says who is who in the open meetings of calendars: the mail address
@@ -139,9 +139,9 @@ def _shown(time: datetime) -> str:
 
 
 def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
-    """The meetings of a programme that should exist at an instant, by default the present one.
+    """The meetings of a schedule that should exist at an instant, by default the present one.
 
-    :raises InvalidProgramme: with every fault at once, each with file, line and path.
+    :raises InvalidSchedule: with all issues at once, each with file, line and path.
     """
     return plan(path, now).open
 
@@ -149,12 +149,12 @@ def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
 def plan(
     path: str | Path, now: datetime | None = None, disclosure: Disclosure | None = None
 ) -> Plan:
-    """What a programme comes to at an instant, by default the present one.
+    """What a schedule comes to at an instant, by default the present one.
 
     `disclosure` says what of the people in calendars may be known outside of secrets.
 
-    :raises InvalidProgramme: with every fault at once, each with file, line and path. What can't be
-        used of a calendar is no fault: it is in `reports`.
+    :raises InvalidSchedule: with all issues at once, each with file, line and path. What can't be
+        used of a calendar is not an issue: it is in `reports`.
     """
     path = Path(path)
     draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure or Disclosure())
@@ -184,9 +184,9 @@ class _Draft:
     def add_document(self, path: Path) -> None:
         """Add what a YAML file says."""
         document = Document.read(path)
-        # A fault of the defaults is found once for each event, and said once.
-        if faults := dict.fromkeys([*document.faults, *_faults(document.content, path.parent)]):
-            raise InvalidProgramme(str(path), document.places(faults))
+        # An issue of the defaults is found once for each event, and said once.
+        if issues := dict.fromkeys([*document.issues, *_issues(document.content, path.parent)]):
+            raise InvalidSchedule(str(path), document.places(issues))
         defaults = document.content.get("defaults") or {}
         for place, entry in enumerate(document.content.get("events") or ()):
             self._add_entry(
@@ -198,14 +198,14 @@ class _Draft:
             self.add_calendar(path.parent / calendar, defaults)
 
     def _add_entry(self, name: str, said: Mapping[str, Any], where: str) -> None:
-        schedule, _ = schedules.read(said)
+        own, _ = times.read(said)
         arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
         texts = {k: said[k] for k in _TEXTS if k in said}
-        if schedule.series is None:
+        if own.series is None:
             self._open[name] = Event(name, arguments, **texts)
             return
         try:
-            windows, coming = at(self._now, schedule.series, schedule.margins)
+            windows, coming = at(self._now, own.series, own.margins)
         except ValueError as error:
             self._reports.append(f"{where}{error}")
             return
@@ -217,14 +217,14 @@ class _Draft:
     def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
         """Add what is scheduled in a calendar, or in a folder of them."""
         # The calendars' libraries are loaded where there are calendars.
-        from meeting_provider import calendars
+        from meeting_provider.schedule import calendars
 
-        shared, _ = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
-        zone = schedules.zone_of(defaults)
+        shared, _ = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
+        zone = times.zone_of(defaults)
         try:
             invitations, reports = calendars.read(path, zone)
         except calendars.NoCalendar as error:
-            raise InvalidProgramme(str(path), [str(error)]) from error
+            raise InvalidSchedule(str(path), [str(error)]) from error
         self._reports += map(str, reports)
         arguments = {k: v for k, v in defaults.items() if k in ARGUMENTS}
         for invitation in invitations:
@@ -248,8 +248,8 @@ class _Draft:
             return
         declared = {**arguments, "attendees": invitation.attendees(self._disclosure)}
         name = _name(invitation.name, windows[0])
-        if faults := _meeting_faults(name, declared):
-            self._reports += [str(invitation.report(str(f))) for f in faults]
+        if issues := _meeting_issues(name, declared):
+            self._reports += [str(invitation.report(str(f))) for f in issues]
             return
         self._directory.update(invitation.directory(self._disclosure))
         for window in windows:
@@ -276,42 +276,42 @@ def _merged(defaults: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _faults(content: Any, folder: Path) -> Iterator[ValidationIssue]:
+def _issues(content: Any, folder: Path) -> Iterator[ValidationIssue]:
     if not isinstance(content, Mapping):
-        yield ValidationIssue((), "is not a programme: it has no `events`")
+        yield ValidationIssue((), "is not a schedule: it has no `events`")
         return
     for key in content:
         if key not in _SECTIONS and not str(key).startswith("x-"):
             yield ValidationIssue(
-                (key,), f"is not a section of a programme{_nearest(key, _SECTIONS)}"
+                (key,), f"is not a section of a schedule{_nearest(key, _SECTIONS)}"
             )
     defaults = content.get("defaults") or {}
     if not isinstance(defaults, Mapping):
         yield ValidationIssue(("defaults",), "is not a mapping")
         defaults = {}
-    yield from _default_faults(defaults)
+    yield from _default_issues(defaults)
     calendars = content.get("calendars")
     if calendars is not None:
-        yield from _calendar_faults(calendars, folder)
+        yield from _calendar_issues(calendars, folder)
     events = content.get("events", [] if calendars else None)
     if not isinstance(events, list):
         yield ValidationIssue(("events",), "is required, and a list")
         return
     for place, event in enumerate(events):
-        yield from _event_faults(("events", place), event, defaults)
-    yield from _name_faults(events)
+        yield from _event_issues(("events", place), event, defaults)
+    yield from _name_issues(events)
 
 
-def _default_faults(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+def _default_issues(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     yield from _unknown_keys(("defaults",), defaults, _SHARED)
     if defaults.get(_SINGULAR) is not None:
         why = "is for one meeting only; set it in that meeting's event, or leave it out"
         yield ValidationIssue(("defaults", _SINGULAR), why)
-    _, shared = schedules.read({k: v for k, v in defaults.items() if k in schedules.SHARED})
+    _, shared = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
     yield from (ValidationIssue(("defaults", *f.path), f.message) for f in shared)
 
 
-def _calendar_faults(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
+def _calendar_issues(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
     if not isinstance(calendars, list):
         yield ValidationIssue(("calendars",), "is not a list of files and folders")
         return
@@ -320,7 +320,7 @@ def _calendar_faults(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
             yield ValidationIssue(("calendars", place), f"'{name}' is neither a file nor a folder")
 
 
-def _name_faults(events: Sequence[Any]) -> Iterator[ValidationIssue]:
+def _name_issues(events: Sequence[Any]) -> Iterator[ValidationIssue]:
     """What would give two meetings the same name."""
     names: dict[object, int] = {}
     recurring: set[object] = set()
@@ -341,7 +341,7 @@ def _name_faults(events: Sequence[Any]) -> Iterator[ValidationIssue]:
             )
 
 
-def _event_faults(
+def _event_issues(
     path: IssuePath, event: Any, defaults: Mapping[str, Any]
 ) -> Iterator[ValidationIssue]:
     if not isinstance(event, Mapping):
@@ -356,18 +356,18 @@ def _event_faults(
             yield ValidationIssue((*path, text), "is not a text")
     yield from _unknown_keys(path, event, _OWN)
     if "recurrence" in event:
-        yield from _recurring_faults(path, name, event)
+        yield from _recurring_issues(path, name, event)
         # What is too much of it has been said.
         name = name[:_LONGEST_NAME]
     merged = _merged(defaults, event)
     declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
-    for fault in _meeting_faults(name, declared):
-        yield ValidationIssue(_source(path, fault.path, event, defaults), fault.message)
-    for fault in schedules.read(merged)[1]:
-        yield ValidationIssue(_source(path, fault.path, event, defaults), fault.message)
+    for issue in _meeting_issues(name, declared):
+        yield ValidationIssue(_source(path, issue.path, event, defaults), issue.message)
+    for issue in times.read(merged)[1]:
+        yield ValidationIssue(_source(path, issue.path, event, defaults), issue.message)
 
 
-def _recurring_faults(
+def _recurring_issues(
     path: IssuePath, name: str, event: Mapping[str, Any]
 ) -> Iterator[ValidationIssue]:
     """What an event can't say where each recurrence is a meeting of its own."""
@@ -382,25 +382,22 @@ def _recurring_faults(
         yield ValidationIssue((*path, _SINGULAR), why)
 
 
-def _meeting_faults(name: str, declared: Mapping[str, Any]) -> list[ValidationIssue]:
+def _meeting_issues(name: str, declared: Mapping[str, Any]) -> list[ValidationIssue]:
     own = {"external_meeting_id": name, "media_region": UNKNOWN, "control_region": UNKNOWN}
     return validate({**own, **declared}).issues
 
 
 def _source(
-    path: IssuePath,
-    fault: IssuePath,
-    event: Mapping[str, Any],
-    defaults: Mapping[str, Any],
+    path: IssuePath, issue: IssuePath, event: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> IssuePath:
-    """Where what is at fault stands: in the event at `path`, in the defaults, or in its name."""
-    head, *rest = fault
+    """Where the issue stands: in the event at `path`, in the defaults, or in its name."""
+    head, *rest = issue
     if head == "external_meeting_id" and head not in event and head not in defaults:
         return (*path, "name")
     own = event.get(str(head))
     added = head == "tags" and isinstance(own, Mapping) and rest and rest[0] not in own
     is_shared = head in defaults and (head not in event or added)
-    return (*(("defaults",) if is_shared else path), *fault)
+    return (*(("defaults",) if is_shared else path), *issue)
 
 
 def _unknown_keys(

@@ -1,4 +1,4 @@
-"""What an entry of a programme says of its times -> a series of windows, or its faults.
+"""What an entry of a schedule says of its times -> a series of windows, or its issues.
 
 start: 2027-03-01T09:00          # or with an offset: 2027-03-01T09:00:00+01:00
 end: 2027-03-01T09:30
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from meeting_provider import zones
-from meeting_provider.recurrence import Rule, to_utc
+from meeting_provider.schedule import timezones
+from meeting_provider.schedule.occurrences import Margins, Series
+from meeting_provider.schedule.rrule import Rule, to_utc
 from meeting_provider.validation import ValidationIssue
-from meeting_provider.windows import Margins, Series
 
-#: What may be said once for a whole programme.
+#: What may be said once for a whole schedule.
 SHARED: Final = ("zone", "opens_before", "stays_after")
 #: All that an entry may say of its times.
 ARGUMENTS: Final = ("start", "end", *SHARED, "recurrence", "exceptions")
@@ -41,17 +41,17 @@ _AS: Final = "write 2027-03-01T09:00:00+01:00, or 2027-03-01T09:00 and a `zone`"
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Times:
     """When an entry takes place. Without a series it always does."""
 
     series: Series | None
     margins: Margins
 
 
-def read(said: Mapping[str, Any]) -> tuple[Schedule, list[ValidationIssue]]:
-    """The schedule of what an entry says, its defaults among it, and all that is wrong with it."""
+def read(said: Mapping[str, Any]) -> tuple[Times, list[ValidationIssue]]:
+    """The times of what an entry says, its defaults among it, and all that is wrong with it."""
     reader = _Reader(said)
-    return Schedule(reader.series(), reader.margins()), reader.faults
+    return Times(reader.series(), reader.margins()), reader.issues
 
 
 def zone_of(said: Mapping[str, Any]) -> tzinfo:
@@ -60,11 +60,11 @@ def zone_of(said: Mapping[str, Any]) -> tzinfo:
 
 
 class _Reader:
-    """Reads what is said, and collects the faults."""
+    """Reads what is said, and collects the issues."""
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self.said = said
-        self.faults: list[ValidationIssue] = []
+        self.issues: list[ValidationIssue] = []
         self.zone = self._zone()
 
     def margins(self) -> Margins:
@@ -77,13 +77,13 @@ class _Reader:
         if "start" not in self.said:
             for name in ("end", "recurrence", "exceptions"):
                 if name in self.said:
-                    self._fault(name, "requires `start`")
+                    self._issue(name, "requires `start`")
             return None
         rule = self._rule()
         excluded = frozenset(self._exceptions())
         start = self._time("start", self.said["start"])
         if "end" not in self.said:
-            self._fault("start", "requires `end`")
+            self._issue("start", "requires `end`")
         end = self._time("end", self.said["end"]) if "end" in self.said else None
         if not start or not end:
             return None
@@ -92,23 +92,23 @@ class _Reader:
         lasts = end[0] - start[0] if nominal else to_utc(*end) - to_utc(*start)
         if not timedelta() < lasts <= _LONGEST:
             why = "is not after the start" if lasts <= timedelta() else "is more than a year later"
-            self._fault("end", why)
+            self._issue("end", why)
         series = Series(*start, lasts, nominal, rule=rule, excluded=excluded)
         if rule and _never_happens(series):
             what = "never happens: it gives no time from the start on, up to its UNTIL and without"
-            self._fault("recurrence", f"{what} the exceptions")
+            self._issue("recurrence", f"{what} the exceptions")
         return series
 
-    def _fault(self, name: str, message: str, *place: int) -> None:
-        self.faults.append(ValidationIssue((name, *place), message))
+    def _issue(self, name: str, message: str, *place: int) -> None:
+        self.issues.append(ValidationIssue((name, *place), message))
 
     def _zone(self) -> tzinfo | None:
         name = self.said.get("zone")
         if name is None:
             return None
-        zone = zones.named(name) if isinstance(name, str) else None
+        zone = timezones.named(name) if isinstance(name, str) else None
         if zone is None:
-            self._fault("zone", f"'{name}' is not a zone of the IANA database, like Europe/Berlin")
+            self._issue("zone", f"'{name}' is not a zone of the IANA database, like Europe/Berlin")
         return zone
 
     def _minutes(self, name: str, usual: timedelta) -> timedelta:
@@ -116,7 +116,7 @@ class _Reader:
         if minutes is None:
             return usual
         if isinstance(minutes, bool) or not isinstance(minutes, int) or not 0 <= minutes <= _WEEK:
-            self._fault(name, f"'{minutes}' is not a number of minutes from 0 to {_WEEK}")
+            self._issue(name, f"'{minutes}' is not a number of minutes from 0 to {_WEEK}")
             return usual
         return timedelta(minutes=minutes)
 
@@ -127,7 +127,7 @@ class _Reader:
         try:
             return Rule.parse(text if isinstance(text, str) else "")
         except ValueError as error:
-            self._fault("recurrence", str(error))
+            self._issue("recurrence", str(error))
             return None
 
     def _exceptions(self) -> Iterator[datetime | date]:
@@ -135,7 +135,7 @@ class _Reader:
         if given is None:
             return
         if not isinstance(given, list):
-            self._fault("exceptions", "is not a list of dates and times")
+            self._issue("exceptions", "is not a list of dates and times")
             return
         for place, value in enumerate(given):
             if day := _date(value):
@@ -144,11 +144,11 @@ class _Reader:
                 yield to_utc(*time)
 
     def _time(self, name: str, value: Any, *place: int) -> tuple[datetime, tzinfo] | None:
-        """The local time and its zone; None, and a fault, where it is no time."""
+        """The local time and its zone; None, and an issue, where it is no time."""
         try:
             time = _parsed(value)
         except ValueError as error:
-            self._fault(name, str(error), *place)
+            self._issue(name, str(error), *place)
             return None
         if time.tzinfo is not None:
             zone = self.zone or time.tzinfo
@@ -156,7 +156,7 @@ class _Reader:
         if self.zone is None:
             # An unknown zone has been said already.
             if self.said.get("zone") is None:
-                self._fault(name, f"'{value}' has neither an offset nor a zone; {_AS}", *place)
+                self._issue(name, f"'{value}' has neither an offset nor a zone; {_AS}", *place)
             return None
         return time, self.zone
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from meeting_provider import InvalidProgramme, programme
-from meeting_provider.programme import Plan
+from meeting_provider import InvalidSchedule, schedule
+from meeting_provider.schedule import Plan
 
 ANN = "attendees: [{external_user_id: ann}]"
 Load = Callable[[str | bytes], Plan]
@@ -22,15 +22,15 @@ def load(tmp_path: Path) -> Load:
     def written(text: str | bytes) -> Plan:
         path = tmp_path / "day.yaml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return programme.plan(path, datetime.fromisoformat("2027-03-01T09:10Z"))
+        return schedule.plan(path, datetime.fromisoformat("2027-03-01T09:10Z"))
 
     return written
 
 
 def errors(load: Load, text: str | bytes) -> list[str]:
-    with pytest.raises(InvalidProgramme) as raised:
+    with pytest.raises(InvalidSchedule) as raised:
         load(text)
-    return [f.partition("day.yaml:")[2] for f in raised.value.faults]
+    return [f.partition("day.yaml:")[2] for f in raised.value.issues]
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_aliases_of_a_school_are_followed(load: Load) -> None:
 
 
 def test_of_ten_thousand_errors_the_first_fifty_are_printed(load: Load) -> None:
-    with pytest.raises(InvalidProgramme) as raised:
+    with pytest.raises(InvalidSchedule) as raised:
         load("events:\n" + "  - {}\n" * 5000)
-    assert len(raised.value.faults) == 10_000
+    assert len(raised.value.issues) == 10_000
     first, *lines = str(raised.value).splitlines()
     assert first.endswith("has 10000 errors:")
-    assert [line.strip() for line in lines[:-1]] == list(raised.value.faults[:50])
+    assert [line.strip() for line in lines[:-1]] == list(raised.value.issues[:50])
     assert lines[-1].strip() == "and 9950 more"
 
 

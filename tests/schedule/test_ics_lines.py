@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from meeting_provider import InvalidProgramme, programme
+from meeting_provider import InvalidSchedule, schedule
 
 NOW = datetime.fromisoformat("2027-03-01T09:10Z")
 
@@ -94,7 +94,7 @@ def test_a_torn_and_joined_file_loses_no_event_without_a_report(
     # In a folder with a whole calendar: there, that one is torn is a report.
     (folder / "whole.ics").write_text(calendar(90, 1))
     with within_a_second():
-        found = programme.plan(folder, NOW)
+        found = schedule.plan(folder, NOW)
     names = {event.name.removesuffix("-20270301T0900Z") for event in found.open}
     assert "event-90" in names
     assert all(str(path) in report for report in found.reports)
@@ -115,8 +115,8 @@ def test_a_download_that_was_cut_off_is_an_error_or_ends_with_a_calendar(
     is_whole = text.rstrip("\n\ufeff").endswith("END:VCALENDAR")
     try:
         with within_a_second():
-            found = programme.plan(path, NOW)
-    except InvalidProgramme:
+            found = schedule.plan(path, NOW)
+    except InvalidSchedule:
         assert not is_whole
     else:
         assert is_whole

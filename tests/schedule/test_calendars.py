@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting_provider import InvalidProgramme, programme
-from meeting_provider.programme import Disclosure, Plan
-from meeting_provider.windows import Margins
+from meeting_provider import InvalidSchedule, schedule
+from meeting_provider.schedule import Disclosure, Plan
+from meeting_provider.schedule.occurrences import Margins
 
-FOLDER = Path(__file__).parents[1] / "calendars"
+FOLDER = Path(__file__).with_name("calendars")
 #: What ical.js stops at as a whole; what is there of it is computed by hand below.
 STOPPING = ("broken.ics",)
 FILES = sorted(p for p in FOLDER.glob("*.ics") if p.name not in STOPPING)
@@ -54,7 +54,7 @@ class Happening:
 
 
 def plan(path: Path, now: datetime) -> Plan:
-    return programme.plan(path, now)
+    return schedule.plan(path, now)
 
 
 def open_at(path: Path, now: datetime) -> list[Happening]:
@@ -215,8 +215,8 @@ def test_an_id_stays_the_same_in_one_event_and_is_another_in_the_next(ics: Path)
 def test_a_key_changes_every_digest(ics: Path) -> None:
     ics.write_text(calendar(*event()))
     now = datetime.fromisoformat(NOW)
-    plain = programme.plan(ics, now)
-    keyed = programme.plan(ics, now, Disclosure(key="secret"))
+    plain = schedule.plan(ics, now)
+    keyed = schedule.plan(ics, now, Disclosure(key="secret"))
     assert plain.directory.keys() != keyed.directory.keys()
     assert "secret" not in repr(Disclosure(key="secret"))
 
@@ -226,7 +226,7 @@ def test_addresses_are_ids_and_names_are_tags_where_that_is_asked_for(ics: Path)
     ics.write_text(
         calendar(*event('ATTENDEE;CN="Doe, Ann":mailto:ann@example.org', f"ATTENDEE:mailto:{long}"))
     )
-    found = programme.plan(ics, datetime.fromisoformat(NOW), Disclosure(addresses=True))
+    found = schedule.plan(ics, datetime.fromisoformat(NOW), Disclosure(addresses=True))
     ann, other = found.open[0].arguments["attendees"]
     assert ann == {"external_user_id": "ann@example.org", "tags": {"name": "Doe, Ann"}}
     assert len(other["external_user_id"]) == 32
@@ -394,14 +394,14 @@ def test_a_cancellation_ends_the_event_and_an_answer_does_not(tmp_path: Path) ->
 @pytest.mark.parametrize("text", ["", "<html>502 Bad Gateway</html>", "BEGIN:VEVENT\nEND:VEVENT"])
 def test_what_is_no_calendar_at_all_never_ends_every_meeting(ics: Path, text: str) -> None:
     ics.write_text(text)
-    with pytest.raises(InvalidProgramme, match="is not a calendar"):
+    with pytest.raises(InvalidSchedule, match="is not a calendar"):
         at(ics, NOW)
 
 
 def test_a_missing_file_and_an_empty_folder_are_faults(tmp_path: Path) -> None:
-    with pytest.raises(InvalidProgramme, match="can't be read: No such file"):
+    with pytest.raises(InvalidSchedule, match="can't be read: No such file"):
         at(tmp_path / "gone.ics", NOW)
-    with pytest.raises(InvalidProgramme, match="a folder without calendars"):
+    with pytest.raises(InvalidSchedule, match="a folder without calendars"):
         at(tmp_path, NOW)
 
 
@@ -413,11 +413,11 @@ def test_what_is_listed_and_is_no_calendar_is_an_error_whatever_else_is_there(
     (tmp_path / "good.ics").write_text(calendar(*event()))
     (tmp_path / "page.ics").write_text("<html>Log in</html>")
     (tmp_path / "folder").mkdir()
-    programme = tmp_path / "programme.yaml"
+    listing = tmp_path / "schedule.yaml"
     always = "events: [{name: always, attendees: [{external_user_id: ann}]}]"
-    programme.write_text(f"{always}\ncalendars: [good.ics, {listed}]")
-    with pytest.raises(InvalidProgramme, match=listed):
-        at(programme, NOW)
+    listing.write_text(f"{always}\ncalendars: [good.ics, {listed}]")
+    with pytest.raises(InvalidSchedule, match=listed):
+        at(listing, NOW)
 
 
 def test_an_empty_calendar_has_no_meetings(ics: Path) -> None:
@@ -581,7 +581,7 @@ def test_no_calendar_however_broken_is_a_crash(pieces: list[str], line_end: str)
 def test_the_dynamic_host_needs_no_calendar_library() -> None:
     code = (
         "import sys, meeting_provider, meeting_provider.provider as p;"
-        "print([m for m in ('icalendar', 'dateutil.rrule', 'meeting_provider.calendars')"
+        "print([m for m in ('icalendar', 'dateutil.rrule', 'meeting_provider.schedule')"
         " if m in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ import yaml
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from meeting_provider.errors import InvalidProgramme
+from meeting_provider.errors import InvalidSchedule
 from meeting_provider.validation import Path as IssuePath
 from meeting_provider.validation import ValidationIssue
 
@@ -32,12 +32,12 @@ _KINDS: Final = {
 
 
 class Document:
-    """A YAML file: its `content`, and the `faults` that YAML itself lets pass."""
+    """A YAML file: its `content`, and the `issues` that YAML itself lets pass."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.content: Any = None
-        self.faults: list[ValidationIssue] = []
+        self.issues: list[ValidationIssue] = []
         self._marks: dict[IssuePath, yaml.Mark | None] = {(): None}
         #: What is written where YAML has read something other than text.
         self._misread: dict[IssuePath, str] = {}
@@ -47,7 +47,7 @@ class Document:
     def read(cls, path: Path) -> Document:
         """Read a file in UTF-8, or in UTF-16 with a byte order mark.
 
-        :raises InvalidProgramme: if it can't be read, or is not YAML.
+        :raises InvalidSchedule: if it can't be read, or is not YAML.
         """
         document = cls(path)
         loader = None
@@ -73,30 +73,30 @@ class Document:
         finally:
             if loader:
                 loader.dispose()
-        raise InvalidProgramme(str(path), [said])
+        raise InvalidSchedule(str(path), [said])
 
-    def place(self, fault: ValidationIssue) -> str:
-        """The fault with file and line: the line of what is nearest to its path."""
-        mark = self._marks[self._nearest(fault.path)]
+    def place(self, issue: ValidationIssue) -> str:
+        """The issue with file and line: the line of what is nearest to its path."""
+        mark = self._marks[self._nearest(issue.path)]
         where = f"{self.path}:{mark.line + 1 if mark else 1}: "
-        misread = self._misread.get(fault.path)
-        said = f"{fault}" if fault.path else fault.message
+        misread = self._misread.get(issue.path)
+        said = f"{issue}" if issue.path else issue.message
         return f"{where}{said}; {misread}" if misread else f"{where}{said}"
 
-    def places(self, faults: Iterable[ValidationIssue]) -> list[str]:
-        """The faults with file and line. What entries share through an alias is said once."""
+    def places(self, issues: Iterable[ValidationIssue]) -> list[str]:
+        """The issues with file and line. What entries share through an alias is said once."""
         first: dict[object, ValidationIssue] = {}
         times: Counter[object] = Counter()
-        for fault in faults:
-            nearest = self._nearest(fault.path)
+        for issue in issues:
+            nearest = self._nearest(issue.path)
             mark = self._marks[nearest]
-            same = (mark.index if mark else 0, fault.path[len(nearest) :], fault.message)
-            first.setdefault(same, fault)
+            same = (mark.index if mark else 0, issue.path[len(nearest) :], issue.message)
+            first.setdefault(same, issue)
             times[same] += 1
         return [
-            self.place(fault)
+            self.place(issue)
             + (f" (the same in {times[same] - 1} more that share it)" if times[same] > 1 else "")
-            for same, fault in first.items()
+            for same, issue in first.items()
         ]
 
     def _nearest(self, path: IssuePath) -> IssuePath:
@@ -139,7 +139,7 @@ class Document:
             name = _name(key)
             if name in lines:
                 what = f"stands here twice; line {lines[name]} has it already"
-                self.faults.append(ValidationIssue((*path, name), what))
+                self.issues.append(ValidationIssue((*path, name), what))
             lines.setdefault(name, key.start_mark.line + 1)
 
 
