@@ -22,7 +22,7 @@ def test_a_segment_has_what_ssm_takes_and_reads_back_as_its_text(text: str) -> N
     assert ".." in segment or unquote(segment.replace(".", "%")) == text
 
 
-@pytest.mark.parametrize("letter", ["é", "語", "𝔸", "."])
+@pytest.mark.parametrize("letter", ["é", "語", "🎈", "."])
 def test_a_name_of_64_characters_fits_a_file_name_and_a_parameter(letter: str) -> None:
     """A file name has 255 bytes, with what is added to it, and a parameter's ARN 1,011."""
     name, other = letter * 64, letter * 63 + "x"
