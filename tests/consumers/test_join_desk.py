@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.house import House, Run
 from support.template import Template
 
@@ -222,24 +223,26 @@ def pulumi(desk: Desk, *arguments: str, passphrase: str | None = None) -> Run:
 @pytest.fixture
 def stranger(desk: Desk) -> Desk:
     """A desk whose own stack has another passphrase, with the same links."""
-    exported = pulumi(desk, "stack", "export", "--show-secrets")
-    deployment = json.loads(exported.out)
-    del deployment["deployment"]["secrets_providers"]
+    exported = json.loads(pulumi(desk, "stack", "export", "--show-secrets").out)
     settings = desk.house.root / "stacks/join_desk/Pulumi.dev.yaml"
-    (desk.house.root / "export.json").write_text(json.dumps(deployment))
     settings.unlink()
     desk.state.unlink()
+    in_plain = desk.house.root / "export.json"
     for command in (
-        ("stack", "init", "dev"),
+        ("stack", "init"),
         ("config", "set", "aws:region", "us-east-1"),
         ("config", "set", "base_url", "http://127.0.0.1:8047"),
         ("config", "set", "--secret", "link_key", "another"),
-        ("stack", "import", "--file", str(desk.house.root / "export.json")),
+        ("stack", "import", "--file", str(in_plain)),
     ):
-        stack = [c for c in command if c != "dev" or command[1] != "init"]
-        run = pulumi(desk, *stack, passphrase="another")
+        if command[1] == "import":
+            salt = yaml.safe_load(settings.read_text())["encryptionsalt"]
+            provider = {"type": "passphrase", "state": {"salt": salt}}
+            exported["deployment"]["secrets_providers"] = provider
+            in_plain.write_text(json.dumps(exported))
+        run = pulumi(desk, *command, passphrase="another")
         assert run.code == 0, run.text
-    (desk.house.root / "export.json").unlink()
+    in_plain.unlink()
     return desk
 
 

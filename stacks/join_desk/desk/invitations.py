@@ -40,6 +40,11 @@ _PRIVATE: Final = 0o600
 
 PRODUCT: Final = "-//meeting-provider//join desk//EN"
 
+_NOT_OF_CANCELLATIONS: Final = (
+    *("STATUS", "SEQUENCE", "DTSTAMP"),
+    *("DESCRIPTION", "LOCATION", "URL", "CONFERENCE"),
+)
+
 #: A file name has 255 bytes, with its ending and what a temporary file's name adds.
 _LONGEST_NAME: Final = 100
 _ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
@@ -152,8 +157,21 @@ def _calendar(method: str, events: Iterable[Event]) -> bytes:
     calendar.add("METHOD", method)
     for event in events:
         calendar.add_component(event)
-    calendar.add_missing_timezones()
+    _add_zones(calendar)
     return bytes(calendar.to_ical())
+
+
+def _add_zones(calendar: Calendar) -> None:
+    """Add the zones that are used, until a decade or two from now."""
+    years = [e.start.year for e in calendar.events]
+    last = max(*years, datetime.now(UTC).year) // 10 * 10 + 20
+    calendar.add_missing_timezones(date(min(years) - 1, 1, 1), date(last, 1, 1))
+    for zone in calendar.timezones:
+        for observance in zone.subcomponents:
+            # ical.js reads the first time of each RDATE only.
+            if listed := observance.pop("RDATE", None):
+                for time in listed.dts:
+                    observance.add("RDATE", time.dt)
 
 
 def file_name(text: str) -> str:
@@ -246,7 +264,15 @@ class Folder:
             events = [e for e in old.events if "RECURRENCE-ID" not in e] or list(old.events)
             for event in events:
                 event.subcomponents.clear()
-                for name in ("STATUS", "SEQUENCE", "DTSTAMP", "LOCATION", "URL", "CONFERENCE"):
+                for name in (
+                    "STATUS",
+                    "SEQUENCE",
+                    "DTSTAMP",
+                    "DESCRIPTION",
+                    "LOCATION",
+                    "URL",
+                    "CONFERENCE",
+                ):
                     event.pop(name, None)
                 event.add("STATUS", "CANCELLED")
                 event.add("SEQUENCE", sequence + 1)
