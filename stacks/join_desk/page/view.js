@@ -52,6 +52,9 @@ const STATES = {
   removed: () => ['You were removed from the meeting.', ''],
 };
 
+/** The states in which there is a meeting to connect to. */
+const CONNECTED = ['ready', 'joining', 'joining-slowly', 'joined', 'reconnecting', 'left'];
+
 /** Show a state, with what is known of the meeting. */
 export function show(state, facts = {}) {
   const [status, detail = '', buttons = {}] = STATES[state](facts);
@@ -70,6 +73,9 @@ export function show(state, facts = {}) {
   const inMeeting = state === 'joined' || state === 'reconnecting';
   element('tiles').hidden = !inMeeting;
   element('devices').hidden = !inMeeting;
+  if (!CONNECTED.includes(state)) {
+    element('connection').hidden = true;
+  }
 }
 
 /** Show who somebody is connected as, and to what. */
