@@ -221,6 +221,28 @@ def test_a_programme_at_fault_fails_the_preview_and_changes_nothing(team: Team) 
     assert team.live() == before
 
 
+def test_the_comment_on_300_meetings_fits_and_has_the_totals(team: Team) -> None:
+    """GitHub takes 65,536 characters. What doesn't change isn't in it."""
+    entries = [
+        f"  - name: session-{n:03}\n    attendees: [{{external_user_id: viewer-{n:03}}}]\n"
+        for n in range(300)
+    ]
+    team.sh("git switch --quiet --create many")
+    team.commit(PROGRAMME + MORE + "".join(entries), "Add 300 sessions")
+    team.runner.job("preview.yaml", "pull_request")
+    comment = team.runner.comments[-1]
+    assert len(comment) < 65_536
+    assert re.search(r"\+ 300 to create", comment)
+    team.sh("git switch --quiet main")
+    team.sh("git switch --quiet --create one")
+    team.commit((PROGRAMME + MORE).replace("speaker-3", "speaker-4"), "Change one meeting")
+    team.runner.job("preview.yaml", "pull_request")
+    comment = team.runner.comments[-1]
+    assert "speaker-4" in comment
+    assert "keynote" not in comment
+    team.sh("git switch --quiet main")
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_are_what_github_takes(workflow: Path) -> None:
     checked = subprocess.run(

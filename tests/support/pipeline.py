@@ -31,7 +31,13 @@ _FLAGS: Final = (
 )
 
 #: Inputs that are no flags: which stack and backend, and what becomes of what it says.
-_OTHERS: Final = ("command", "stack-name", "cloud-url", "work-dir", "upsert", "comment-on-pr")
+_OTHERS: Final = (
+    *("command", "stack-name", "cloud-url", "work-dir", "upsert", "comment-on-pr"),
+    "always-include-summary",
+)
+
+#: What pulumi/actions leaves of a longer output in a comment, by its src/libs/pr.ts.
+_LONGEST_COMMENT: Final = 64_000
 
 #: The condition of a step that runs also after another one failed.
 _EVEN_SO: Final = "!cancelled()"
@@ -87,7 +93,9 @@ class Runner:
             folder = self.repository / inputs.get("work-dir", ".")
             runs = [self._shell(c, environment, folder) for c in pulumi_commands(inputs)]
             if inputs.get("comment-on-pr") == "true":
-                self.comments.append(runs[-1].out)
+                out = runs[-1].out
+                is_end = inputs.get("always-include-summary") == "true"
+                self.comments.append(out[-_LONGEST_COMMENT:] if is_end else out[:_LONGEST_COMMENT])
             yield from runs
         else:
             assert action in READY
