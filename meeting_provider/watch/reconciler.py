@@ -7,6 +7,7 @@ even that of the watcher's process, only has the state read again.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,9 +22,9 @@ from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
 from meeting_provider.watch.shutdown import Shutdown, Stopped
 from meeting_provider.watch.stack import EVERY_MEETING, Known, State, WatchedStack
 
-#: How many receives may follow one that brought messages: a burst of ends is one `up`, and a
-#: backlog is read before it.
-MOST_RECEIVES: Final = 100
+#: How long the queue is read before what ended is recovered, in seconds: a burst of ends is one
+#: `up`. It is less than a received message stays hidden.
+LONGEST_READ: Final = 3.0
 
 #: How many ids of earlier meetings are remembered, to recognize messages that come late.
 _REMEMBERED: Final = 10_000
@@ -76,6 +77,8 @@ class Reconciler:
         self._ends: dict[str, _End] = {}
         self._urns: dict[str, str] = {}
         self._unreadable: set[str] = set()
+        self._earlier = 0
+        self._is_drained = True
         # The messages of what ended before may be gone.
         self._unsure = True
 
@@ -117,11 +120,12 @@ class Reconciler:
         """Wait for messages, and take what else is in the queue with them."""
         with self._shutdown.waiting():
             messages = self._messages(LONGEST_WAIT)
-            for _ in range(MOST_RECEIVES):
+            until = time.monotonic() + LONGEST_READ
+            while messages and time.monotonic() < until:
                 self._take(messages)
-                if not messages:
-                    break
                 messages = self._messages(0)
+            self._take(messages)
+            self._is_drained = not messages
 
     def _messages(self, wait: int) -> list[Message]:
         if self._queue is None:
@@ -240,7 +244,6 @@ class Reconciler:
 
     def _settle(self, meetings: dict[str, Known], *, is_done: bool) -> None:
         """Forget the ends that are over, and delete their messages."""
-        earlier = 0
         settled: list[Message] = []
         for end in list(self._ends.values()):
             is_over = self._is_over(end, meetings)
@@ -253,10 +256,11 @@ class Reconciler:
                 _log.warning("%s is said to have ended, and hasn't", end)
                 continue
             if not end.is_reported:
-                earlier += 1
+                self._earlier += 1
             elif not is_over:
                 _log.info("%s needs no successor: it is no longer declared", end)
             settled += end.messages.values()
-        if earlier:
-            _log.info("%d earlier ends need nothing done", earlier)
+        if self._earlier and self._is_drained:
+            _log.info("%d earlier ends need nothing done", self._earlier)
+            self._earlier = 0
         self._delete(settled)
