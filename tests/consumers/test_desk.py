@@ -16,11 +16,11 @@ import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
+from chime_sandbox import cloud
 from desk import addresses, links
 from desk.parameters import CONFIG, KEPT_ON_MISMATCH, LONGEST_KEPT, LinkKey, Parameters
 from desk.server import Desk
 from desk.sessions import session
-from sandbox import cloud
 
 STACK = "dev"
 KEY = "what the links are signed with"

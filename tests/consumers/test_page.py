@@ -18,7 +18,7 @@ from icalendar import Calendar
 from support.browser import Browser
 from support.house import House
 
-from sandbox.admin import Meeting
+from chime_sandbox.admin import Meeting
 
 PROGRAMME = """\
 events:

@@ -20,7 +20,7 @@ from support.browser import Browser
 from support.house import ROOT
 
 from desk import addresses, links
-from sandbox import cloud
+from chime_sandbox import cloud
 
 STACK = "dev"
 DESK = ROOT / "stacks/join_desk"
