@@ -273,7 +273,8 @@ def test_outputs_with_gaps_are_an_error_in_the_preview_as_in_the_update(desk: De
     before = desk.parameters()
     preview = pulumi(desk, "preview")
     update = pulumi(desk, "up", "--yes", "--skip-preview")
-    assert "delete" not in preview.text
-    assert "delete" not in update.text
-    assert preview.code == update.code
+    for run in (preview, update):
+        assert run.code != 0
+        assert "the outputs of organization/meetings/dev are incomplete" in run.text
+        assert "delete" not in run.text
     assert desk.parameters() == before

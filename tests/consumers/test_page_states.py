@@ -19,8 +19,8 @@ import pytest
 from support.browser import Browser
 from support.house import ROOT
 
-from desk import addresses, links
 from chime_sandbox import cloud
+from desk import addresses, links
 
 STACK = "dev"
 DESK = ROOT / "stacks/join_desk"
