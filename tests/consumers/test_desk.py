@@ -16,7 +16,7 @@ import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
-from chime_sandbox import cloud
+from chime_sandbox import server
 from desk import addresses, links
 from desk.parameters import CONFIG, KEPT_ON_MISMATCH, LONGEST_KEPT, LinkKey, Parameters
 from desk.server import Desk
@@ -32,7 +32,7 @@ ANN = (STACK, EVENT, "ann@example.org")
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An emulated AWS."""
-    with cloud.running() as found:
+    with server.running() as found:
         yield found
 
 

@@ -19,7 +19,7 @@ import pytest
 from support.browser import Browser
 from support.house import ROOT
 
-from chime_sandbox import cloud
+from chime_sandbox import server
 from desk import addresses, links
 
 STACK = "dev"
@@ -105,7 +105,7 @@ def site(aws: Any) -> Iterator[Site]:
     subprocess.run(
         ["npm", "run", "build", "--silent"], cwd=DESK / "page", check=True, capture_output=True
     )
-    with cloud.running() as endpoint:
+    with server.running() as endpoint:
         ssm = aws("ssm", endpoint)
         found = Site("", ssm)
         found._set(addresses.link_key(STACK), "key")
