@@ -39,13 +39,9 @@ def keep(address: str, value: pulumi.Input[str], event: Event | None = None) -> 
 async def declare() -> pulumi.Inputs:
     """Declare a parameter for each event and for each attendee."""
     meetings = pulumi.StackReference(reference)
-    # Without their values nothing could be declared, and the preview would show deletions.
-    if not await meetings.outputs.is_known():
-        raise pulumi.RunError(
-            f"the outputs of {reference} are incomplete, as after an update with --target that "
-            "left out new meetings: run `pulumi up` there first"
-        )
-    outputs = await meetings.outputs.future() or {}
+    # Of a meeting that an update with --target left out, the outputs are unknown. A preview takes
+    # the others nevertheless, as an update does.
+    outputs = await meetings.outputs.future(with_unknowns=True)
     try:
         kept = list(entries.parameters(stack, outputs, reference))
         known_by = {

@@ -42,12 +42,15 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
     :param source: the stack's full name, for errors.
     :raises Incomplete: outputs are missing, or secrets among them could not be decrypted.
     """
+    if not isinstance(outputs, Mapping):
+        raise Incomplete(f"the outputs of {source} can't be read: deploy the meetings first")
     data, ids = _required(outputs, "join_data", source), _required(outputs, "meeting_ids", source)
     texts, upcoming = outputs.get("events") or {}, outputs.get("upcoming") or {}
     about: dict[str, dict[str, Any]] = defaultdict(lambda: {"open": []})
     entries: dict[str, list[Any]] = defaultdict(list)
     events: dict[str, str] = {}
-    for name in sorted(ids):
+    # A meeting without an id is one that doesn't exist yet.
+    for name in sorted(name for name, meeting_id in ids.items() if isinstance(meeting_id, str)):
         said = texts.get(name) or {}
         event, times = said.get("event", name), _times(said)
         about[event] |= {n: said[n] for n in _TEXTS if n in said}
