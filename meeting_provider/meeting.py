@@ -85,7 +85,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     """
 
     #: The attendees by external_user_id, as declared: `{}`, or `capabilities` and `tags`.
-    attendees: pulumi.Output[dict[str, Any]]
+    #: Not typed as a mapping: of a resource that `--target` leaves out, Pulumi returns the inputs.
+    attendees: pulumi.Output[Any]
     #: Each attendee's AttendeeId, by external_user_id.
     attendee_ids: pulumi.Output[dict[str, str]]
     #: The region of the endpoint that created the meeting.
