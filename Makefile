@@ -115,7 +115,7 @@ $(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
 
 # Building the CLI and setting up the environment, where either is needed, go on side by side.
 ready:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=none .venv/.sandbox cli
+	@$(MAKE) --silent --no-print-directory --jobs=2 .venv/.sandbox cli
 
 # Only the sandbox's stack runs without a Pulumi of the user's own.
 cli: $(PYTHON)

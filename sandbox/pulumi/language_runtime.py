@@ -106,6 +106,27 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
             dependencies=[pb.DependencyInfo(name=n, version=v) for n, v in packages]
         )
 
+    def InstallDependencies(
+        self, request: pb.InstallDependenciesRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.InstallDependenciesResponse]:
+        """Make the virtual environment of a program or plugin, and install what it declares."""
+        folder = request.info.program_directory
+        environment = _virtualenv(request.info, context, "venv" if request.is_plugin else "")
+        if environment is None or (environment / "bin" / "python").exists():
+            # An environment that is there is its owner's.
+            return
+        pip = [str(environment / "bin" / "python"), "-m", "pip", "install"]
+        commands = [["python3", "-m", "venv", str(environment)]]
+        if request.is_plugin and Path(folder, "pyproject.toml").exists():
+            commands.append([*pip, folder])
+        if Path(folder, "requirements.txt").exists():
+            commands.append([*pip, "-r", str(Path(folder, "requirements.txt"))])
+        for command in commands:
+            done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+            yield pb.InstallDependenciesResponse(stdout=done.stdout, stderr=done.stderr)
+            if done.returncode:
+                _refuse(context, f"`{' '.join(command)}` failed")
+
     def Run(self, request: pb.RunRequest, context: grpc.ServicerContext) -> pb.RunResponse:
         """Run a program to its end. What it prints goes to the engine line by line."""
         flags = {
@@ -189,7 +210,7 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
         **pipes: int,
     ) -> subprocess.Popen[bytes]:
         with self._lock:
-            # A group of its own: the CLI decides what an interrupt at the terminal means.
+            # A group of its own, to be ended with all that it started.
             process = subprocess.Popen(
                 command,
                 cwd=folder or None,
@@ -209,7 +230,22 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
 
 
 def _python(info: pb.ProgramInfo, context: grpc.ServicerContext, default: str = "") -> str:
-    """The interpreter that `runtime.options` name, or else the one on PATH."""
+    """The interpreter of the virtual environment, or else the one on PATH."""
+    virtualenv = _virtualenv(info, context, default)
+    if virtualenv is None:
+        return os.environ.get("PULUMI_PYTHON_CMD") or "python3"
+    python = virtualenv / "bin" / "python"
+    if not python.exists():
+        _refuse(
+            context,
+            f"the virtual environment {virtualenv} isn't there: create it, and install what the "
+            "program needs into it",
+        )
+    return str(python)
+
+
+def _virtualenv(info: pb.ProgramInfo, context: grpc.ServicerContext, default: str) -> Path | None:
+    """The virtual environment that `runtime.options` name."""
     options = json_format.MessageToDict(info.options)
     toolchain = options.get("toolchain", "pip")
     if toolchain not in ("pip", "uv") or options.get("typechecker"):
@@ -218,17 +254,8 @@ def _python(info: pb.ProgramInfo, context: grpc.ServicerContext, default: str = 
             "runtime.options in Pulumi.yaml: this CLI was built without Pulumi's own language "
             "runtime, and takes a virtualenv, or the toolchain uv; install Pulumi for all else",
         )
-    virtualenv = options.get("virtualenv") or (".venv" if toolchain == "uv" else default)
-    if not virtualenv:
-        return os.environ.get("PULUMI_PYTHON_CMD") or "python3"
-    python = Path(info.root_directory, virtualenv, "bin", "python")
-    if not python.exists():
-        _refuse(
-            context,
-            f"the virtual environment {python.parents[1]} isn't there: create it, and install what "
-            "the program needs into it",
-        )
-    return str(python)
+    named = options.get("virtualenv") or (".venv" if toolchain == "uv" else default)
+    return Path(info.root_directory, named) if named else None
 
 
 def _refuse(context: grpc.ServicerContext, reason: str) -> NoReturn:
@@ -273,10 +300,10 @@ def _outputs(plugin: subprocess.Popen[bytes]) -> Iterator[pb.RunPluginResponse]:
 def main() -> None:
     """Serve until the CLI ends, however it ends. The CLI reads the port from standard output."""
     arguments = [a for a in sys.argv[1:] if not a.startswith("-")]
-    # The CLI decides what an interrupt means, and ends this process when it is done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    # In a process group of its own, an interrupt comes from the CLI, which is done.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     cli = os.getppid()
     runtime = LanguageRuntime(
         Path(os.environ["PULUMI_LANGUAGE_PYTHON_EXEC"]), arguments[0] if arguments else ""

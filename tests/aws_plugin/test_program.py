@@ -1,12 +1,8 @@
-"""A program on the unmodified pulumi_aws SDK, from its first preview to its end.
-
-`PULUMI` names the engine's command; without it, the sandbox engine runs the program.
-"""
+"""A program on the unmodified pulumi_aws SDK, from its first preview to its end."""
 
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,16 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import aws_plugin
-
 PROGRAM = Path(__file__).parent / "program"
 REPOSITORY = Path(__file__).parents[2]
-SANDBOX_ENGINE = [sys.executable, "-m", "sandbox.engine"]
+PULUMI = [sys.executable, "-m", "sandbox", "pulumi"]
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of the program, with a backend, a home and a plugin of its own."""
+    """A stack of the program, in a sandbox of its own."""
 
     root: Path
     command: list[str]
@@ -58,28 +52,16 @@ class Stack:
 
 @pytest.fixture
 def stack(tmp_path: Path, cloud: str) -> Stack:
-    plugin = tmp_path / "plugins" / "pulumi-resource-aws"
-    plugin.parent.mkdir()
-    plugin.write_text(aws_plugin.script(sys.executable))
-    plugin.chmod(0o755)
     shutil.copytree(PROGRAM, tmp_path / "program")
     (tmp_path / "program" / "venv").symlink_to(sys.prefix)
-    (tmp_path / "backend").mkdir()
-    given = os.environ.get("PULUMI")
-    path = [plugin.parent, Path(sys.executable).parent, os.environ["PATH"]]
     environment = {
-        **{key: os.environ[key] for key in ("HOME", "USER", "LANG") if key in os.environ},
-        "PATH": os.pathsep.join(map(str, path)),
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))},
         "PYTHONPATH": str(REPOSITORY),
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
-        "PULUMI_CONFIG_PASSPHRASE": "sandbox",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
         "AWS_ENDPOINT_URL": cloud,
         "AWS_ACCESS_KEY_ID": "someone",
         "AWS_SECRET_ACCESS_KEY": "else",
     }
-    made = Stack(tmp_path, shlex.split(given) if given else SANDBOX_ENGINE, environment)
+    made = Stack(tmp_path, PULUMI, environment)
     subprocess.run(
         [*made.command, "stack", "init", "dev"],
         cwd=made.root / "program",

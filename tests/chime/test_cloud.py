@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from sandbox import emulator
 from sandbox.admin import Sandbox
 from sandbox.cloud import running
 
@@ -234,17 +235,34 @@ def test_time_goes_on_while_no_process_runs(tmp_path):
         assert before <= Sandbox(endpoint).now() < before + 600
 
 
-def test_sigterm_stops_cleanly_and_takes_its_files_away(tmp_path):
-    port_file, pid_file = tmp_path / "a" / "port", tmp_path / "a" / "pid"
-    process = start("--port-file", port_file, "--pid-file", pid_file)
+def test_the_endpoint_file_is_locked_while_the_process_runs(tmp_path):
+    file = tmp_path / "a" / "endpoint"
+    process = start("--endpoint-file", file)
     endpoint = endpoint_of(process)
-    assert port_file.read_text() == f"{endpoint}\n"
-    assert pid_file.read_text() == f"{process.pid}\n"
+    assert file.read_text() == f"{endpoint}\n"
+    assert emulator.is_locked(file)
+    second = start("--endpoint-file", file)
+    _, errors = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert "one is running already" in errors
+    process.kill()
+    process.communicate()
+    assert not emulator.is_locked(file)
+
+
+def test_sigterm_stops_cleanly():
+    process = start()
+    endpoint_of(process)
     process.terminate()
-    _, errors = process.communicate(timeout=10)
-    assert (process.returncode, errors) == (0, "")
-    assert not port_file.exists()
-    assert not pid_file.exists()
+    assert process.communicate(timeout=10)[1] == ""
+    assert process.returncode == 0
+
+
+def test_the_admin_route_stops_it(tmp_path):
+    process = start("--state-file", tmp_path / "state")
+    Sandbox(endpoint_of(process)).stop()
+    assert process.communicate(timeout=10)[1] == ""
+    assert process.returncode == 0
 
 
 def test_sigterm_stops_cleanly_while_a_call_is_held(tmp_path):

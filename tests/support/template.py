@@ -68,4 +68,4 @@ class Template:
 
 
 def _port(house: House) -> str:
-    return (house.root / ".sandbox" / "port").read_text()
+    return (house.root / ".sandbox" / "endpoint").read_text()
