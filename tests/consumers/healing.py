@@ -9,7 +9,6 @@ from itertools import cycle
 
 from support.house import House
 from support.watching import Watch
-from support.windows import wait_for_room
 
 from sandbox.admin import AFTER, BEFORE
 
@@ -26,10 +25,6 @@ FAULTS = (
     ("drop", "ListTagsForResource", BEFORE),
     ("end", "CreateMeetingWithAttendees", AFTER),
 )
-
-#: A create that dies with its watcher is found again in the window of its token. Close to the
-#: window's end that is no promise.
-ROOM = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +46,6 @@ def heal(house: House, watch: Watch, ends: int, kill_every: int, seed: int = 6) 
     seconds, kills = [], 0
     for number, name in zip(range(1, ends + 1), cycle(NAMES), strict=False):
         kills_now = number % kill_every == 0
-        if kills_now:
-            wait_for_room(ROOM)
         (ending,) = watch.live(name)
         if number % 2 == 0:
             kind, operation, when = next(faults)

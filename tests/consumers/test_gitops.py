@@ -85,8 +85,8 @@ class Team:
         self.pulumi(f"config set meetings:now {now} --stack live")
 
     def join_tokens(self) -> list[str]:
-        told = self.pulumi("stack output join_tokens --show-secrets --json --stack live")
-        return [token for each in json.loads(told).values() for token in each.values()]
+        data = json.loads(self.pulumi("stack output join_data --show-secrets --json --stack live"))
+        return [a["JoinToken"] for each in data.values() for a in each["Attendees"].values()]
 
     def pulumi(self, command: str) -> str:
         return self.sh(

@@ -35,7 +35,7 @@ def ended_message(meeting_id: str, name: str) -> str:
 
 
 def join_tokens(house: House) -> list[str]:
-    return [t for each in house.outputs()["join_tokens"].values() for t in each.values()]
+    return [t for each in house.join_tokens().values() for t in each.values()]
 
 
 def test_every_end_has_one_successor_through_faults_and_kills(house: House, watch: Watch) -> None:

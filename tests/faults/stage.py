@@ -17,8 +17,6 @@ from typing import Any
 from faults import processes
 from support.house import House, Run
 
-from meeting_provider import state
-
 PROGRAM = Path(__file__).parent / "program"
 MEETING_TYPE = "dynamic/meeting:Meeting"
 
@@ -101,11 +99,8 @@ def _known(resource: dict[str, Any]) -> Known:
     outputs = resource["outputs"]
     return Known(
         meeting_id=resource["id"],
-        attendee_ids={
-            a["external_user_id"]: a["attendee_id"]
-            for a in state.attendees_in(_revealed(outputs["attendees"]))
-        },
-        tokens=state.kept(_revealed(outputs["join_tokens"])),
+        attendee_ids=outputs["attendee_ids"],
+        tokens=_revealed(outputs["join_tokens"]),
         replicates=outputs.get("primary_meeting_id"),
     )
 

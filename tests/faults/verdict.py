@@ -47,13 +47,17 @@ def not_as_declared(
         of_name[meeting.external_meeting_id].append(meeting)
     for part, name in parts.items():
         arguments = scenario.after.get(part)
-        live = [m for m in of_name[name] if m.alive]
         known = after.get(name, [])
+        ids = {k.meeting_id for k in known}
+        live = [m for m in of_name[name] if m.alive and m.meeting_id in ids]
+        unknown = [m for m in of_name[name] if m.alive and m.meeting_id not in ids]
+        if len(unknown) > (part not in scenario.before or not scenario.in_place):
+            yield f"{part}: {len(unknown)} meetings that no state knows"
         if arguments is None:
-            if live or known:
-                yield f"{part} is still there: {len(live)} live, {len(known)} in the state"
+            if known:
+                yield f"{part} is still there: {len(known)} in the state"
             continue
-        if len(live) != 1 or [k.meeting_id for k in known] != [live[0].meeting_id]:
+        if len(live) != 1 or len(known) != 1:
             yield f"{part}: {len(live)} live, {len(known)} in the state, or not the same"
             continue
         yield from _differences(part, arguments, known[0], live[0])

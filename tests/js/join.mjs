@@ -1,4 +1,4 @@
-// Reads `stack output join_info --show-secrets --json` and hands each entry to the real client.
+// Reads `stack output join_data --show-secrets --json` and hands each attendee to the real client.
 // Says what the client made of it; never a token.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
@@ -7,9 +7,9 @@ const { MeetingSessionConfiguration } = createRequire(import.meta.url)('amazon-c
 
 const meetings = JSON.parse(readFileSync(0, 'utf-8'));
 const joined = {};
-for (const [name, attendees] of Object.entries(meetings)) {
+for (const [name, { Meeting, Attendees }] of Object.entries(meetings)) {
   joined[name] = {};
-  for (const [externalUserId, { Meeting, Attendee }] of Object.entries(attendees)) {
+  for (const [externalUserId, Attendee] of Object.entries(Attendees)) {
     const session = new MeetingSessionConfiguration(Meeting, Attendee);
     joined[name][externalUserId] = {
       meetingId: session.meetingId,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meeting_provider import join_info
 from sandbox.admin import Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,17 @@ class House:
         assert run.code == 0, run.text
         outputs: dict[str, Any] = json.loads(run.out)
         return outputs
+
+    def join_info(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What each attendee joins with, by meeting, put together from the stack's outputs."""
+        return {name: join_info(data) for name, data in self.outputs()["join_data"].items()}
+
+    def join_tokens(self) -> dict[str, dict[str, str]]:
+        """The join tokens in the stack's outputs, by meeting and attendee."""
+        return {
+            name: {who: info["Attendee"]["JoinToken"] for who, info in attendees.items()}
+            for name, attendees in self.join_info().items()
+        }
 
     @property
     def cloud(self) -> Sandbox:

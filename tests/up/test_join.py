@@ -20,9 +20,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield built
 
 
-def test_the_javascript_client_takes_join_info_as_it_is(house: House, javascript: Path) -> None:
+def test_the_javascript_client_takes_join_data_as_it_is(house: House, javascript: Path) -> None:
     stdout = house.pulumi(
-        "stack", "output", "join_info", "--show-secrets", "--json", "--stack", "dev"
+        "stack", "output", "join_data", "--show-secrets", "--json", "--stack", "dev"
     ).out
     ran = subprocess.run(
         ["node", "join.mjs"],
@@ -50,7 +50,7 @@ def test_the_javascript_client_takes_join_info_as_it_is(house: House, javascript
 
 
 def test_join_info_has_the_features_that_a_session_declares(house: House) -> None:
-    info = house.outputs()["join_info"]["accessibility-clinic"]
+    info = house.join_info()["accessibility-clinic"]
     features = {json.dumps(entry["Meeting"]["MeetingFeatures"]) for entry in info.values()}
     assert len(features) == 1
     assert json.loads(features.pop()) == {

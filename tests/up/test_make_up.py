@@ -93,7 +93,7 @@ def writes(house: House) -> Counter[str]:
 
 def secret_strings(house: House) -> list[str]:
     """Every join token of the stack."""
-    return [t for tokens in house.outputs()["join_tokens"].values() for t in tokens.values()]
+    return [t for tokens in house.join_tokens().values() for t in tokens.values()]
 
 
 def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
@@ -127,17 +127,16 @@ def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: House
     assert writes(meetings) == {"BatchCreateAttendee": 1, "DeleteAttendee": 1}
     after = meetings.outputs()
     assert after["meeting_ids"] == before["meeting_ids"]
-    kept = before["join_tokens"]["keynote"].keys() - {"host-1"}
-    assert after["join_tokens"]["keynote"].keys() == {"speaker-1", "viewer-1", "host-2"}
+    kept = before["join_data"]["keynote"]["Attendees"].keys() - {"host-1"}
+    assert after["join_data"]["keynote"]["Attendees"].keys() == {"speaker-1", "viewer-1", "host-2"}
     for who in kept:
         assert attendee(after, "keynote", who) == attendee(before, "keynote", who)
 
 
 def attendee(outputs: dict[str, Any], meeting: str, who: str) -> tuple[str, str]:
     """The id and the token of an attendee. Never for a message: it holds a credential."""
-    info = outputs["join_info"][meeting][who]["Attendee"]
-    assert (info["JoinToken"] == outputs["join_tokens"][meeting][who]) is True
-    return info["AttendeeId"], info["JoinToken"]
+    found = outputs["join_data"][meeting]["Attendees"][who]
+    return found["AttendeeId"], found["JoinToken"]
 
 
 def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(

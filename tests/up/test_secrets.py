@@ -193,7 +193,7 @@ def test_no_token_is_in_plain_text_anywhere(told: Told) -> None:
 
 def test_the_canaries_are_the_tokens_that_the_stack_gives_to_who_asks(told: Told) -> None:
     """Else the search above would look for the wrong thing."""
-    given = {t for tokens in told.house.outputs()["join_tokens"].values() for t in tokens.values()}
+    given = {t for tokens in told.house.join_tokens().values() for t in tokens.values()}
     assert len(given) == 25
     strangers = len(given - told.canaries)
     assert strangers == 0

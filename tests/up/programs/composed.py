@@ -1,4 +1,4 @@
-"""Meetings in components, one of them in another's; and what a program reads of each attendee."""
+"""Meetings in components, one of them with a tag out of another."""
 
 import os
 
@@ -37,6 +37,6 @@ class Conference(pulumi.ComponentResource):
 
 conference = Conference("pycon")
 questions = conference.track.questions
-pulumi.export("last_attendee_id", questions.attendees[-1]["attendee_id"])
-pulumi.export("may", questions.attendees.apply(lambda them: them[0]["capabilities"]["audio"]))
+pulumi.export("attendee_ids", questions.attendee_ids)
+pulumi.export("attendees", questions.attendees)
 pulumi.export("after", questions.tags)

@@ -1,0 +1,72 @@
+"""An argument is the same wherever it stands: signature, types, model, schedule, documentation."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, NotRequired, get_origin, get_type_hints
+
+import pytest
+from pydantic import BaseModel
+from support.meetings import properties
+
+from meeting_provider import Meeting, diff, meeting, models, programme
+from meeting_provider.models import Argument, MeetingInput
+
+README = Path(__file__).parents[2] / "README.md"
+FIELDS = set(MeetingInput.model_fields)
+SIGNATURE = inspect.signature(Meeting.__init__).parameters
+
+TYPES: list[tuple[Any, type[BaseModel], set[str]]] = [
+    (meeting.AttendeeArgs, models.AttendeeInput, set()),
+    (meeting.AttendeeSettingsArgs, models.AttendeeInput, {"external_user_id"}),
+    (meeting.CapabilitiesArgs, models.Capabilities, set()),
+    (meeting.NotificationsConfigurationArgs, models.NotificationsConfiguration, set()),
+    (meeting.MeetingFeaturesArgs, models.MeetingFeatures, set()),
+    (meeting.AudioFeaturesArgs, models.AudioFeatures, set()),
+    (meeting.ResolutionFeaturesArgs, models.VideoFeatures, set()),
+    (meeting.ResolutionFeaturesArgs, models.ContentFeatures, set()),
+    (meeting.AttendeeFeaturesArgs, models.AttendeeFeatures, set()),
+]
+
+
+def test_the_signature_has_the_fields_of_the_model():
+    assert set(SIGNATURE) - {"self", "name", "opts"} == FIELDS
+
+
+def test_the_docstring_describes_each_parameter_in_the_signatures_order():
+    described = re.findall(r":param (\w+):", inspect.getdoc(Meeting.__init__) or "")
+    assert described == [name for name in SIGNATURE if name != "self"]
+
+
+def test_the_schedule_takes_the_fields_of_the_model():
+    assert set(programme.ARGUMENTS) == FIELDS
+
+
+@pytest.mark.parametrize(("typed", "model", "less"), TYPES, ids=str)
+def test_the_types_have_the_fields_of_their_models(
+    typed: Any, model: type[BaseModel], less: set[str]
+):
+    hints = get_type_hints(typed, include_extras=True)
+    assert hints.keys() == model.model_fields.keys() - less
+    given = {n for n, hint in hints.items() if typed.__total__ and get_origin(hint) != NotRequired}
+    required = {n for n, field in model.model_fields.items() if field.is_required()}
+    assert given == required - less
+
+
+def test_a_change_replaces_the_meeting_where_the_fields_metadata_says_so():
+    create_only = {n for n in FIELDS if diff.replacing([n])}
+    assert create_only == set(models.arguments(Argument.CREATE_ONLY))
+    assert diff.differing(properties("ana"), {}) == [
+        n for n in MeetingInput.model_fields if n in properties("ana")
+    ]
+
+
+def test_the_documentation_says_what_a_change_does():
+    """In the table of arguments: in place, or a new meeting."""
+    table = README.read_text("utf-8").partition("### Arguments")[2].partition("### Attributes")[0]
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", table, re.MULTILINE)
+    changes = {name: change.strip() for name, change in rows}
+    create_only = models.arguments(Argument.CREATE_ONLY)
+    assert changes == {n: "new meeting" if n in create_only else "in place" for n in FIELDS}
