@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.metadata import version
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final, TypeVar
 
 import boto3
@@ -48,6 +48,8 @@ from meeting_provider.models import (
     AttendeeInput,
     AttendeesAnswer,
     CreateAnswer,
+    FoundAnswer,
+    MeetingAnswer,
     MeetingInput,
     tag_list,
 )
@@ -116,12 +118,15 @@ class ChimeClient:
 
     :param region: a control region.
     :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
+    :param cancelled: set once no operation is to make another call.
     :raises ServiceError: AWS's own configuration can't be used.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
     """
 
-    def __init__(self, region: str, profile: str | None = None) -> None:
+    def __init__(
+        self, region: str, profile: str | None = None, cancelled: Event | None = None
+    ) -> None:
         _quieten()
         self._region = region
         self._config = Config(
@@ -138,6 +143,7 @@ class ChimeClient:
         self._clients: dict[str, Any] = {}
         self._making = Lock()
         self._deadline: float | None = None
+        self._cancelled = cancelled or Event()
 
     def bounded(self) -> ChimeClient:
         """The same client for one operation on a meeting, which may take OPERATION_SECONDS."""
@@ -174,9 +180,10 @@ class ChimeClient:
         """End the meeting. MeetingEnded where it is gone already."""
         self._call("DeleteMeeting", meeting, MeetingId=meeting_id)
 
-    def get_meeting(self, meeting: str, meeting_id: str) -> None:
-        """Raise MeetingEnded where there is no such meeting."""
-        self._call("GetMeeting", meeting, MeetingId=meeting_id)
+    def get_meeting(self, meeting: str, meeting_id: str) -> MeetingAnswer:
+        """The meeting. MeetingEnded where there is none of that id."""
+        answer = self._call("GetMeeting", meeting, MeetingId=meeting_id)
+        return _read(FoundAnswer, answer, "GetMeeting", meeting).meeting
 
     def batch_create_attendee(
         self, meeting: str, meeting_id: str, attendees: Sequence[AttendeeInput]
@@ -250,6 +257,9 @@ class ChimeClient:
     def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
         """Make a call, and again while it is throttled or unanswered and there is time."""
         if self._is_over() and self._deadline is not None:
+            if self._cancelled.is_set():
+                cause = "the operation was cancelled before this call"
+                raise ServiceError(operation, cause, "run `pulumi up` again", meeting)
             raise Unreachable(
                 operation,
                 f"{OPERATION_SECONDS:.0f} s were up before this call",
@@ -271,7 +281,8 @@ class ChimeClient:
         return answer
 
     def _is_over(self) -> bool:
-        return self._deadline is None or time.monotonic() >= self._deadline
+        is_late = self._deadline is None or time.monotonic() >= self._deadline
+        return is_late or self._cancelled.is_set()
 
     def _attempt(self, operation: str, meeting: str, arguments: dict[str, Any]) -> dict[str, Any]:
         method = getattr(self._client(operation), xform_name(operation))

@@ -427,3 +427,9 @@ class CreateAnswer(AttendeesAnswer):
     """What CreateMeetingWithAttendees answers."""
 
     meeting: MeetingAnswer
+
+
+class FoundAnswer(Answer):
+    """What GetMeeting answers."""
+
+    meeting: MeetingAnswer

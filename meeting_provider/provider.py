@@ -6,10 +6,8 @@ Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from pulumi.dynamic import (
@@ -25,13 +23,11 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import diff, state
+from meeting_provider import checking, diff, state
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.models import CONTROL_REGIONS, default_media_region
-from meeting_provider.validation import REDACTED, UNKNOWN, Unknown, ValidationIssue, parse, validate
+from meeting_provider.validation import UNKNOWN, parse
 
 if TYPE_CHECKING:
-    from meeting_provider.client import ChimeClient
     from meeting_provider.lifecycle import Lifecycle
 
 P = ParamSpec("P")
@@ -55,28 +51,18 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except MeetingProviderError as error:
-            failed, text = error, str(error)
+            failed = error
         secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, REDACTED)
-        if text != str(failed):
+        if (text := checking.redacted(str(failed), secrets)) != str(failed):
             failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
 
     return short
 
 
-def _secrets(props: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of the arguments that the program gave as secrets."""
-    remaining = [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
-    while remaining:
-        match remaining.pop():
-            case str() as text if text:
-                yield text
-            case Mapping() as mapping:
-                remaining += [*mapping, *mapping.values()]
-            case list() as values:
-                remaining += values
+def _secrets(props: Mapping[str, Any]) -> list[Any]:
+    """The arguments that the program gave as secrets."""
+    return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
 
 
 class MeetingProvider(ResourceProvider):
@@ -86,30 +72,20 @@ class MeetingProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
-        self._region = req.config.get("aws:region")
-        self._profile = req.config.get("aws:profile")
-        self._lifecycle = _lifecycle(self._profile)
+        profile = req.config.get("aws:profile")
+        self._settings = checking.Settings(req.config.get("aws:region"), profile)
+        self._lifecycle = _lifecycle(profile)
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
         old, declared = _from_pulumi(olds), _from_pulumi(news)
         secret = declared.pop(CONFIDENTIAL, [])
-        region = declared.get("control_region") or self._region or self._region_of(declared)
-        # One issue is enough where no region is known.
-        declared |= {"control_region": region or UNKNOWN}
-        if isinstance(region, str):
-            declared.setdefault("media_region", default_media_region(region))
-        declared.setdefault("media_region", UNKNOWN)
-        # With ignore_changes, what a refresh found is declared.
-        validated = validate(declared, may_be_empty=old.get("attendees") == {}, secret=secret)
-        issues = [*_no_region(region), *validated.issues, *_stale_token(old, declared)]
-        if not issues:
-            declared["attendees"] = _by_id(declared["attendees"])
+        checked, issues = checking.check(declared, old, self._settings, secret)
         if secret:
-            declared[CONFIDENTIAL] = secret
+            checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
-        return CheckResult(_to_pulumi(declared), [CheckFailure("", str(i)) for i in issues])
+        return CheckResult(_to_pulumi(checked), [CheckFailure("", str(i)) for i in issues])
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Tell changes in place from those that need a new meeting, created before the old ends."""
@@ -151,80 +127,12 @@ class MeetingProvider(ResourceProvider):
         """End the meeting, where it hasn't ended."""
         self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
 
-    def _region_of(self, declared: Mapping[str, Any]) -> str | None:
-        named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        profile = declared.get("profile") or self._profile
-        return named or (None if isinstance(profile, Unknown) else _region_of_profile(profile))
-
 
 @cache
 def _lifecycle(profile: str | None) -> Lifecycle:
-    from meeting_provider.lifecycle import Lifecycle
+    from meeting_provider.lifecycle import Clients, Lifecycle
 
-    return Lifecycle(_clients(profile))
-
-
-def _clients(default: str | None) -> Callable[[str, str | None], ChimeClient]:
-    made: dict[tuple[str, str | None], ChimeClient] = {}
-    making = Lock()
-
-    def client(region: str, profile: str | None) -> ChimeClient:
-        # An update without a call should not import boto3.
-        from meeting_provider.client import ChimeClient
-
-        key = (region, profile or default)
-        # The threads of the host share what a client learns of the quotas.
-        with making:
-            if key not in made:
-                made[key] = ChimeClient(*key)
-            return made[key]
-
-    return client
-
-
-@cache
-def _region_of_profile(profile: str | None) -> str | None:
-    from meeting_provider.client import control_region_of
-
-    return control_region_of(profile)
-
-
-def _no_region(region: object) -> Iterator[ValidationIssue]:
-    if not region:
-        yield ValidationIssue(
-            ("control_region",),
-            "no region is set: use `pulumi config set aws:region` or the argument control_region, "
-            f"with one of {', '.join(CONTROL_REGIONS)}",
-        )
-
-
-def _stale_token(old: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
-    """A client_request_token creates one meeting, and can't create the one that replaces it."""
-    token = declared.get("client_request_token")
-    if not isinstance(token, str) or old.get("client_request_token") != token:
-        return
-    differing = diff.differing(old, {**declared, "attendees": None})
-    replacing = [n for n in diff.replacing(differing) if not _has_unknown(declared.get(n))]
-    if replacing:
-        yield ValidationIssue(
-            ("client_request_token",),
-            f"has to change together with {', '.join(replacing)}, or be left out: "
-            "the service returns the same meeting for the same token",
-        )
-
-
-def _by_id(attendees: Any) -> Any:
-    """A list of attendees as a mapping by external_user_id, where every id is known."""
-    if not isinstance(attendees, list):
-        return attendees
-    if not all(
-        isinstance(a, Mapping) and isinstance(a["external_user_id"], str) for a in attendees
-    ):
-        return attendees
-    return {
-        a["external_user_id"]: {n: v for n, v in a.items() if n != "external_user_id"}
-        for a in attendees
-    }
+    return Lifecycle(Clients(profile))
 
 
 def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,9 +171,3 @@ def _to_pulumi(value: Any) -> Any:
     if isinstance(value, list):
         return [_to_pulumi(v) for v in value]
     return value
-
-
-def _has_unknown(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_unknown, value.values()))
-    return any(map(_has_unknown, value)) if isinstance(value, list) else value is UNKNOWN
