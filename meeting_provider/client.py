@@ -65,9 +65,9 @@ ATTEMPTS: Final = 4
 #: call that is under way then and the delete that undoes a create, it ends within five minutes.
 OPERATION_SECONDS: Final = 120.0
 
-#: As many calls of an operation at once as there can be: the host has four threads, and each makes
+#: As many calls of an operation at once as there can be: an engine makes some 16, and each makes
 #: up to four calls for its meeting.
-_CONNECTIONS: Final = 16
+_CONNECTIONS: Final = 64
 
 _SERVICE: Final = "chime-sdk-meetings"
 

@@ -138,6 +138,23 @@ class Lifecycle:
             return None
         return _as_found(state, listed, tags)
 
+    def find(self, meeting_id: str, control_region: str) -> State | None:
+        """A meeting that was created elsewhere, with a declaration that says the same.
+
+        No call returns the client request token, the notification targets and the network type.
+
+        :returns: None where the control region has no such meeting.
+        :raises ServiceError: any failure.
+        """
+        client = self._client(control_region, None).bounded()
+        try:
+            meeting = client.get_meeting(meeting_id, meeting_id)
+            listed, tags = _read(client, _name(meeting), meeting)
+        except MeetingEnded:
+            return None
+        declared = {"attendees": {}, **meeting.declared(), "control_region": control_region}
+        return _as_found(State(declared, meeting, {}), listed, tags)
+
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
 

@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_pascal
+from pydantic.alias_generators import to_pascal, to_snake
 from pydantic_core import PydanticCustomError
 
 MAX_ATTENDEES: Final = 250
@@ -379,6 +379,20 @@ class MeetingAnswer(Answer):
     media_region: str | None = None
     media_placement: MediaPlacement = MediaPlacement()
     primary_meeting_id: str | None = None
+
+    def declared(self) -> dict[str, Any]:
+        """The arguments of a meeting that the answer tells, as Pulumi properties."""
+        answered = self.wire()
+        named = {
+            n: answered.get(field.alias or n) for n, field in MeetingInput.model_fields.items()
+        }
+        return {n: _in_snake_case(v) for n, v in named.items() if v}
+
+
+def _in_snake_case(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {to_snake(n): _in_snake_case(v) for n, v in value.items()}
+    return value
 
 
 class AnsweredCapabilities(Answer):
