@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox import HOME, emulator
-from sandbox.pulumi.cli import Cli
+from sandbox.pulumi.cli import Cli, built_yaml_folder
 
 PLUGIN: Final = "pulumi-resource-aws"
 
@@ -44,6 +44,8 @@ def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str
             "AWS_EC2_METADATA_DISABLED": "true",
         }
     folders = [str(cli.path.parent)]
+    if (yaml := built_yaml_folder()).exists():
+        folders.append(str(yaml))
     if (wanted := _plugin_version()) and not _has_real_plugin(inherited):
         if "PULUMI_HOME" in inherited:
             folders.append(str(_install(home / "plugin")))
