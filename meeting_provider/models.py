@@ -166,7 +166,7 @@ class Shape(BaseModel):
 
 
 class Capabilities(Shape):
-    """What an attendee may do. The service takes all three or none.
+    """What an attendee may do; by default all that the meeting offers. All three or none.
 
     Source: AttendeeCapabilities of the API reference.
     """
@@ -177,7 +177,7 @@ class Capabilities(Shape):
 
 
 class AttendeeInput(Shape):
-    """An attendee as declared. The tags stay in the state: the API no longer takes them."""
+    """An attendee. The API no longer takes the tags: they are kept in the state."""
 
     external_user_id: ExternalId
     capabilities: Capabilities | None = None
@@ -193,7 +193,10 @@ class AttendeeInput(Shape):
 
 
 class NotificationsConfiguration(Shape):
-    """Where the service sends the meeting's events. Write-only: no call returns it."""
+    """The targets of the meeting's events, in its control region. No FIFO topic or queue.
+
+    No call returns them, so drift can't be detected.
+    """
 
     lambda_function_arn: Arn | None = None
     sns_topic_arn: Arn | None = None
@@ -246,32 +249,84 @@ class Argument(Enum):
 
 
 class MeetingInput(Shape):
-    """A meeting as declared: every parameter of CreateMeetingWithAttendees, and some settings.
+    """An Amazon Chime SDK meeting with its attendees.
+
+    The service ends a meeting that nobody is connected to for five minutes, and any meeting after
+    24 hours. The next update notices that, and creates its successor with a new id and new tokens.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
-    attendees: Annotated[list[AttendeeInput], Field(min_length=1, max_length=MAX_ATTENDEES)]
-    external_meeting_id: Annotated[ExternalId, Argument.CREATE_ONLY]
-    media_region: Annotated[MediaRegion, Argument.CREATE_ONLY]
-    client_request_token: Annotated[ClientRequestToken | None, Argument.CREATE_ONLY] = None
-    meeting_host_id: Annotated[ExternalId | None, Argument.CREATE_ONLY] = None
+    attendees: Annotated[
+        list[AttendeeInput],
+        Field(
+            min_length=1, max_length=MAX_ATTENDEES, description="The attendees by external user id."
+        ),
+    ]
+    external_meeting_id: Annotated[
+        ExternalId,
+        Argument.CREATE_ONLY,
+        Field(description="The meeting's own name; by default the resource's name."),
+    ]
+    media_region: Annotated[
+        MediaRegion,
+        Argument.CREATE_ONLY,
+        Field(
+            description="Where the media is hosted; by default the control region where media can "
+            "be hosted there, and else us-east-1."
+        ),
+    ]
+    client_request_token: Annotated[
+        ClientRequestToken | None,
+        Argument.CREATE_ONLY,
+        Field(
+            description="Random for each create by default. Set one only where another program has "
+            "to find the meeting by it."
+        ),
+    ] = None
+    meeting_host_id: Annotated[
+        ExternalId | None, Argument.CREATE_ONLY, Field(description="Reserved by the service.")
+    ] = None
     media_placement_network_type: Annotated[NetworkType | None, Argument.CREATE_ONLY] = None
     meeting_features: Annotated[MeetingFeatures | None, Argument.CREATE_ONLY] = None
     notifications_configuration: Annotated[
         NotificationsConfiguration | None, Argument.CREATE_ONLY
     ] = None
-    primary_meeting_id: Annotated[PrimaryMeetingId | None, Argument.CREATE_ONLY] = None
+    primary_meeting_id: Annotated[
+        PrimaryMeetingId | None,
+        Argument.CREATE_ONLY,
+        Field(description="The meeting to replicate: the id of the primary."),
+    ] = None
     tags: Tags | None = None
     tenant_ids: Annotated[
         Annotated[list[TenantId], Field(min_length=1, max_length=5)] | None, Argument.CREATE_ONLY
     ] = None
-    ignore_undeclared_attendees: Annotated[bool, Field(strict=True), Argument.SETTING] = False
-    #: The region whose endpoint the calls go to. `check` fills it in where it isn't declared.
-    control_region: Annotated[str, Argument.CREATE_ONLY, Argument.SETTING]
-    #: The profile of AWS's own configuration that the calls are signed with.
+    ignore_undeclared_attendees: Annotated[
+        bool,
+        Argument.SETTING,
+        Field(
+            strict=True,
+            description="Leave alone the attendees that others add to the meeting. By default the "
+            "next update removes them.",
+        ),
+    ] = False
+    control_region: Annotated[
+        str,
+        Argument.CREATE_ONLY,
+        Argument.SETTING,
+        Field(
+            description="The region of the endpoint that creates the meeting; by default that of "
+            "the stack, the environment or the profile."
+        ),
+    ]
     profile: Annotated[
-        Annotated[str, Field(min_length=1)] | None, Argument.CREATE_ONLY, Argument.SETTING
+        Annotated[str, Field(min_length=1)] | None,
+        Argument.CREATE_ONLY,
+        Argument.SETTING,
+        Field(
+            description="The profile of AWS's own configuration that the calls are signed with; by "
+            "default that of the stack, else what the AWS SDK finds."
+        ),
     ] = None
 
     def properties(self) -> dict[str, Any]:

@@ -6,11 +6,15 @@ Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
@@ -22,25 +26,19 @@ from meeting_provider.checking import Settings, check, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
 from meeting_provider.lifecycle import Clients, Lifecycle
 from meeting_provider.plugin import VERSION, properties, schema
-from meeting_provider.validation import UNKNOWN, ValidationIssue, parse, region_problem
+from meeting_provider.plugin.properties import JOIN_DATA, SECRETS, Properties
+from meeting_provider.validation import UNKNOWN, parse
 
+Context = grpc.ServicerContext
 R = TypeVar("R")
-Method = Callable[["Plugin", Any, grpc.ServicerContext], R]
-
-#: As many calls at once as an engine makes, and one that cancels them.
-_THREADS: Final = 64
-
-#: The largest message, in bytes: the same as the engine's.
-_LARGEST: Final = 400 * 1024 * 1024
-
-_Kind = pb.PropertyDiff.Kind
+Method = Callable[["Plugin", Any, Context], R]
 
 
 def _one_line(method: Method[R]) -> Method[R]:
     """Answer errors by one line, without a traceback and without the values of secrets."""
 
     @wraps(method)
-    def answered(self: Plugin, request: Any, context: grpc.ServicerContext) -> R:
+    def answered(self: Plugin, request: Any, context: Context) -> R:
         try:
             return method(self, request, context)
         except MeetingProviderError as error:
@@ -72,43 +70,22 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         self._lifecycle = Lifecycle(self._clients)
 
     def Handshake(
-        self, request: pb.ProviderHandshakeRequest, context: grpc.ServicerContext
+        self, request: pb.ProviderHandshakeRequest, context: Context
     ) -> pb.ProviderHandshakeResponse:
         """Learn what the engine can do."""
         self._refreshes = request.supports_refresh_before_update
         return pb.ProviderHandshakeResponse(accept_secrets=True)
 
-    def GetPluginInfo(
-        self, request: empty_pb2.Empty, context: grpc.ServicerContext
-    ) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:
         """The version of this package."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def GetSchema(
-        self, request: pb.GetSchemaRequest, context: grpc.ServicerContext
-    ) -> pb.GetSchemaResponse:
+    def GetSchema(self, request: pb.GetSchemaRequest, context: Context) -> pb.GetSchemaResponse:
         """The package schema, from which Pulumi generates the SDKs of all languages."""
         return pb.GetSchemaResponse(schema=schema.text())
 
-    def CheckConfig(
-        self, request: pb.CheckRequest, context: grpc.ServicerContext
-    ) -> pb.CheckResponse:
-        """Report what is wrong with the settings."""
-        region = properties.read(request.news).values.get("region")
-        problem = region_problem(region) if isinstance(region, str) else None
-        failures = [pb.CheckFailure(property="region", reason=problem)] if problem else []
-        return pb.CheckResponse(inputs=request.news, failures=failures)
-
-    def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """No setting replaces the provider: the meetings themselves have a region of their own."""
-        old, new = (properties.read(p).values for p in (request.old_inputs, request.news))
-        names = [n for n in schema.SETTINGS if old.get(n) != new.get(n)]
-        return pb.DiffResponse(changes=_changes(bool(names)), diffs=names)
-
     @_one_line
-    def Configure(
-        self, request: pb.ConfigureRequest, context: grpc.ServicerContext
-    ) -> pb.ConfigureResponse:
+    def Configure(self, request: pb.ConfigureRequest, context: Context) -> pb.ConfigureResponse:
         """Take region and profile from the provider's settings."""
         values = properties.read(request.args).values
         self._settings = Settings(*(values.get(n) for n in schema.SETTINGS))
@@ -119,7 +96,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @_one_line
-    def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
+    def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
         """Report all errors at once. Fill in the name and the regions."""
         old, new = properties.read(request.olds), properties.read(request.news)
         declared = {"external_meeting_id": request.urn.rsplit("::", 1)[-1], **new.values}
@@ -127,32 +104,30 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return pb.CheckResponse(
             inputs=properties.write(checked, new.secret),
             # Without a property, Pulumi doesn't print its whole value before the message.
-            failures=[pb.CheckFailure(reason=_failure(i)) for i in issues],
+            failures=[pb.CheckFailure(reason=properties.message(str(i))) for i in issues],
         )
 
     @_one_line
-    def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
+    def Diff(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
         """Tell changes in place from those that need a new meeting, created before the old ends."""
         old, new = (properties.read(p).values for p in (request.olds, request.news))
-        names = diff.differing(old, new)
-        replacing = set(diff.replacing(names))
+        replacing = diff.replacing(diff.differing(old, new))
         places = list(diff.detailed(old, new))
         # An attendee whose token the state doesn't have is added again, which returns the token.
-        kept = state.without_token(old) & set(new["attendees"])
-        places += ((("join_tokens", i), None, UNKNOWN) for i in sorted(kept))
+        places += ((("join_tokens", i), None, UNKNOWN) for i in sorted(state.without_token(old)))
         return pb.DiffResponse(
-            changes=_changes(bool(places)),
+            changes=pb.DiffResponse.DIFF_SOME if places else pb.DiffResponse.DIFF_NONE,
             diffs=[properties.path([n]) for n in dict.fromkeys(p[0] for p, *_ in places)],
-            replaces=[properties.path([n]) for n in names if n in replacing],
+            replaces=[properties.path([n]) for n in replacing],
             detailedDiff={
-                properties.path(p): pb.PropertyDiff(kind=_kind(was, now, p[0] in replacing))
+                properties.path(p): _kind(was, now, replaces=p[0] in replacing)
                 for p, was, now in places
             },
             hasDetailedDiff=True,
         )
 
     @_one_line
-    def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
+    def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
         """Create the meeting, or say what is known of it before."""
         given = properties.read(request.properties)
         if request.preview:
@@ -165,7 +140,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     @_one_line
-    def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
+    def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
         """Read the meeting, to refresh or to import it; one that has ended is gone."""
         given, inputs = properties.read(request.properties), properties.read(request.inputs)
         was = state.from_outputs(given.values) if "attendee_ids" in given.values else None
@@ -181,7 +156,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     @_one_line
-    def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
+    def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
         """Change attendees, their capabilities and the tags in place, or say what is known."""
         old, new = properties.read(request.olds), properties.read(request.news)
         if request.preview:
@@ -193,12 +168,12 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     @_one_line
-    def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Delete(self, request: pb.DeleteRequest, context: Context) -> empty_pb2.Empty:
         """End the meeting, where it hasn't ended."""
         self._lifecycle.delete(state.from_outputs(properties.read(request.properties).values))
         return empty_pb2.Empty()
 
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         """Have what is under way fail at its next call: a create ends its meeting again."""
         self._clients.cancel()
         return empty_pb2.Empty()
@@ -206,50 +181,41 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def _find(self, meeting_id: str) -> state.State | None:
         region = self._settings.region_of({})
         if not isinstance(region, str):
-            raise MeetingProviderError(
-                "no region is set to look for the meeting in: use `pulumi config set aws:region`"
-            )
+            raise MeetingProviderError("no region is set: use `pulumi config set aws:region`")
         return self._lifecycle.find(meeting_id, region)
 
 
-def _failure(issue: ValidationIssue) -> str:
-    return properties.message(str(issue))
-
-
-def _planned(given: properties.Properties, old: dict[str, Any] | None = None) -> struct_pb2.Struct:
+def _planned(given: Properties, old: dict[str, Any] | None = None) -> struct_pb2.Struct:
     outputs = state.planned(given.values, old)
-    if has_unknown(outputs):
-        outputs[properties.JOIN_DATA] = UNKNOWN
-    else:
-        outputs = properties.with_join_data(outputs)
-    return properties.write(outputs, given.secret | properties.SECRETS)
+    join_data = UNKNOWN if has_unknown(outputs) else state.join_data(outputs)
+    return properties.write(outputs | {JOIN_DATA: join_data}, given.secret | SECRETS)
 
 
 def _outputs(made: state.State, secret: frozenset[str]) -> struct_pb2.Struct:
-    outputs = properties.with_join_data(made.outputs())
-    return properties.write(outputs, secret | properties.SECRETS)
+    outputs = made.outputs()
+    return properties.write(outputs | {JOIN_DATA: state.join_data(outputs)}, secret | SECRETS)
 
 
-def _changes(differs: bool) -> pb.DiffResponse.DiffChanges.ValueType:
-    return pb.DiffResponse.DIFF_SOME if differs else pb.DiffResponse.DIFF_NONE
+def _kind(was: Any, now: Any, *, replaces: bool) -> pb.PropertyDiff:
+    kind = "ADD" if was is None else "DELETE" if now is None else "UPDATE"
+    return pb.PropertyDiff(kind=pb.PropertyDiff.Kind.Value(kind + "_REPLACE" * replaces))
 
 
-def _kind(was: Any, now: Any, replaces: bool) -> _Kind.ValueType:
-    if was is None:
-        return _Kind.ADD_REPLACE if replaces else _Kind.ADD
-    if now is None:
-        return _Kind.DELETE_REPLACE if replaces else _Kind.DELETE
-    return _Kind.UPDATE_REPLACE if replaces else _Kind.UPDATE
-
-
-def serve() -> tuple[grpc.Server, int]:
-    """Start a plugin on a free port of the loopback.
-
-    :returns: the server and its port.
-    """
+def main() -> None:
+    """Serve on a port that is printed, until the engine is gone or ends the process."""
+    # It reports with a traceback what this plugin doesn't implement.
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    engine, ended = os.getppid(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     sizes = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
-    server = grpc.server(ThreadPoolExecutor(_THREADS), options=[(n, _LARGEST) for n in sizes])
+    # As many calls at once as an engine makes, and one that cancels them.
+    server = grpc.server(ThreadPoolExecutor(64), options=[(n, -1) for n in sizes])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    return server, port
+    print(port, flush=True)
+    while os.getppid() == engine and not ended.wait(1.0):
+        pass
+    # What is under way may end.
+    server.stop(120.0).wait()
