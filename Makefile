@@ -34,7 +34,7 @@ endef
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: ready ## bring the programme's meetings up, in the sandbox or with STACK=... on AWS
+up: ready ## bring the schedule's meetings up, in the sandbox or with STACK=... on AWS
 	$(call UPDATE,$(PULUMI_RUN))
 ifneq (,$(HAS_DESK))
 	@echo
@@ -73,10 +73,10 @@ desk: ready $(DESK)/page/build/join.js ## serve the example page that join links
 
 invitations: ready ## write each attendee's invitation into the folder TO
 	$(if $(HAS_DESK),,$(NO_DESK))
-	@programme=$(call SETTING,programme); now=$(call SETTING,now); \
+	@schedule=$(call SETTING,schedule); now=$(call SETTING,now); \
 	$(DESK_RUN) stack output --show-secrets --json --stack $(STACK) | \
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $${now:+--now "$$now"} $(INVITE) \
-	"$(or $(PROGRAMME),$${programme:-programme.yaml})"
+	"$(or $(SCHEDULE),$${schedule:-schedule.yaml})"
 
 watch: ready ## bring up, within seconds, each meeting that ends too soon
 	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(HAS_DESK), --then $(DESK))

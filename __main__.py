@@ -1,4 +1,4 @@
-"""The event program: reads a programme of events, declares its meetings, exports the outputs."""
+"""The event program: reads a schedule of events, declares its meetings, exports the outputs."""
 
 import asyncio
 import os.path
@@ -7,24 +7,22 @@ import pulumi
 
 from meeting_provider import (
     InvalidNotifications,
-    InvalidProgramme,
+    InvalidSchedule,
     Meeting,
     MeetingNotifications,
-    programme,
+    schedule,
 )
 
 config = pulumi.Config()
 path = os.path.join(
     os.path.relpath(pulumi.get_root_directory()),
-    config.get("programme") or "programme.yaml",
+    config.get("schedule") or "schedule.yaml",
 )
 try:
     now = config.get("now")
-    disclosure = programme.Disclosure.of(config.get("attendee_ids"), config.get("attendee_key"))
-    plan = programme.plan(
-        os.path.normpath(path), programme.instant(now) if now else None, disclosure
-    )
-except (InvalidProgramme, ValueError) as error:
+    disclosure = schedule.Disclosure.of(config.get("attendee_ids"), config.get("attendee_key"))
+    plan = schedule.plan(os.path.normpath(path), schedule.instant(now) if now else None, disclosure)
+except (InvalidSchedule, ValueError) as error:
     raise pulumi.RunError(str(error)) from None
 for report in plan.reports:
     pulumi.log.warn(report)
@@ -34,13 +32,13 @@ for line in plan.news():
 shared = {}
 if config.get_bool("notifications") is not False:
     try:
-        told = MeetingNotifications(pulumi.get_project())
+        notifications = MeetingNotifications(pulumi.get_project())
     except InvalidNotifications as error:
         raise pulumi.RunError(str(error)) from None
-    shared["notifications_configuration"] = told.configuration
-    pulumi.export("topic_arn", told.topic_arn)
-    pulumi.export("queue_arn", told.queue_arn)
-    pulumi.export("queue_url", told.queue_url)
+    shared["notifications_configuration"] = notifications.configuration
+    pulumi.export("topic_arn", notifications.topic_arn)
+    pulumi.export("queue_arn", notifications.queue_arn)
+    pulumi.export("queue_url", notifications.queue_url)
 
 
 async def declare() -> pulumi.Inputs:
@@ -53,6 +51,8 @@ async def declare() -> pulumi.Inputs:
         "meeting_ids": {name: m.id for name, m in meetings.items()},
         # Each meeting stands once here: consumers call meeting_provider.join_info.
         "join_data": {name: m.join_data for name, m in meetings.items()},
+        # What the meetings are, and when, for pages and invitations.
+        "events": {event.name: event.details() for event in plan.open},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
         # Who writes invitations has to know people by the same ids.
         **{

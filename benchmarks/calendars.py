@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from meeting_provider import programme
+from meeting_provider import schedule
 
 from .figures import Figure
 
@@ -63,7 +63,7 @@ def figures() -> Iterator[Figure]:
         path = Path(folder) / "large.ics"
         path.write_text(calendar(), newline="")
         begun = time.process_time()
-        plan = programme.plan(path, NOW)
+        plan = schedule.plan(path, NOW)
         took = time.process_time() - begun
     title = f"a calendar of {EVENTS} events with {RECURRENCES} recurrences each, planned"
     counted = {"open": len(plan.open), "upcoming": len(plan.upcoming)}

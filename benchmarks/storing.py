@@ -8,8 +8,8 @@ from typing import Any
 
 from pulumi.dynamic import CreateResult
 
-from meeting_provider.models import MediaPlacement, MeetingAnswer
-from meeting_provider.state import Attendee, State
+from meeting_provider.models import AttendeeAnswer, MediaPlacement, MeetingAnswer
+from meeting_provider.state import State
 
 from .empty import EmptyProvider
 
@@ -32,8 +32,17 @@ class StoringProvider(EmptyProvider):
             media_placement=MediaPlacement.model_validate(placement),
         )
         attendees = {
-            each["external_user_id"]: Attendee(str(uuid.uuid4()), secrets.token_hex(_TOKEN // 2))
-            for each in props["attendees"]
+            i: AttendeeAnswer(
+                external_user_id=i,
+                attendee_id=str(uuid.uuid4()),
+                join_token=secrets.token_hex(_TOKEN // 2),
+            )
+            for i in (each["external_user_id"] for each in props["attendees"])
         }
-        declared = {**props, "media_region": region, "control_region": region}
+        declared = {
+            **props,
+            "attendees": {i: {} for i in attendees},
+            "media_region": region,
+            "control_region": region,
+        }
         return CreateResult(meeting_id, State(declared, meeting, attendees).outputs())

@@ -6,11 +6,18 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from meeting_provider import diff
 from meeting_provider.models import CONTROL_REGIONS, default_media_region
-from meeting_provider.validation import REDACTED, UNKNOWN, Unknown, ValidationIssue, validate
+from meeting_provider.validation import UNKNOWN, Unknown, ValidationIssue, validate
+
+_HIDDEN: Final = "is invalid; the error is not shown, since the value is a secret"
+
+_NO_REGION: Final = (
+    "no region is set: use `pulumi config set aws:region` or the argument control_region, with "
+    f"one of {', '.join(CONTROL_REGIONS)}"
+)
 
 
 @dataclass(frozen=True)
@@ -47,22 +54,24 @@ def check(
     :param secret: the properties whose values no message may quote.
     """
     region = settings.region_of(declared)
-    # One issue is enough where no region is known.
     checked = {**declared, "control_region": region or UNKNOWN}
-    default = default_media_region(region) if isinstance(region, str) else UNKNOWN
-    checked.setdefault("media_region", default)
+    known = default_media_region(region) if isinstance(region, str) else UNKNOWN
+    checked.setdefault("media_region", known)
     # With ignore_changes, what a refresh found is declared.
-    validated = validate(checked, may_be_empty=old.get("attendees") == {}, secret=secret)
-    issues = [*_no_region(region), *validated.issues, *_stale_token(old, checked)]
+    validated = validate(checked, may_be_empty=old.get("attendees") == {})
+    issues = [*validated.issues, *_stale_token(old, checked)]
+    if not region:
+        issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
     if not issues:
         checked["attendees"] = _by_id(checked["attendees"])
-    return checked, issues
+    shown = (ValidationIssue(i.path[:1], _HIDDEN) if i.path[0] in secret else i for i in issues)
+    return checked, list(dict.fromkeys(shown))
 
 
 def redacted(text: str, secret: Iterable[Any]) -> str:
     """The text without the strings in values that a program gave as secrets."""
     for each in sorted(_strings(secret), key=len, reverse=True):
-        text = text.replace(each, REDACTED)
+        text = text.replace(each, "[secret]")
     return text
 
 
@@ -93,39 +102,23 @@ def _region_of_profile(profile: str | None) -> str | None:
     return control_region_of(profile)
 
 
-def _no_region(region: object) -> Iterator[ValidationIssue]:
-    if not region:
-        yield ValidationIssue(
-            ("control_region",),
-            "no region is set: use `pulumi config set aws:region` or the argument control_region, "
-            f"with one of {', '.join(CONTROL_REGIONS)}",
-        )
-
-
 def _stale_token(old: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     """A client_request_token creates one meeting, and can't create the one that replaces it."""
     token = declared.get("client_request_token")
     if not isinstance(token, str) or old.get("client_request_token") != token:
         return
-    differing = diff.differing(old, {**declared, "attendees": None})
-    replacing = [n for n in diff.replacing(differing) if not has_unknown(declared.get(n))]
-    if replacing:
-        yield ValidationIssue(
-            ("client_request_token",),
-            f"has to change together with {', '.join(replacing)}, or be left out: "
-            "the service returns the same meeting for the same token",
-        )
+    names = diff.replacing(diff.differing(old, declared))
+    changed = [n for n in names if not has_unknown(declared.get(n))]
+    if changed:
+        text = f"has to change together with {', '.join(changed)}, or be left out"
+        why = "the service returns the same meeting for the same token"
+        yield ValidationIssue(("client_request_token",), f"{text}: {why}")
 
 
 def _by_id(attendees: Any) -> Any:
     """A list of attendees as a mapping by external_user_id, where every id is known."""
     if not isinstance(attendees, list):
         return attendees
-    if not all(
-        isinstance(a, Mapping) and isinstance(a["external_user_id"], str) for a in attendees
-    ):
+    if any(a is UNKNOWN or a["external_user_id"] is UNKNOWN for a in attendees):
         return attendees
-    return {
-        a["external_user_id"]: {n: v for n, v in a.items() if n != "external_user_id"}
-        for a in attendees
-    }
+    return {a.pop("external_user_id"): a for a in map(dict, attendees)}

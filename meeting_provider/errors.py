@@ -2,7 +2,7 @@
 
 MeetingProviderError
 ├── InvalidMeeting            a declared meeting is invalid; lists all issues
-├── InvalidProgramme          the same of a programme file, with file and line
+├── InvalidSchedule           the same of a schedule, each with file and line
 ├── InvalidNotifications      the arguments of MeetingNotifications are invalid
 ├── InvalidEvent              a message is not an event of a meeting
 ├── NoJoinData                join data is empty: its secret could not be decrypted
@@ -20,6 +20,10 @@ MeetingProviderError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+#: How many errors of one file a message lists.
+_MOST_SHOWN: Final = 50
 
 
 class MeetingProviderError(Exception):
@@ -35,13 +39,16 @@ class InvalidMeeting(MeetingProviderError):
         super().__init__("\n  ".join(lines))
 
 
-class InvalidProgramme(MeetingProviderError):
-    """A programme file can't be used. `faults` has all that is wrong, each with file and line."""
+class InvalidSchedule(MeetingProviderError):
+    """A schedule can't be used. `issues` has all that is wrong, each with file and line."""
 
-    def __init__(self, path: str, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n  ".join([f"the programme {path} has {count}:", *faults]))
+    def __init__(self, path: str, issues: Sequence[str]) -> None:
+        self.issues = tuple(issues)
+        count = "1 error" if len(issues) == 1 else f"{len(issues)} errors"
+        lines = [f"the schedule {path} has {count}:", *self.issues[:_MOST_SHOWN]]
+        if len(issues) > _MOST_SHOWN:
+            lines.append(f"and {len(issues) - _MOST_SHOWN} more")
+        super().__init__("\n  ".join(lines))
 
 
 class InvalidNotifications(MeetingProviderError):

@@ -1,7 +1,5 @@
 """Meeting: the resource that a program declares."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 

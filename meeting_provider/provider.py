@@ -8,27 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from meeting_provider import checking, diff, state
 from meeting_provider.errors import MeetingProviderError
+from meeting_provider.lifecycle import Clients, Lifecycle
 from meeting_provider.validation import UNKNOWN, parse
-
-if TYPE_CHECKING:
-    from meeting_provider.lifecycle import Lifecycle
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +32,7 @@ CONFIDENTIAL: Final = "secret_arguments"
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
     """Raise the package's own errors in short, since the host prints whole tracebacks.
 
-    What the program gave as a secret is not in them, whoever quotes it.
+    What the program gave as a secret is not in them.
     """
 
     @wraps(method)
@@ -65,19 +54,19 @@ def _secrets(props: Mapping[str, Any]) -> list[Any]:
     return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
 
 
-class MeetingProvider(ResourceProvider):
+class MeetingProvider(dynamic.ResourceProvider):
     """What the dynamic host runs for each Meeting. Instances hold no state before `configure`."""
 
     serialize_as_secret_always = False
 
-    def configure(self, req: ConfigureRequest) -> None:
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
         profile = req.config.get("aws:profile")
         self._settings = checking.Settings(req.config.get("aws:region"), profile)
         self._lifecycle = _lifecycle(profile)
 
     @_short_errors
-    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
         old, declared = _from_pulumi(olds), _from_pulumi(news)
         secret = declared.pop(CONFIDENTIAL, [])
@@ -85,42 +74,43 @@ class MeetingProvider(ResourceProvider):
         if secret:
             checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
-        return CheckResult(_to_pulumi(checked), [CheckFailure("", str(i)) for i in issues])
+        failures = [dynamic.CheckFailure("", str(issue)) for issue in issues]
+        return dynamic.CheckResult(_to_pulumi(checked), failures)
 
-    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Tell changes in place from those that need a new meeting, created before the old ends."""
         old, new = _from_pulumi(olds), _from_pulumi(news)
         differing = diff.differing(old, new)
         # An attendee whose token the state doesn't have is added again, which returns the token.
         changes = bool(differing or state.without_token(old))
         replaces = diff.replacing(differing)
-        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+        return dynamic.DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
 
     @_short_errors
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Create the meeting."""
         made = self._lifecycle.create(parse(_declared(props)))
-        return CreateResult(made.meeting.meeting_id, _outputs(made, props))
+        return dynamic.CreateResult(made.meeting.meeting_id, _outputs(made, props))
 
     @_short_errors
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         """Read the meeting; one that has ended is gone."""
         was = state.from_outputs(_from_pulumi(props))
         found = self._lifecycle.read(was)
         if found is None:
-            return ReadResult("", {})
+            return dynamic.ReadResult("", {})
         outputs = _outputs(found, props)
         # The engine keeps its inputs where none are returned.
         drifted = found.declared != was.declared
         inputs = {n: v for n, v in outputs.items() if n in {*found.declared, CONFIDENTIAL}}
-        return ReadResult(id_, outputs, inputs if drifted else None)
+        return dynamic.ReadResult(id_, outputs, inputs if drifted else None)
 
     @_short_errors
-    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
         old = state.from_outputs(_from_pulumi(olds))
         declared = parse(_declared(news), may_be_empty=True)
-        return UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
+        return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
@@ -130,8 +120,7 @@ class MeetingProvider(ResourceProvider):
 
 @cache
 def _lifecycle(profile: str | None) -> Lifecycle:
-    from meeting_provider.lifecycle import Clients, Lifecycle
-
+    # The providers of a host share what a client learns of the quotas.
     return Lifecycle(Clients(profile))
 
 

@@ -3,13 +3,13 @@
 import pulumi
 from split import STACKS, stack_of
 
-from meeting_provider import Meeting, MeetingNotifications, programme
+from meeting_provider import Meeting, MeetingNotifications, schedule
 
 stack = pulumi.get_stack()
 if stack not in STACKS:
     raise pulumi.RunError(f"no part of the programme is in the stack {stack}: {', '.join(STACKS)}")
 
-events = programme.load(pulumi.Config().get("programme") or "../../programme.yaml")
+events = schedule.load(pulumi.Config().get("schedule") or "../../schedule.yaml")
 told = MeetingNotifications(f"meetings-{stack}")
 meetings = {
     event.name: Meeting(

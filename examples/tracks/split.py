@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
-from meeting_provider.programme import Event
+from meeting_provider.schedule import Event
 
 #: Rooms that are busy enough for a stack of their own, which is named after them.
 ROOMS: Final = ("main-stage", "track-1", "track-2")

@@ -49,14 +49,14 @@ _OUTPUTS: Final[dict[str, tuple[dict[str, Any], str]]] = {
 }
 _MAY_BE_ABSENT: Final = "meeting_details"
 
-_TYPE: Final = f"#/types/{PACKAGE}:index:{{model}}"
+#: The enumerations that aren't called as their property is, by the model that has them.
+_ENUMERATIONS: Final = {
+    "Capabilities": "MediaCapability",
+    "VideoFeatures": "VideoResolution",
+    "ContentFeatures": "ContentResolution",
+}
 _LANGUAGES: Final = ("nodejs", "python", "go", "csharp", "java")
 _UNITS: Final = {"Length": " characters", "Items": " entries", "Properties": " entries", "imum": ""}
-
-
-def text() -> str:
-    """The schema as the plugin answers it."""
-    return FILE.read_text("utf-8")
 
 
 def build() -> dict[str, Any]:
@@ -64,10 +64,18 @@ def build() -> dict[str, Any]:
     _, found = models_json_schema(
         [(m, "validation") for m in (MeetingInput, models.MediaPlacement)],
         by_alias=False,
-        ref_template=_TYPE,
+        ref_template=f"#/types/{_token('{model}')}",
     )
+    types: dict[str, Any] = {}
     meeting = found["$defs"].pop("MeetingInput")
-    inputs, required = _properties(meeting)
+    inputs, required = _properties(meeting, types)
+    for name, each in found["$defs"].items():
+        below, always = _properties(each, types)
+        # The external user id is an attendee's key.
+        below.pop("externalUserId", None)
+        always = [n for n in always if n in below]
+        shape = {"type": "object", "description": _text(each), "properties": below}
+        types[_token(name)] = shape | {"required": always}
     outputs = {
         n: shape
         | ({"description": text} if text else {})
@@ -82,7 +90,7 @@ def build() -> dict[str, Any]:
         "keywords": ["category/cloud", "kind/native", "aws", "chime", "meetings"],
         "config": {"variables": settings},
         "provider": {"inputProperties": settings, "properties": settings},
-        "types": _types(found["$defs"]),
+        "types": dict(sorted(types.items())),
         "resources": {
             MEETING: {
                 "description": _text(meeting),
@@ -98,22 +106,8 @@ def build() -> dict[str, Any]:
     return named
 
 
-def _types(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The types and enumerations below a meeting."""
-    types = {}
-    for name, each in found.items():
-        shape = {"type": each["type"], "description": _text(each)}
-        if "enum" in each:
-            names = (to_pascal(member.name.lower()) for member in getattr(models, name))
-            values = zip(names, each["enum"], strict=True)
-            shape["enum"] = [{"name": n, "value": v} for n, v in values]
-        else:
-            shape["properties"], required = _properties(each)
-            # The external user id is an attendee's key.
-            shape["properties"].pop("externalUserId", None)
-            shape["required"] = [n for n in required if n != "externalUserId"]
-        types[_TYPE.format(model=name).removeprefix("#/types/")] = shape
-    return types
+def _token(name: str) -> str:
+    return f"{PACKAGE}:index:{name}"
 
 
 def _text(model: Mapping[str, Any]) -> str:
@@ -122,11 +116,19 @@ def _text(model: Mapping[str, Any]) -> str:
     return "\n\n".join(" ".join(p.split()) for p in paragraphs).strip()
 
 
-def _properties(model: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The properties of a model, and those that are always there."""
+def _properties(
+    model: Mapping[str, Any], types: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """The properties of a model, and those that are always there. Adds the enumerations to types."""
     found: dict[str, dict[str, Any]] = {}
     for name, outer in model["properties"].items():
         node = next((n for n in outer.get("anyOf", ()) if n.get("type") != "null"), outer)
+        if values := node.get("enum"):
+            token = _token(_ENUMERATIONS.get(model["title"], to_pascal(name)))
+            names = [to_pascal(v.replace("-", "_")) if "-" in v else v for v in values]
+            enum = [{"name": n, "value": v} for n, v in zip(names, values, strict=True)]
+            types[token] = {"type": "string", "enum": enum}
+            node = {"$ref": f"#/types/{token}"}
         description = " ".join(t for t in (outer.get("description"), _limits(node)) if t)
         found[name] = _shape(node) | ({"description": description} if description else {})
         if name in CREATE_ONLY:

@@ -82,7 +82,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetSchema(self, request: pb.GetSchemaRequest, context: Context) -> pb.GetSchemaResponse:
         """The package schema, from which Pulumi generates the SDKs of all languages."""
-        return pb.GetSchemaResponse(schema=schema.text())
+        return pb.GetSchemaResponse(schema=schema.FILE.read_text("utf-8"))
 
     @_one_line
     def Configure(self, request: pb.ConfigureRequest, context: Context) -> pb.ConfigureResponse:

@@ -77,8 +77,8 @@ class Team:
         return done.stdout
 
     def commit(self, programme: str, why: str) -> None:
-        (self.repository / "programme.yaml").write_text(programme)
-        self.sh(f"git add programme.yaml && git commit --quiet --message '{why}'")
+        (self.repository / "schedule.yaml").write_text(programme)
+        self.sh(f"git add schedule.yaml && git commit --quiet --message '{why}'")
 
     def clock(self, now: str) -> None:
         """Set the time that the programme is looked at."""

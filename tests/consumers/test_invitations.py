@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from icalendar import Calendar, Event
 
 from desk import invitations, links
-from meeting_provider import programme
+from meeting_provider import schedule
 
 OUTPUTS = {"meetings": "dev", "base_url": "https://desk.example", "link_key": "key"}
 UNTIMED = """\
@@ -51,7 +51,7 @@ def write(tmp_path: Path, folder: Path) -> Write:
     """Writes the invitations of a programme's text."""
 
     def run(programme: str, *options: str, outputs: object = OUTPUTS) -> Result:
-        file = tmp_path / "programme.yaml"
+        file = tmp_path / "schedule.yaml"
         file.write_text(programme)
         arguments = ["--to", str(folder), *options, str(file)]
         return CliRunner().invoke(invitations.main, arguments, input=json.dumps(outputs))
@@ -136,7 +136,7 @@ def test_what_has_not_changed_stays_byte_for_byte_and_what_has_is_the_next_in_se
 
 
 def test_meetings_that_open_in_time_are_found_with_their_occurrences(tmp_path: Path) -> None:
-    file = tmp_path / "programme.yaml"
+    file = tmp_path / "schedule.yaml"
     file.write_text(TIMED)
     now, until = datetime(2027, 2, 28, tzinfo=UTC), datetime(2027, 3, 3, tzinfo=UTC)
     events = list(invitations.upcoming(str(file), now, until))
@@ -170,10 +170,10 @@ def test_people_in_calendars_are_known_by_what_their_meetings_know_them_by(
         f"DTSTART:{opens:%Y%m%dT%H%M%SZ}\r\nDURATION:PT1H\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
     )
     calendar = "calendars: [talks.ics]\n"
-    disclosure = programme.Disclosure.of(known_by.get("attendee_ids"), known_by.get("attendee_key"))
+    disclosure = schedule.Disclosure.of(known_by.get("attendee_ids"), known_by.get("attendee_key"))
     run = write(calendar, outputs={**OUTPUTS, **known_by})
     assert run.exit_code == 0, run.output
-    planned = programme.plan(tmp_path / "programme.yaml", opens, disclosure)
+    planned = schedule.plan(tmp_path / "schedule.yaml", opens, disclosure)
     (meeting,) = planned.open
     (attendee,) = meeting.arguments["attendees"]
     who = attendee["external_user_id"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.house import House, Run
 from support.template import Template
 
@@ -178,12 +179,12 @@ def test_invitations_are_to_the_programme_and_as_of_the_time_that_the_stack_is_s
     house = desk.house
     assert "4 links" in house.make("invitations").out
     (house.root / "later.yaml").write_text(LATER)
-    for name, setting in (("programme", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
+    for name, setting in (("schedule", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
         house.pulumi("config", "set", name, setting, "--stack", "dev")
     run = house.make("invitations")
     assert "1 invitations, 1 new or changed; 1 links" in run.out, run.text
     assert "/workshop/" in (house.root / ".sandbox/invitations/links.csv").read_text()
-    assert "4 links" in house.make("invitations", "PROGRAMME=programme.yaml").out
+    assert "4 links" in house.make("invitations", "SCHEDULE=schedule.yaml").out
 
 
 def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:
@@ -205,3 +206,22 @@ def kept_files(desk: Desk) -> list[Path]:
     files = [p for p in state.rglob("*.json*") if p.is_file()]
     assert desk.state in files
     return [*files, *(desk.house.root / "stacks" / "join_desk").glob("*.yaml")]
+
+
+def test_a_stack_that_cannot_be_decrypted_is_an_error_and_deletes_nothing(desk: Desk) -> None:
+    """Pulumi gives an empty value for a secret that was encrypted with another passphrase."""
+    before = desk.parameters()
+    other = {"PULUMI_CONFIG_PASSPHRASE": "another"}
+    assert desk.house.pulumi("stack", "init", "spare", env=other).code == 0
+    settings = yaml.safe_load((desk.house.root / "stacks" / "Pulumi.spare.yaml").read_text())
+    state = json.loads(desk.house.state_file.read_text())
+    latest = state["checkpoint"]["latest"]
+    latest["secrets_providers"]["state"]["salt"] = settings["encryptionsalt"]
+    desk.house.state_file.write_text(json.dumps(state))
+
+    command = ("-C", "stacks/join_desk", "up", "--yes", "--skip-preview", "--stack", "dev")
+    run = desk.house.pulumi(*command)
+
+    assert run.code != 0
+    assert "organization/meetings/dev is empty: Pulumi could not decrypt the secret" in run.text
+    assert desk.parameters() == before

@@ -1,30 +1,25 @@
-"""The calls to try, recorded once; and the matrices, to be printed in the end."""
+"""The calls to try, recorded once; and the matrices, which are printed at the end."""
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
+from contextlib import closing
 from dataclasses import asdict
 
 import pytest
-from faults import calls
-from faults.calls import Position
+from faults.trial import Position, record
+from support.emulator import Emulator
+from support.host import Host
 
 TABLES = pytest.StashKey[list[list[str]]]()
-
-
-@pytest.fixture(scope="session")
-def whole() -> bool:
-    """Whether to try all there is, and not a selection."""
-    return os.environ.get("FAULTS") == "all"
 
 
 @pytest.fixture(scope="session")
 def recorded(
     tmp_path_factory: pytest.TempPathFactory, testrun_uid: str
 ) -> dict[str, list[Position]]:
-    """Every call that each scenario makes where nothing goes wrong."""
+    """The calls that each scenario makes where nothing goes wrong."""
     # Several processes may run tests at once.
     shared = tmp_path_factory.getbasetemp().parent / f"recorded-{testrun_uid}.json"
     with shared.open("a+") as file:
@@ -33,14 +28,16 @@ def recorded(
         if text := file.read():
             kept = json.loads(text)
             return {name: [Position(**each) for each in kept[name]] for name in kept}
-        found = calls.record(tmp_path_factory.mktemp("recording") / "house")
+        root = tmp_path_factory.mktemp("recording")
+        with closing(Emulator(root)) as emulator, closing(Host(emulator.endpoint, root)) as host:
+            found = record(host, emulator.admin)
         json.dump({name: [asdict(each) for each in found[name]] for name in found}, file)
         return found
 
 
 @pytest.fixture(scope="session")
 def tables(pytestconfig: pytest.Config) -> list[list[str]]:
-    """What is printed in the end, where everything was tried."""
+    """What is printed at the end, where everything was tried."""
     return pytestconfig.stash.setdefault(TABLES, [])
 
 

@@ -1,198 +1,172 @@
-"""The kill matrix: SIGKILL to the host, the engine or all, before and after every call that writes.
+"""The kill matrix: SIGKILL for the host or the emulator, before and after every call.
 
-The calls of many meetings are held at once, each at its own place in the meeting's life; then the
-victims are killed, and the calls are let go.
+A host serves four calls at a time. So four cases wait at their calls together, each on a stack of
+its own, and one kill is for all of them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from faults import processes
-from faults.calls import Position, bring_up, declared, external
-from faults.scenarios import COPY, MAIN, SCENARIOS, Scenario
-from faults.stage import Stage, diagnostics
-from faults.verdict import not_as_declared
+from faults import checks
+from faults.matrix import SIX_MINUTES
+from faults.scenarios import SCENARIOS, Scenario
+from faults.trial import Position, Trial
+from support.emulator import Emulator
+from support.host import HOST_THREADS, Crashed, Host, StepFailed
 
-#: A host has so many threads, each of which a held call keeps.
-THREADS = 4
+from sandbox.admin import AFTER, BEFORE
 
-FIRST = "first"
-
-HOST, ENGINE, ALL = "host", "engine", "all"
-BEFORE, AFTER = "before", "after"
-AT_ONCE = 2
+HOST, EMULATOR = "host", "emulator"
 
 
 @dataclass(frozen=True)
-class Blow:
-    """Who is killed, whether before or after the service acted, and how the engine keeps state."""
+class Kill:
+    """Which process is killed, and whether before or after the service acted."""
 
     victim: str
     when: str
-    checkpoints: bool
 
     def __str__(self) -> str:
-        return f"{self.victim} {self.when}, {'with' if self.checkpoints else 'without'} checkpoints"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {} if self.checkpoints else {"PULUMI_SKIP_CHECKPOINTS": "true"}
+        return f"{self.victim} {self.when}"
 
 
-BLOWS = tuple(
-    Blow(victim, when, checkpoints)
-    for victim in (HOST, ENGINE, ALL)
-    for when in (BEFORE, AFTER)
-    for checkpoints in (True, False)
-)
+KILLS = tuple(Kill(victim, when) for victim in (HOST, EMULATOR) for when in (BEFORE, AFTER))
 
 
 @dataclass(frozen=True)
 class Case:
-    """A blow at a call."""
+    """A kill at a call of a scenario."""
 
     scenario: Scenario
     position: Position
-    blow: Blow
+    kill: Kill
 
-    @property
-    def name(self) -> str:
-        at = f"{self.position.part}-{self.position.operation}-{self.position.number}"
-        return f"{self.scenario.name} {at}: {self.blow}"
-
-    @property
-    def wave(self) -> str:
-        """Which cases it can be held together with: deletions come last, replicas' first."""
-        return self.position.part if self.position.operation == "DeleteMeeting" else FIRST
+    def __str__(self) -> str:
+        return f"{self.scenario.name} {self.position} {self.kill}"
 
 
 @dataclass
 class Result:
-    """How a case went: `problems` is empty where the next `up` put all right."""
+    """How a case went. Everything held where there are no `problems`."""
 
     case: Case
     problems: list[str] = field(default_factory=list)
 
 
-def cases(recorded: dict[str, list[Position]]) -> list[Case]:
-    """Every blow at every call that an operation makes, less those that only look."""
+def cases(recorded: Mapping[str, Sequence[Position]]) -> list[Case]:
+    """Every kill at every call. All updates begin with the same refresh, which is tried once."""
     return [
-        Case(scenario, position, blow)
+        Case(scenario, position, kill)
         for scenario in SCENARIOS
         for position in recorded[scenario.name]
-        if not position.refreshes
-        for blow in BLOWS
+        if scenario.name.startswith("read") or not position.refreshes
+        for kill in KILLS
     ]
 
 
 def selection(every: Sequence[Case]) -> list[Case]:
-    """Each operation once under each of four blows, in scenarios that take turns.
-
-    Deletions, which take a wave of their own, under two of the blows alone.
-    """
-    chosen = [
-        Blow(HOST, BEFORE, checkpoints=True),
-        Blow(HOST, AFTER, checkpoints=False),
-        Blow(ENGINE, BEFORE, checkpoints=False),
-        Blow(ENGINE, AFTER, checkpoints=True),
-    ]
-    waves = {(blow, FIRST) for blow in chosen} | {(blow, MAIN) for blow in chosen[1:3]}
-    groups: dict[tuple[Blow, str], list[Case]] = defaultdict(list)
+    """Each kill at each operation once, in scenarios that take turns."""
+    groups: dict[tuple[str, Kill], list[Case]] = defaultdict(list)
     for case in every:
-        if (case.blow, case.wave) in waves:
-            groups[case.blow, case.position.operation].append(case)
-    return [group[chosen.index(blow) % len(group)] for (blow, _), group in groups.items()]
+        groups[case.position.operation, case.kill].append(case)
+    return [group[turn % len(group)] for turn, group in enumerate(groups.values())]
 
 
 def run(chosen: Sequence[Case], root: Path) -> list[Result]:
-    """Try cases, wave by wave; each wave is a stack."""
-    waves: dict[tuple[Blow, str], list[Case]] = defaultdict(list)
+    """Try cases, four at a time."""
+    waves: dict[Kill, list[Case]] = defaultdict(list)
     for case in chosen:
-        waves[case.blow, case.wave].append(case)
-    roots = (root / f"wave-{number}" for number in range(len(waves)))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        done = pool.map(_try_wave, waves.values(), roots)
-        return [result for results in done for result in results]
+        waves[case.kill].append(case)
+    with ExitStack() as cleanup:
+        processes = _Processes(root, cleanup)
+        results = [
+            result
+            for kill, each in waves.items()
+            for start in range(0, len(each), HOST_THREADS)
+            for result in processes.try_wave(kill, each[start : start + HOST_THREADS])
+        ]
+    said = [log.read_text(errors="replace") for host in processes.hosts for log in host.logs]
+    leaked = checks.leaked(processes.tokens, said)
+    assert leaked == 0, "join tokens in the output of a host"
+    return results
 
 
-def _try_wave(wave: list[Case], root: Path) -> list[Result]:
-    stage = Stage(root)
-    try:
-        return _try_once(wave, stage)
-    finally:
-        stage.close()
+class _Processes:
+    """The emulator, a host that is never killed, and one for the next kill."""
 
+    def __init__(self, root: Path, cleanup: ExitStack) -> None:
+        self._root = root
+        self._cleanup = cleanup
+        self._emulator = Emulator(root / "emulator")
+        cleanup.callback(self._emulator.close)
+        self._threads = cleanup.enter_context(ThreadPoolExecutor(HOST_THREADS))
+        self.hosts: list[Host] = []
+        self.tokens: set[str] = set()
+        self._steady, self._next = self._start_host(), self._start_host()
 
-def _try_once(wave: list[Case], stage: Stage) -> list[Result]:
-    blow = wave[0].blow
-    names = {f"k{number}": case for number, case in enumerate(wave)}
-    placed = {f"k{i}": (case.scenario, i // THREADS) for i, case in enumerate(wave)}
-    bring_up(stage, declared(placed, before=True))
-    before = stage.known()
-    stage.declare(declared(placed, before=False))
-    for name, case in names.items():
-        stage.house.cloud.hold(
-            case.position.operation,
-            when=blow.when,
-            skip=case.position.number,
-            meeting=external(name, case.position.part),
-        )
-    _strike(stage, blow, len(names))
-    healed = stage.up(blow.environment)
-    assert healed.code == 0, healed.text
-    after = stage.known()
-    meetings = stage.house.cloud.meetings()
-    return [
-        Result(case, [*_problems(name, case, before, after, meetings, diagnostics(healed))])
-        for name, case in names.items()
-    ]
+    def try_wave(self, kill: Kill, wave: Sequence[Case]) -> list[Result]:
+        """Kill once, while each case waits at its call; then bring each up again."""
+        admin = self._emulator.admin
+        admin.reset()
+        trials = [Trial(f"k{number}", case.scenario) for number, case in enumerate(wave)]
+        for trial in trials:
+            trial.prepare(self._steady)
+        for trial, case in zip(trials, wave, strict=True):
+            position = case.position
+            admin.hold(
+                position.operation,
+                when=kill.when,
+                skip=position.number,
+                meeting=trial.external_id(position.part),
+            )
+        victim = self._next if kill.victim == HOST else self._steady
+        running = [self._threads.submit(trial.run, victim) for trial in trials]
+        admin.wait_all_held(len(wave), timeout=60)
+        if kill.victim == HOST:
+            self._next.kill()
+            self._next = self._start_host()
+            admin.release(drop=kill.when == BEFORE)
+        else:
+            self._emulator.kill()
+            self._emulator.start()
+        results = [
+            Result(case, [*self._problems(kill, trial, ended)])
+            for case, trial, ended in zip(wave, trials, running, strict=True)
+        ]
+        meetings = admin.meetings()
+        admin.advance(SIX_MINUTES)
+        alive = {m.meeting_id for m in admin.live()}
+        for trial, result in zip(trials, results, strict=True):
+            result.problems += checks.not_as_declared(trial, meetings)
+            if alive & {m.meeting_id for m in checks.orphaned(trial, meetings)}:
+                result.problems.append("a meeting that no state has is alive after six minutes")
+            self.tokens |= trial.tokens
+        return results
 
+    def _problems(self, kill: Kill, trial: Trial, running: Future[None]) -> Iterator[str]:
+        error = running.exception()
+        if kill.victim == HOST and not isinstance(error, Crashed):
+            yield f"the update didn't notice the kill: {error}"
+        if isinstance(error, StepFailed):
+            yield from checks.unclear(str(error))
+        if checks.leaked(trial.tokens, [str(error)]):
+            yield "a join token in the error"
+        known = len(checks.orphaned(trial, self._emulator.admin.meetings()))
+        if known > trial.stack.unanswered_creates:
+            yield f"{known} meetings that the state doesn't have"
+        try:
+            trial.run(self._steady)
+        except (StepFailed, Crashed) as failed:
+            yield f"the next update failed: {failed}"
 
-def _strike(stage: Stage, blow: Blow, held: int) -> None:
-    """Run `up` until all calls are held, kill whom the blow is for, and let the calls go."""
-    with stage.running(blow.environment) as command:
-        stage.house.cloud.wait_all_held(held, timeout=60)
-        family = processes.below(command.pid)
-        victims = {
-            HOST: [each for each in family if each.is_host],
-            ENGINE: [each for each in family if each.parent == command.pid],
-            ALL: family,
-        }[blow.victim]
-        assert victims, family
-        stage.orphans += family
-        processes.kill(victims)
-        # Whom the blow left alive finishes its calls; whose caller is dead never came, or did.
-        lives_on = blow.victim == ENGINE
-        stage.house.cloud.release(drop=blow.when == BEFORE and not lives_on)
-        command.wait(timeout=120)
-    if blow.victim != HOST:
-        cancelled = stage.house.pulumi("cancel", "--yes", "--stack", "dev")
-        assert cancelled.code == 0, cancelled.text
-
-
-def _problems(name: str, case: Case, *seen: Any) -> Iterator[str]:
-    *worlds, said = seen
-    parts = {part: external(name, part) for part in (MAIN, COPY)}
-    yield from not_as_declared(case.scenario, parts, *worlds)
-    yield from (text for each, text in said.items() if each in parts.values())
-
-
-def table(results: Sequence[Result]) -> list[str]:
-    """Blow by operation: how many cases there were, and how many of them are healed."""
-    cells: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        cells[str(result.case.blow), result.case.position.operation].append(result)
-    lines = ["kills: cases, of which the next run put right"]
-    for (blow, operation), cell in sorted(cells.items()):
-        lines.append(f"{blow:36}{operation:40}{_counts(cell):>8}")
-    return [*lines, "", f"{len(results)} cases: {_counts(results)}"]
-
-
-def _counts(results: Sequence[Result]) -> str:
-    return f"{len(results)} {sum(not result.problems for result in results)}"
+    def _start_host(self) -> Host:
+        host = Host(self._emulator.endpoint, self._root / f"host-{len(self.hosts)}")
+        self.hosts.append(host)
+        self._cleanup.callback(host.close)
+        return host

@@ -1,29 +1,39 @@
-"""The fault matrix: every fault at every call, each tried on a meeting of its own."""
+"""The fault matrix: every fault at every call, each on a stack of its own, many at a time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from faults.calls import Position, bring_up, declared, external
-from faults.scenarios import COPY, MAIN, SCENARIOS, Scenario
-from faults.stage import Stage, diagnostics
-from faults.verdict import leaks, not_as_declared, unclean
+from faults import checks
+from faults.scenarios import SCENARIOS, Scenario
+from faults.trial import Position, Trial
+from support.emulator import Emulator
+from support.host import HOST_THREADS, Crashed, Host, StepFailed
+
+from sandbox.admin import Sandbox
+
+T = TypeVar("T")
 
 #: Longer than the provider waits for an answer.
 TOO_LONG = 12.0
 
-#: As many calls as a fault that doesn't pass can meet.
+#: More calls than meet a fault that doesn't pass.
 FOR_GOOD = 10_000
 
-BATCH_SIZE = 70
-AT_ONCE = 2
+#: A meeting that nobody joins ends in five minutes. No batch takes so long.
+BATCH_SIZE = 150
 
-MENDED, REFUSED, EITHER = "success", "error", "either"
+#: Longer than a meeting lives with nobody connected.
+SIX_MINUTES = 360.0
+
+SUCCESS, ERROR, EITHER = "success", "error", "either"
+CREATE, BATCH_CREATE = "CreateMeetingWithAttendees", "BatchCreateAttendee"
 
 
 @dataclass(frozen=True)
@@ -31,34 +41,41 @@ class Fault:
     """One way for a call to go wrong.
 
     :param settings: of the emulator's fault.
-    :param ends_in: how a run that meets it has to end.
-    :param pool: faults of one pool share host processes: what one of them does to a client's
-        retries and rate is no concern of the others.
+    :param ends_in: how an update that meets it has to end.
+    :param pool: faults of one pool share host processes, whose clients learn from what they meet.
     """
 
     name: str
-    settings: dict[str, Any]
-    ends_in: str = MENDED
+    settings: Mapping[str, Any]
+    ends_in: str = SUCCESS
     pool: str = "common"
 
 
 FAULTS = (
     Fault("throttle", {"kind": "throttle"}, pool="throttle"),
     Fault("500", {"kind": "failure"}),
+    Fault("500 after", {"kind": "failure", "when": "after"}),
     Fault("503", {"kind": "unavailable", "seconds": 1}),
     Fault("drop before", {"kind": "drop"}),
     Fault("drop after", {"kind": "drop", "when": "after"}),
     Fault("slow before", {"kind": "delay", "seconds": TOO_LONG}, pool="slow"),
     Fault("slow after", {"kind": "delay", "when": "after", "seconds": TOO_LONG}, pool="slow"),
-    Fault("limit", {"kind": "limit"}, REFUSED),
-    Fault("forbidden", {"kind": "forbidden"}, REFUSED),
+    Fault("limit", {"kind": "limit"}, ERROR),
+    Fault("forbidden", {"kind": "forbidden"}, ERROR),
+    Fault("conflict", {"kind": "conflict"}, EITHER),
     Fault("end before", {"kind": "end"}, EITHER),
     Fault("end after", {"kind": "end", "when": "after"}, EITHER),
-    Fault("500 for good", {"kind": "failure", "count": FOR_GOOD}, REFUSED, "lasting"),
+    Fault("attendee refused once", {"code": "Throttling"}),
+    Fault("attendee refused", {"code": "Forbidden"}, ERROR),
+)
+
+#: Faults that outlast all retries.
+LASTING = (
+    Fault("500 for good", {"kind": "failure", "count": FOR_GOOD}, ERROR, "lasting"),
     Fault(
-        "503 for good", {"kind": "unavailable", "seconds": 1, "count": FOR_GOOD}, REFUSED, "lasting"
+        "503 for good", {"kind": "unavailable", "seconds": 1, "count": FOR_GOOD}, ERROR, "lasting"
     ),
-    Fault("drop before for good", {"kind": "drop", "count": FOR_GOOD}, REFUSED, "lasting"),
+    Fault("drop before for good", {"kind": "drop", "count": FOR_GOOD}, ERROR, "lasting"),
     Fault(
         "drop after for good",
         {"kind": "drop", "when": "after", "count": FOR_GOOD},
@@ -67,157 +84,205 @@ FAULTS = (
     ),
 )
 
-#: How many host processes a pool has.
-HOSTS = {"common": 1, "throttle": 1, "slow": 2, "lasting": 2}
+#: How many hosts a pool has. A lasting fault keeps a host's thread for two minutes.
+HOSTS = {"common": 1, "throttle": 1, "slow": 2, "lasting": 3}
+HOSTS_FOR_ALL = {"common": 2, "throttle": 1, "slow": 3, "lasting": 10}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault at a call."""
+    """A fault at a call of a scenario. `attendee` is the one that is refused, if any is."""
 
     scenario: Scenario
     position: Position
     fault: Fault
+    attendee: str = ""
 
-    @property
-    def name(self) -> str:
-        at = f"{self.position.part}-{self.position.operation}-{self.position.number}"
-        return f"{self.scenario.name} {at} {self.fault.name}"
-
-    @property
-    def stops_all(self) -> bool:
-        """Whether the run ends with its refresh: nothing else can be tried in it."""
-        return self.position.refreshes and self.fault.ends_in is not MENDED
+    def __str__(self) -> str:
+        return f"{self.scenario.name} {self.position} {self.fault.name}"
 
 
 @dataclass
 class Result:
-    """How a case went: `problems` is empty where all is as it should be."""
+    """How a case went. Everything held where there are no `problems`."""
 
     case: Case
-    ended_in: str
+    trial: Trial = field(repr=False)
     problems: list[str] = field(default_factory=list)
 
 
-def cases(recorded: dict[str, list[Position]]) -> list[Case]:
+def cases(recorded: Mapping[str, Sequence[Position]]) -> list[Case]:
     """Every fault at every call."""
     return [
-        Case(scenario, position, fault)
+        Case(scenario, position, fault, attendee)
         for scenario in SCENARIOS
         for position in recorded[scenario.name]
-        for fault in FAULTS
-        if _says_something(scenario, position, fault)
+        for fault in (*FAULTS, *LASTING)
+        for attendee in _attendees(scenario, position, fault)
+        if _is_meaningful(scenario, position, fault)
     ]
 
 
-def _says_something(scenario: Scenario, position: Position, fault: Fault) -> bool:
-    # Before a create there is nothing that could end.
-    nothing_ends = fault.name == "end before" and position.operation == "CreateMeetingWithAttendees"
-    # All runs begin with the same refresh. Only what ended in it is a matter for what follows.
-    read_alone = scenario.name.startswith("read") or fault.name.startswith("end")
-    return not nothing_ends and (read_alone or not position.refreshes)
+def _attendees(scenario: Scenario, position: Position, fault: Fault) -> list[str]:
+    if "code" not in fault.settings:
+        return [""]
+    if position.operation not in (CREATE, BATCH_CREATE):
+        return []
+    there = {} if position.operation == CREATE else scenario.before.get(position.part, {})
+    before = {a["external_user_id"] for a in there.get("attendees", ())}
+    after = (a["external_user_id"] for a in scenario.after[position.part]["attendees"])
+    added = [i for i in after if i not in before]
+    # The first of a create, and one of each batch: 20 are created with a meeting, then 100 each.
+    if position.operation == CREATE:
+        return added[:1]
+    first = 0 if before else 20
+    return added[first + 100 * position.number :][:1]
+
+
+def _is_meaningful(scenario: Scenario, position: Position, fault: Fault) -> bool:
+    # Before a create there is no meeting that could end.
+    nothing_ends = fault.name == "end before" and position.operation == CREATE
+    # All updates begin with the same refresh. What follows differs only where a meeting ended.
+    reads = scenario.name.startswith("read") or fault.settings.get("kind") == "end"
+    return not nothing_ends and (reads or not position.refreshes)
 
 
 def selection(every: Sequence[Case]) -> list[Case]:
-    """Each fault at each operation once, in scenarios that take turns."""
+    """Each fault at each operation once, and of the lasting ones one at each operation."""
     groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in every:
         groups[case.fault.name, case.position.operation].append(case)
-    turns = {fault.name: number for number, fault in enumerate(FAULTS)}
-    return [group[turns[fault] % len(group)] for (fault, _), group in groups.items()]
+    turns = {fault.name: number for number, fault in enumerate((*FAULTS, *LASTING))}
+    operations = sorted({operation for _, operation in groups})
+    return [
+        group[turns[fault] % len(group)]
+        for (fault, operation), group in groups.items()
+        if "for good" not in fault
+        or LASTING[operations.index(operation) % len(LASTING)].name == fault
+    ]
 
 
 def run(chosen: Sequence[Case], root: Path) -> list[Result]:
-    """Try cases, in batches; each batch is a stack."""
-    batches = [*_batches([c for c in chosen if not c.stops_all])]
-    batches += _batches([c for c in chosen if c.stops_all])
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        done = pool.map(_try_batch, batches, (root / f"batch-{i}" for i in range(len(batches))))
-        return [result for results in done for result in results]
-
-
-def _batches(chosen: Sequence[Case]) -> Iterator[list[Case]]:
-    """Batches in which all faults are mixed, since some take long and others don't."""
-    count = -(-len(chosen) // BATCH_SIZE)
-    mixed = sorted(chosen, key=lambda case: case.fault.name)
-    yield from ([*mixed[start::count]] for start in range(count))
-
-
-def _try_batch(batch: list[Case], root: Path) -> list[Result]:
-    stage = Stage(root)
-    try:
-        return _try_once(batch, stage)
-    finally:
-        stage.close()
-
-
-def _try_once(batch: list[Case], stage: Stage) -> list[Result]:
-    names = {f"c{number}": case for number, case in enumerate(batch)}
-    placed = {name: (case.scenario, _host(name, case)) for name, case in names.items()}
-    bring_up(stage, declared(placed, before=True))
-    before = stage.known()
-    for name, case in names.items():
-        stage.house.cloud.fault(
-            operation=case.position.operation,
-            skip=case.position.number,
-            meeting=external(name, case.position.part),
-            **case.fault.settings,
-        )
-    stage.declare(declared(placed, before=False))
-    faulted = stage.up()
-    unmet = {
-        fault["meeting"]
-        for fault in stage.house.cloud.pending_faults()["calls"]
-        if fault["count"] in (1, FOR_GOOD)
-    }
-    stage.house.cloud.clear_faults()
-    healed = stage.up()
-    leaked = leaks([faulted, healed], [before, stage.known()])
-    assert leaked == 0, f"{leaked} join tokens in what the runs say"
-    said = diagnostics(faulted)
-    assert faulted.code == (1 if said else 0), faulted.text
-    world = (before, stage.known(), stage.house.cloud.meetings())
-    results = []
-    for name, case in names.items():
-        parts = {part: external(name, part) for part in (MAIN, COPY)}
-        errors = {each: said[each] for each in parts.values() if each in said}
-        result = Result(case, REFUSED if errors else MENDED)
-        if parts[case.position.part] in unmet:
-            result.problems.append("the fault was never met")
-        if case.fault.ends_in not in (EITHER, result.ended_in):
-            result.problems.append(f"the run ended in {result.ended_in}: {errors}")
-        result.problems += unclean(errors)
-        result.problems += [
-            text for each, text in diagnostics(healed).items() if each in parts.values()
+    """Try cases, batch by batch."""
+    hosts = HOSTS if len(chosen) <= 2 * BATCH_SIZE else HOSTS_FOR_ALL
+    # What waits longest begins first, and no batch has all of it.
+    ordered = sorted(chosen, key=lambda case: -list(HOSTS).index(case.fault.pool))
+    count = -(-len(ordered) // BATCH_SIZE)
+    tokens: set[str] = set()
+    with ExitStack() as cleanup:
+        emulator = Emulator(root)
+        cleanup.callback(emulator.close)
+        pools = {
+            name: _Pool(cleanup, emulator.endpoint, root / name, number)
+            for name, number in hosts.items()
+            if any(case.fault.pool == name for case in chosen)
+        }
+        results = [
+            result
+            for start in range(count)
+            for result in _try_batch(ordered[start::count], emulator, pools, tokens)
         ]
-        result.problems += not_as_declared(case.scenario, parts, *world)
-        results.append(result)
+        said = [host.output for pool in pools.values() for host in pool.hosts]
+    leaked = checks.leaked(tokens, said)
+    assert leaked == 0, "join tokens in the output of a host"
     return results
 
 
-def _host(name: str, case: Case) -> int:
-    pools = list(HOSTS)
-    first = sum(HOSTS[pool] for pool in pools[: pools.index(case.fault.pool)])
-    return first + int(name[1:]) % HOSTS[case.fault.pool]
+class _Pool:
+    """Hosts, and as many threads as they can serve."""
+
+    def __init__(self, cleanup: ExitStack, endpoint: str, root: Path, number: int) -> None:
+        self.hosts = [Host(endpoint, root / str(i)) for i in range(number)]
+        for host in self.hosts:
+            cleanup.callback(host.close)
+        self._threads = [ThreadPoolExecutor(HOST_THREADS) for _ in self.hosts]
+        self._turn = 0
+
+    def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Have the next host do some work."""
+        self._turn = (self._turn + 1) % len(self.hosts)
+        return self._threads[self._turn].submit(work, self.hosts[self._turn], *arguments)
 
 
-def table(results: Sequence[Result]) -> list[str]:
-    """Fault by operation: successes + clean errors = healed."""
-    operations = sorted({result.case.position.operation for result in results})
-    short = {"".join(filter(str.isupper, each)): each for each in operations}
-    lines = [
-        "faults: successes + clean errors = healed",
-        *(f"{initials:6} {operation}" for initials, operation in short.items()),
-        "",
-        " " * 22 + "".join(f"{initials:>10}" for initials in short),
-    ]
-    for fault in FAULTS:
-        ours = [r for r in results if r.case.fault is fault]
-        cells = [[r for r in ours if r.case.position.operation == each] for each in operations]
-        lines.append(f"{fault.name:22}" + "".join(f"{_counts(cell):>10}" for cell in cells))
-    return [*lines, "", f"{len(results)} cases: {_counts(results)}"]
+def _try_batch(
+    batch: Sequence[Case], emulator: Emulator, pools: Mapping[str, _Pool], tokens: set[str]
+) -> list[Result]:
+    """Try each case, take all faults away, bring each case up again, and let time pass."""
+    admin = emulator.admin
+    admin.reset()
+    admin.knobs(meetings_per_account=10_000)
+    begun = [pools[c.fault.pool].submit(_break, c, f"c{i}", admin) for i, c in enumerate(batch)]
+    results = [each.result() for each in begun]
+    _check_met(results, admin)
+    admin.clear_faults()
+    for repaired in [pools[r.case.fault.pool].submit(_repair, r) for r in results]:
+        repaired.result()
+    meetings = admin.meetings()
+    admin.advance(SIX_MINUTES)
+    alive = {m.meeting_id for m in admin.live()}
+    for result in results:
+        result.problems += checks.not_as_declared(result.trial, meetings)
+        if alive & {m.meeting_id for m in checks.orphaned(result.trial, meetings)}:
+            result.problems.append("a meeting that no state has is alive after six minutes")
+        tokens |= result.trial.tokens
+    return results
 
 
-def _counts(results: Sequence[Result]) -> str:
-    ended = [sum(r.ended_in == how for r in results) for how in (MENDED, REFUSED)]
-    return f"{ended[0]}+{ended[1]}={sum(not r.problems for r in results)}"
+def _break(host: Host, case: Case, name: str, admin: Sandbox) -> Result:
+    """Bring the scenario up, with the fault."""
+    trial = Trial(name, case.scenario)
+    result = Result(case, trial)
+    trial.prepare(host)
+    settings = case.fault.settings
+    if "code" in settings:
+        admin.refuse_attendees(settings["code"], external_user_ids=[trial.attendee(case.attendee)])
+    else:
+        position = case.position
+        admin.fault(
+            operation=position.operation,
+            skip=position.number,
+            meeting=trial.external_id(position.part),
+            **settings,
+        )
+    error = ""
+    try:
+        trial.run(host)
+    except StepFailed as failed:
+        error = str(failed)
+    except Crashed as failed:
+        result.problems.append(f"the host gave no answer: {failed}")
+    result.problems += _problems(result, error, admin)
+    return result
+
+
+def _problems(result: Result, error: str, admin: Sandbox) -> Iterator[str]:
+    case, trial = result.case, result.trial
+    ended_in = ERROR if error else SUCCESS
+    if case.fault.ends_in not in (EITHER, ended_in):
+        yield f"the update ended in {ended_in}: {error}"
+    if error:
+        yield from checks.unclear(error)
+    if checks.leaked(trial.tokens, [error]):
+        yield "a join token in the error"
+    # A create that fails removes what it made, unless it never learned of it.
+    unknown = trial.stack.unanswered_creates if case.position.operation == CREATE else 0
+    if len(checks.orphaned(trial, admin.meetings())) > unknown:
+        yield "the update left a meeting that the state doesn't have"
+
+
+def _check_met(results: Sequence[Result], admin: Sandbox) -> None:
+    pending = admin.pending_faults()
+    unmet = {f["meeting"] for f in pending["calls"] if f["count"] in (1, FOR_GOOD)}
+    unmet |= {i for f in pending["attendees"] for i in f["external_user_ids"]}
+    for result in results:
+        trial, case = result.trial, result.case
+        if unmet & {trial.external_id(case.position.part), trial.attendee(case.attendee)}:
+            result.problems.append("the fault was never met")
+
+
+def _repair(host: Host, result: Result) -> None:
+    """Bring the scenario up again, without a fault."""
+    try:
+        result.trial.run(host)
+    except (StepFailed, Crashed) as failed:
+        result.problems.append(f"the next update failed: {failed}")

@@ -1,4 +1,4 @@
-"""What meetings go through: how they are declared before, and how after."""
+"""What happens to meetings: how they are declared before, and how after."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 MAIN, COPY = "main", "copy"
 
-#: The parts of a scenario that are declared, each with the arguments of its meeting.
+#: The declared parts of a scenario, each with the arguments of its meeting.
 Declared = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A change of what is declared. A part called copy is a replica of the part called main.
+    """A change of the declaration. A part called copy is a replica of the part called main.
 
-    :param in_place: whether the service can carry the change out on the meeting that there is.
+    :param in_place: whether the API can change the existing meeting accordingly.
     """
 
     name: str
@@ -26,17 +26,14 @@ class Scenario:
 
 
 def people(*names: str, **capabilities: str) -> list[dict[str, Any]]:
-    """Attendees of these names; those named again by keyword may do just that."""
-    every = [*names, *capabilities]
-    return [
-        {"external_user_id": name}
-        | ({"capabilities": media(capabilities[name])} if name in capabilities else {})
-        for name in every
+    """Attendees with these names; keywords name attendees with these capabilities."""
+    return [{"external_user_id": name} for name in names] + [
+        {
+            "external_user_id": name,
+            "capabilities": {"audio": each, "video": each, "content": each},
+        }
+        for name, each in capabilities.items()
     ]
-
-
-def media(each: str) -> dict[str, str]:
-    return {"audio": each, "video": each, "content": each}
 
 
 def crowd(count: int) -> list[dict[str, Any]]:
@@ -48,22 +45,25 @@ def meeting(attendees: Iterable[dict[str, Any]], **arguments: Any) -> dict[str, 
 
 
 TRIO = meeting(people("ann", "bob", "cat"), tags={"room": "main", "track": "one"})
-EXCHANGED = meeting(people("ann", "cat", "dan", "eve"), tags=TRIO["tags"])
-MUTED = meeting(people("ann", "bob", cat="Receive"), tags=TRIO["tags"])
+FIVE = meeting(people("ann", "bob", "cat", "dan", "eve"))
 ELSEWHERE = {"media_region": "eu-central-1"}
 
 SCENARIOS = (
     Scenario("create", {}, {MAIN: TRIO}),
-    Scenario("create-large", {}, {MAIN: meeting(crowd(130))}),
+    Scenario("create-25", {}, {MAIN: meeting(crowd(25))}),
+    Scenario("create-130", {}, {MAIN: meeting(crowd(130))}),
+    Scenario("create-pair", {}, {MAIN: TRIO, COPY: TRIO}),
     Scenario("read", {MAIN: TRIO}, {MAIN: TRIO}),
-    Scenario("read-large", {MAIN: meeting(crowd(130))}, {MAIN: meeting(crowd(130))}),
-    Scenario("attendees", {MAIN: TRIO}, {MAIN: TRIO | meeting(people("ann", "cat", "dan", "eve"))}),
+    Scenario("read-130", {MAIN: meeting(crowd(130))}, {MAIN: meeting(crowd(130))}),
+    Scenario("add", {MAIN: meeting(people("ann"))}, {MAIN: meeting(crowd(130) + people("ann"))}),
+    Scenario("remove", {MAIN: FIVE}, {MAIN: meeting(people("ann"))}),
+    Scenario("exchange", {MAIN: TRIO}, {MAIN: TRIO | meeting(people("ann", "cat", "dan", "eve"))}),
     Scenario(
         "capability", {MAIN: TRIO}, {MAIN: TRIO | meeting(people("ann", "bob", cat="Receive"))}
     ),
     Scenario(
         "capabilities",
-        {MAIN: meeting(people("ann", "bob", "cat", "dan", "eve"))},
+        {MAIN: FIVE},
         {MAIN: meeting(people("ann", bob="Receive", cat="Receive", dan="Receive", eve="Send"))},
     ),
     Scenario("tags", {MAIN: TRIO}, {MAIN: TRIO | {"tags": {"room": "side", "day": "two"}}}),
@@ -73,13 +73,18 @@ SCENARIOS = (
         {MAIN: meeting(people("ann", "dan", cat="Receive"), tags={"room": "side", "day": "two"})},
     ),
     Scenario("replace", {MAIN: TRIO}, {MAIN: TRIO | ELSEWHERE}, in_place=False),
-    Scenario("delete", {MAIN: TRIO}, {}),
-    Scenario("create-pair", {}, {MAIN: TRIO, COPY: TRIO}),
+    Scenario(
+        "replace-25",
+        {MAIN: meeting(crowd(25))},
+        {MAIN: meeting(crowd(25)) | ELSEWHERE},
+        in_place=False,
+    ),
     Scenario(
         "replace-pair",
         {MAIN: TRIO, COPY: TRIO},
         {MAIN: TRIO | ELSEWHERE, COPY: TRIO | ELSEWHERE},
         in_place=False,
     ),
+    Scenario("delete", {MAIN: TRIO}, {}),
     Scenario("delete-pair", {MAIN: TRIO, COPY: TRIO}, {}),
 )

@@ -1,1 +1,1 @@
-"""Any order of declarations, drift, faults and crashes, held against a model of what should be."""
+"""Any order of declarations, drift, faults and crashes, compared with a model of what should be."""

@@ -1,4 +1,4 @@
-"""An emulated account, and how long and how hard to try."""
+"""An emulated account and a host, and how long the machine runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from support.emulator import Emulator
 
-from sandbox.admin import Sandbox
-from sandbox.cloud import running
-from soak.engine import Hosts
-from soak.machine import Soak
+from soak.machine import Hosts, Soak
 
 settings.register_profile(
     "soak",
@@ -31,14 +29,15 @@ settings.register_profile(
     derandomize=True,
     max_examples=7,
     stateful_step_count=30,
-    phases=[Phase.generate],
 )
 
 
 @pytest.fixture(scope="session")
-def machine() -> Iterator[type[Soak]]:
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Soak]]:
     """The machine, on an emulated account of its own."""
-    with running() as endpoint:
-        Soak.sandbox = Sandbox(endpoint)
-        with closing(Hosts(endpoint)) as Soak.hosts:
-            yield Soak
+    root = tmp_path_factory.mktemp("soak")
+    with (
+        closing(Emulator(root)) as Soak.emulator,
+        closing(Hosts(Soak.emulator.endpoint, root)) as Soak.hosts,
+    ):
+        yield Soak

@@ -20,7 +20,10 @@ from sandbox.admin import Sandbox
 ROOT = Path(__file__).parents[2]
 
 #: What a checkout has, less what is linked because it is large or is the code under test.
-COPIED = ("Makefile", "Pulumi.yaml", "__main__.py", "programme.yaml", "pyproject.toml", "stacks")
+COPIED = (
+    *("Makefile", "Pulumi.yaml", "__main__.py", "schedule.yaml", "community.ics"),
+    *("pyproject.toml", "stacks"),
+)
 LINKED = ("examples", "meeting_provider", "sandbox")
 
 _BUILT = shutil.ignore_patterns("node_modules", "build")
@@ -123,11 +126,11 @@ class House:
     @property
     def programme(self) -> str:
         """The text of the programme."""
-        return (self.root / "programme.yaml").read_text()
+        return (self.root / "schedule.yaml").read_text()
 
     @programme.setter
     def programme(self, text: str) -> None:
-        (self.root / "programme.yaml").write_text(text)
+        (self.root / "schedule.yaml").write_text(text)
 
     def leave_desk(self) -> None:
         """Have the stack be without a join desk, for what is about its meetings alone."""

@@ -9,7 +9,7 @@ import pytest
 
 import meeting_provider
 from meeting_provider import errors
-from meeting_provider.errors import AttendeesRefused, InvalidMeeting, InvalidProgramme, ServiceError
+from meeting_provider.errors import AttendeesRefused, InvalidMeeting, InvalidSchedule, ServiceError
 
 CLASSES = {n: c for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, Exception)}
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_is_told_with_all_its_faults():
     error = InvalidMeeting("keynote", ["tags: one", "attendees: two"])
     assert error.issues == ("tags: one", "attendees: two")
     assert str(error) == ("meeting 'keynote' is invalid:\n  tags: one\n  attendees: two")
-    assert str(InvalidProgramme("day.yaml", ["one"])) == (
-        "the programme day.yaml has 1 fault:\n  one"
+    assert str(InvalidSchedule("day.yaml", ["one"])) == (
+        "the schedule day.yaml has 1 error:\n  one"
     )
-    assert "has 2 faults" in str(InvalidProgramme("day.yaml", ["one", "two"]))
+    assert "has 2 errors" in str(InvalidSchedule("day.yaml", ["one", "two"]))

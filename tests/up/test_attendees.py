@@ -34,6 +34,7 @@ def succeed(run: Run) -> Run:
 
 
 def preview(house: House, **arguments: Any) -> list[str]:
+    """What a preview shows: what its refresh found, and then what an update would change."""
     return changed_lines(succeed(pulumi(house, "preview", "--diff", **arguments)))
 
 
@@ -45,7 +46,7 @@ def refresh(house: House) -> list[str]:
 def changed_lines(run: Run) -> list[str]:
     """The lines of properties that a diff marks as changed, without what is only layout."""
     properties, _, _ = run.out.partition("\nResources:")
-    lines = [re.sub(r" +", " ", line.strip()) for line in properties.splitlines()]
+    lines = [re.sub(r" *: ", ": ", line.strip()) for line in properties.splitlines()]
     marked = [line for line in lines if re.match(r"[-+~] ", line)]
     return [line for line in marked if "pulumi:" not in line and "pulumi-python:" not in line]
 
@@ -73,6 +74,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         (built.root / "__main__.py").write_text(PROGRAM.read_text())
         succeed(built.pulumi("stack", "init", "dev"))
         succeed(pulumi(built, "up", "--yes", "--skip-preview"))
+        # However long the tests take, the service doesn't end the meeting.
+        [meeting] = built.cloud.live()
+        built.cloud.join(
+            meeting.meeting_id, max(meeting.attendees, key=lambda a: a.external_user_id).attendee_id
+        )
         yield built
 
 
@@ -87,18 +93,18 @@ def meeting(house: House) -> Iterator[Meeting]:
 
 
 def test_the_first_attendee_of_17_is_removed_and_nothing_else_is_shown(house: House) -> None:
-    assert preview(house, attendees=VIEWERS[1:]) == ["~ attendees : {", "- viewer-00: {}"]
+    assert preview(house, attendees=VIEWERS[1:]) == ["~ attendees: {", "- viewer-00: {}"]
 
 
 def test_an_attendee_is_added_and_nothing_else_is_shown(house: House) -> None:
     late = {"external_user_id": "a-late-one"}
-    assert preview(house, attendees=[late, *VIEWERS]) == ["~ attendees : {", "+ a-late-one: {}"]
+    assert preview(house, attendees=[late, *VIEWERS]) == ["~ attendees: {", "+ a-late-one: {}"]
 
 
 def test_an_attendee_gets_a_tag_and_nothing_else_is_shown(house: House) -> None:
     tagged = [{**VIEWERS[0], "tags": {"role": "host"}}, *VIEWERS[1:]]
     assert preview(house, attendees=tagged) == [
-        "~ attendees : {",
+        "~ attendees: {",
         "~ viewer-00: {",
         "+ tags: {",
         '+ role: "host"',
@@ -108,12 +114,12 @@ def test_an_attendee_gets_a_tag_and_nothing_else_is_shown(house: House) -> None:
 def test_an_attendee_is_muted_and_nothing_else_is_shown(house: House) -> None:
     muted = [*VIEWERS[:16], {**VIEWERS[16], "capabilities": EVERYTHING | {"audio": "Receive"}}]
     assert preview(house, attendees=muted) == [
-        "~ attendees : {",
+        "~ attendees: {",
         "~ viewer-16: {",
         "+ capabilities: {",
-        '+ audio : "Receive"',
+        '+ audio: "Receive"',
         '+ content: "SendReceive"',
-        '+ video : "SendReceive"',
+        '+ video: "SendReceive"',
     ]
 
 
@@ -138,9 +144,10 @@ def test_an_attendee_that_was_removed_outside_pulumi_shows_in_a_refresh(
 ) -> None:
     others(house).delete_attendee(MeetingId=meeting.meeting_id, AttendeeId=first_of(meeting))
     shown = refresh(house)
-    assert "- viewer-00: {}" in shown
-    assert "viewer-01" not in str(shown)
-    assert preview(house) == ["~ attendees : {", "+ viewer-00: {}"]
+    assert shown[0] == "~ attendee_ids: {"
+    assert shown[1].startswith('- viewer-00: "')
+    assert shown[2:] == ["~ attendees: {", "- viewer-00: {}"]
+    assert preview(house) == [*shown, "~ attendees: {", "+ viewer-00: {}"]
 
 
 def test_an_attendee_that_was_added_outside_pulumi_shows_in_a_refresh(
@@ -148,9 +155,10 @@ def test_an_attendee_that_was_added_outside_pulumi_shows_in_a_refresh(
 ) -> None:
     others(house).create_attendee(MeetingId=meeting.meeting_id, ExternalUserId="walk-in")
     shown = refresh(house)
-    assert "+ walk-in: {}" in shown
-    assert "viewer" not in str(shown)
-    assert preview(house) == ["~ attendees : {", "- walk-in: {}"]
+    assert shown[0] == "~ attendee_ids: {"
+    assert shown[1].startswith('+ walk-in: "')
+    assert shown[2:] == ["~ attendees: {", "+ walk-in: {}"]
+    assert preview(house) == [*shown, "~ attendees: {", "- walk-in: {}"]
 
 
 def test_capabilities_that_were_changed_outside_pulumi_show_in_a_refresh(
@@ -161,10 +169,12 @@ def test_capabilities_that_were_changed_outside_pulumi_show_in_a_refresh(
         AttendeeId=first_of(meeting),
         Capabilities={name.title(): value for name, value in NOTHING.items()},
     )
-    capabilities = ['audio : "None"', 'content: "None"', 'video : "None"']
-    around = ["~ attendees : {", "~ viewer-00: {"]
-    assert refresh(house) == [*around, "+ capabilities: {", *(f"+ {c}" for c in capabilities)]
-    assert preview(house) == [*around, "- capabilities: {", *(f"- {c}" for c in capabilities)]
+    capabilities = ['audio: "None"', 'content: "None"', 'video: "None"']
+    around = ["~ attendees: {", "~ viewer-00: {"]
+    shown = [*around, "+ capabilities: {", *(f"+ {c}" for c in capabilities)]
+    repair = [*around, "- capabilities: {", *(f"- {c}" for c in capabilities)]
+    assert refresh(house) == shown
+    assert preview(house) == [*shown, *repair]
 
 
 def test_tags_that_were_changed_outside_pulumi_show_in_a_refresh(
@@ -172,8 +182,12 @@ def test_tags_that_were_changed_outside_pulumi_show_in_a_refresh(
 ) -> None:
     tags = [{"Key": "room", "Value": "attic"}, {"Key": "seen-by", "Value": "others"}]
     others(house).tag_resource(ResourceARN=meeting.arn, Tags=tags)
-    assert refresh(house) == ["~ tags : {", '~ room : "main" => "attic"', '+ seen-by: "others"']
-    assert preview(house) == ["~ tags : {", '~ room : "attic" => "main"', '- seen-by: "others"']
+    shown = ["~ tags: {", '~ room: "main" => "attic"', '+ seen-by: "others"']
+    assert refresh(house) == shown
+    assert preview(house) == [
+        *shown,
+        *("~ tags: {", '~ room: "attic" => "main"', '- seen-by: "others"'),
+    ]
 
 
 def test_the_state_is_plain(house: House) -> None:

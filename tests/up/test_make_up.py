@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import yaml
 from support.house import House, Run
 from support.template import Template
 
+from meeting_provider import schedule
 from sandbox import emulator
 
 SMALL = """\
@@ -98,15 +98,16 @@ def secret_strings(house: House) -> list[str]:
 
 def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
     first = up(house)
-    programme = yaml.safe_load(house.programme)
-    names = [e["name"] for e in programme["events"]]
-    assert len(names) >= 12
+    events = schedule.load(house.root / "schedule.yaml")
+    names = [event.name for event in events]
+    assert len(names) in (15, 16)
     assert all(f"{name} created" in first.out for name in names)
     assert first.out.count("[secret]") >= 2
     live = {m.external_meeting_id: m for m in house.cloud.live()}
     assert {n: set(m.external_user_ids) for n, m in live.items()} == {
-        e["name"]: {a["external_user_id"] for a in e["attendees"]} for e in programme["events"]
+        e.name: {a["external_user_id"] for a in e.arguments["attendees"]} for e in events
     }
+    assert house.outputs()["events"]["opening-keynote"]["title"] == "Opening keynote"
     house.cloud.clear_journal()
 
     second = up(house)
@@ -214,7 +215,7 @@ events:
         (10, f"{place}[4].capabilities.content", "needs video to be SendReceive or Receive"),
         (12, f"{place}[5].capabilites", "did you mean 'capabilities'"),
     ):
-        said = next(x for x in run.text.splitlines() if f"programme.yaml:{line}: {path}: " in x)
+        said = next(x for x in run.text.splitlines() if f"schedule.yaml:{line}: {path}: " in x)
         assert fault in said
     assert "Traceback" not in run.text
     assert [c for c in meetings.cloud.journal() if c.is_write] == []

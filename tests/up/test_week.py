@@ -75,7 +75,7 @@ def first_opening(run: Run) -> str:
 def test_each_time_of_the_week_has_exactly_its_meetings(house: House) -> None:
     run = house.pulumi("stack", "select", "--create", "dev")
     assert run.code == 0, run.text
-    configure(house, programme="examples/week.yaml")
+    configure(house, schedule="examples/week.yaml")
     before: set[str] = set()
     for now, names, opening in TABLE:
         expected = {*names, "open-door"}
@@ -98,7 +98,7 @@ def test_each_time_of_the_week_has_exactly_its_meetings(house: House) -> None:
 def test_who_is_who_is_a_secret_and_nobody_is_named_in_the_clear(house: House) -> None:
     run = house.pulumi("stack", "select", "--create", "dev")
     assert run.code == 0, run.text
-    configure(house, programme="examples/team.ics", now="2027-03-05T14:00:00Z")
+    configure(house, schedule="examples/team.ics", now="2027-03-05T14:00:00Z")
 
     run = house.make("up")
 
@@ -121,7 +121,7 @@ def test_what_a_calendar_has_that_cannot_be_used_is_warned_of(house: House) -> N
     (house.root / "bad.ics").write_text(
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:bad\nDTSTART:soon\nEND:VEVENT\nEND:VCALENDAR\n"
     )
-    configure(house, programme="bad.ics")
+    configure(house, schedule="bad.ics")
 
     run = house.make("preview")
 

@@ -1,6 +1,6 @@
 """What a programme's attendees are sent: an invitation each, with the link that they join by.
 
-pulumi stack output --show-secrets --json | python -m desk.invitations --to FOLDER programme.yaml
+pulumi stack output --show-secrets --json | python -m desk.invitations --to FOLDER schedule.yaml
 
 Reads the outputs of the stack `join_desk` from standard input. Invited are the attendees of the
 meetings that are open, or open in the next days; an event without times is in nobody's calendar,
@@ -27,7 +27,7 @@ from icalendar import Calendar, Event, vCalAddress, vUri
 from pydantic import BaseModel, ValidationError
 
 from desk import addresses, links
-from meeting_provider import InvalidProgramme, programme
+from meeting_provider import InvalidSchedule, schedule
 
 #: For the owner alone to read and write.
 _PRIVATE = 0o600
@@ -103,7 +103,7 @@ class Invitation:
 
 
 def invitations(
-    events: Iterable[programme.Event], outputs: Outputs, day: date | None = None
+    events: Iterable[schedule.Event], outputs: Outputs, day: date | None = None
 ) -> Iterator[Invitation]:
     """The invitation of every attendee of every event.
 
@@ -120,7 +120,7 @@ def invitations(
             yield Invitation(*who, link, start, end)
 
 
-def _times(event: programme.Event, day: date | None) -> tuple[date | None, date | None]:
+def _times(event: schedule.Event, day: date | None) -> tuple[date | None, date | None]:
     if event.window:
         return event.window.start.astimezone(UTC), event.window.end.astimezone(UTC)
     return day, day + timedelta(days=1) if day else None
@@ -130,16 +130,16 @@ def upcoming(
     path: str,
     now: datetime,
     until: datetime,
-    disclosure: programme.Disclosure | None = None,
-) -> Iterator[programme.Event]:
+    disclosure: schedule.Disclosure | None = None,
+) -> Iterator[schedule.Event]:
     """The meetings of a programme that are open at an instant, or open before another.
 
     Raises:
-        InvalidProgramme: it has faults.
+        InvalidSchedule: it has faults.
     """
     seen: set[str] = set()
     while now <= until:
-        plan = programme.plan(path, now, disclosure)
+        plan = schedule.plan(path, now, disclosure)
         yield from (event for event in plan.open if event.name not in seen)
         seen.update(event.name for event in plan.open)
         now = min((o.window.opens for o in plan.upcoming), default=until + timedelta.resolution)
@@ -209,11 +209,11 @@ def main(
 ) -> None:
     """Write the invitations."""
     try:
-        now = programme.instant(at) if at else datetime.now(UTC)
+        now = schedule.instant(at) if at else datetime.now(UTC)
         outputs = Outputs.parse(sys.stdin.read())
-        disclosure = programme.Disclosure.of(outputs.attendee_ids, outputs.attendee_key)
+        disclosure = schedule.Disclosure.of(outputs.attendee_ids, outputs.attendee_key)
         events = list(upcoming(file, now, now + timedelta(days=days), disclosure))
-    except (ValueError, InvalidProgramme) as error:
+    except (ValueError, InvalidSchedule) as error:
         raise click.ClickException(str(error)) from error
     organizer = organizer or f"noreply@{urlsplit(outputs.base_url).hostname}"
     invited = list(invitations(events, outputs, day.date() if day else None))

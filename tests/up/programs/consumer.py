@@ -6,7 +6,7 @@ from functools import partial
 import pulumi
 from pulumi_aws import ssm
 
-from meeting_provider import Meeting, programme
+from meeting_provider import Meeting, schedule
 
 
 def keep(meeting: str, join_info: dict) -> None:
@@ -16,7 +16,7 @@ def keep(meeting: str, join_info: dict) -> None:
 
 
 meetings = {
-    event.name: Meeting(event.name, **event.arguments) for event in programme.load("programme.yaml")
+    event.name: Meeting(event.name, **event.arguments) for event in schedule.load("schedule.yaml")
 }
 for name, each in meetings.items():
     whole = pulumi.Output.json_dumps(each.join_info, sort_keys=True)

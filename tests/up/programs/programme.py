@@ -2,9 +2,9 @@
 
 import pulumi
 
-from meeting_provider import Meeting, programme
+from meeting_provider import Meeting, schedule
 
-events = programme.load("programme.yaml")
+events = schedule.load("schedule.yaml")
 meetings = {event.name: Meeting(event.name, **event.arguments) for event in events}
 
 pulumi.export("meeting_ids", {name: m.id for name, m in meetings.items()})

@@ -1,0 +1,196 @@
+"""When a meeting should exist: an event's times, and the window around each of them.
+
+All instants are in UTC; an event's zone decides where its local times lie, and how they are shown.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import groupby
+from typing import Final
+
+from meeting_provider.schedule.rrule import Rule, to_utc
+
+#: How far ahead the next opening is looked for. A year has every rule that people use once.
+HORIZON: Final = timedelta(days=366)
+
+#: More occurrences of one event than this at once are a mistake in its rule.
+MOST_AT_ONCE: Final = 100
+
+#: A rule that gives nothing in this time never does: 29 February, a Monday, is in it twice.
+_EVER: Final = timedelta(days=41 * 366)
+
+_MINUTE: Final = timedelta(minutes=1)
+# A day on the wall's clock is this much longer at most, at the date line.
+_LONGER: Final = timedelta(days=1)
+
+
+class TooManyAtOnce(ValueError):
+    """More than MOST_AT_ONCE meetings of one event would be open at once."""
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How long before its start a meeting is there, and how long after its end it stays."""
+
+    before: timedelta = 15 * _MINUTE
+    after: timedelta = 30 * _MINUTE
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time that one meeting should exist: from `opens` up to, and without, `closes`.
+
+    Every time has a zone, the event's own. `recurrence` names the occurrence of a recurring event:
+    the time that its rule gives it, even where it was moved.
+    """
+
+    opens: datetime
+    start: datetime
+    end: datetime
+    closes: datetime
+    recurrence: str = ""
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the meeting should exist at an instant."""
+        return self.opens <= now < self.closes
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The part of a series that was moved as a whole: its recurrences from `since` up to `until`.
+
+    Source: RFC 5545 3.2.13, RANGE=THISANDFUTURE.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    moved: timedelta = timedelta()
+
+    def has(self, recurrence: datetime) -> bool:
+        """Whether a recurrence is of this part."""
+        return (self.since is None or self.since <= recurrence) and (
+            self.until is None or recurrence < self.until
+        )
+
+
+@dataclass(frozen=True)
+class Series:
+    """All times of an event.
+
+    `first` and `zone` are the local time that it starts at; `lasts` is elapsed time, or, where
+    it is `nominal`, time on the wall's clock (a day is a day, even one of 23 hours). `excluded`
+    has instants, and dates whose occurrences are all left out. `added` has more starts, each with
+    a length of its own or None. `includes_first` tells that `first` takes place even if the rule
+    leaves it out. `stamp` is set where the event is itself one recurrence of another: what that one
+    knows it by.
+    """
+
+    first: datetime
+    zone: tzinfo
+    lasts: timedelta = timedelta()
+    nominal: bool = False
+    all_day: bool = False
+    rule: Rule | None = None
+    added: tuple[tuple[datetime, timedelta | None], ...] = ()
+    includes_first: bool = False
+    excluded: frozenset[datetime | date] = frozenset()
+    segment: Segment = Segment()
+    stamp: datetime | date | None = None
+
+    @property
+    def recurs(self) -> bool:
+        """Whether each time is to be told apart from others of the same event."""
+        return self.rule is not None or bool(self.added) or self.stamp is not None
+
+    def mark(self, recurrence: datetime) -> datetime | date:
+        """What a recurrence is known by: its instant, in UTC, or its day where it is one."""
+        return self._local(recurrence).date() if self.all_day else recurrence
+
+    def windows(self, margins: Margins, since: datetime, until: datetime) -> Iterator[Window]:
+        """The windows that open up to `until` and close after `since`, in order.
+
+        :raises ValueError: where the rule can't be followed that far.
+        """
+        nominally = _LONGER if self.nominal or self.segment.moved else timedelta()
+        lasts = max([self.lasts, *(length for _, length in self.added if length)])
+        longest = lasts + margins.after + nominally + abs(self.segment.moved)
+        latest = until + margins.before + nominally + abs(self.segment.moved)
+        for recurrence in self._recurrences(since - longest, latest):
+            window = self._window(recurrence, margins)
+            if window.opens > until:
+                return
+            if window.closes > since:
+                yield window
+
+    def first_recurrence(self) -> datetime | None:
+        """The first time that ever comes of the rule and the exceptions, in UTC; None for never.
+
+        :raises ValueError: if the rule can't be followed.
+        """
+        first = to_utc(self.first, self.zone)
+        return next(self._recurrences(first, first + _EVER), None)
+
+    def has(self, recurrence: datetime) -> bool:
+        """Whether an instant is one of the series' recurrences."""
+        return any(True for _ in self._recurrences(recurrence, recurrence))
+
+    def _recurrences(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        """What rule and additions give, in UTC, without the exceptions."""
+        own = self.rule.starts(self.first, self.zone, since, until) if self.rule else iter(())
+        added = [a for a, _ in self.added]
+        if self.includes_first or not self.rule:
+            added.append(to_utc(self.first, self.zone))
+        added = sorted(a for a in added if since <= a <= until)
+        for recurrence, _ in groupby(heapq.merge(own, added)):
+            if self.segment.has(recurrence) and not self._is_excluded(recurrence):
+                yield recurrence
+
+    def _is_excluded(self, recurrence: datetime) -> bool:
+        if not self.excluded:
+            return False
+        return recurrence in self.excluded or self._local(recurrence).date() in self.excluded
+
+    def _local(self, instant: datetime) -> datetime:
+        return instant.astimezone(self.zone).replace(tzinfo=None, fold=0)
+
+    def _window(self, recurrence: datetime, margins: Margins) -> Window:
+        start, local = recurrence, self._local(recurrence)
+        if self.segment.moved:
+            local += self.segment.moved
+            start = to_utc(local, self.zone)
+        own = dict(self.added).get(recurrence) if self.added else None
+        if own is not None:
+            end = start + own
+        else:
+            end = to_utc(local + self.lasts, self.zone) if self.nominal else start + self.lasts
+        opens, closes = start - margins.before, end + margins.after
+        opens, start, end, closes = (t.astimezone(self.zone) for t in (opens, start, end, closes))
+        name = _name(self.stamp or self.mark(recurrence)) if self.recurs else ""
+        return Window(opens, start, end, closes, name)
+
+
+def _name(mark: datetime | date) -> str:
+    """A recurrence's name: `20270301T0900Z`, or `20270301` where it is a day."""
+    if not isinstance(mark, datetime):
+        return f"{mark:%Y%m%d}"
+    precise = "%Y%m%dT%H%M%SZ" if mark.second else "%Y%m%dT%H%MZ"
+    return mark.astimezone(UTC).strftime(precise)
+
+
+def at(now: datetime, series: Series, margins: Margins) -> tuple[list[Window], Window | None]:
+    """The windows that are open now, and the one that opens next within HORIZON.
+
+    :raises ValueError: where the series can't be followed, or TooManyAtOnce.
+    """
+    found: list[Window] = []
+    for window in series.windows(margins, now, now + HORIZON):
+        if window.opens > now:
+            return found, window
+        found.append(window)
+        if len(found) > MOST_AT_ONCE:
+            raise TooManyAtOnce(f"has more than {MOST_AT_ONCE} occurrences at once")
+    return found, None

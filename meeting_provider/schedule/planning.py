@@ -1,0 +1,403 @@
+"""A schedule -> the meetings that should exist now, and what opens next.
+
+A schedule is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
+them. An event with a `start` has a meeting while its window is open (`schedules` says what it may
+say of its times); one without always has. `calendars` names iCalendar files, or folders of them,
+beside the schedule. A section whose name begins with `x-` is for anchors, and is left alone.
+
+    defaults:
+      zone: Europe/Berlin
+      tags: {conference: acme-summit}
+    events:
+      - name: keynote
+        start: 2027-03-01T09:00
+        end: 2027-03-01T10:00
+        media_region: eu-central-1
+        attendees:
+          - external_user_id: speaker-1
+            tags: {role: speaker}
+    calendars: [team.ics]
+
+An iCalendar file, or a folder of them, is a schedule by itself too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from meeting_provider.errors import InvalidSchedule
+from meeting_provider.models import MeetingInput
+from meeting_provider.schedule import times
+from meeting_provider.schedule.disclosure import Disclosure
+from meeting_provider.schedule.occurrences import Window, at
+from meeting_provider.schedule.times import instant
+from meeting_provider.schedule.yaml_lines import Document
+from meeting_provider.validation import UNKNOWN, ValidationIssue, validate
+from meeting_provider.validation import Path as IssuePath
+
+if TYPE_CHECKING:
+    from meeting_provider.schedule.calendars import Invitation
+
+__all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "load", "plan"]
+
+#: What an event may say beside its name and its times: every argument of Meeting.
+ARGUMENTS: Final = tuple(MeetingInput.model_fields)
+
+_SECTIONS: Final = ("calendars", "defaults", "events")
+_SHARED: Final = (*ARGUMENTS, *times.SHARED)
+_TEXTS: Final = ("title", "description")
+_OWN: Final = ("name", *_TEXTS, *ARGUMENTS, *times.ARGUMENTS)
+#: The argument that no two meetings can share: what makes one finds that one again.
+_SINGULAR: Final = "client_request_token"
+_LONGEST_NAME: Final = 64 - times.STAMP_LENGTH
+_RECURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
+
+#: How many openings a preview names, and how many open meetings.
+_SHOWN_NEXT: Final = 5
+_SHOWN_OPEN: Final = 20
+
+
+@dataclass(frozen=True)
+class Event:
+    """A meeting that should exist: its name, the arguments to declare it with, and until when.
+
+    Without a window it always should.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    window: Window | None = None
+    title: str = ""
+    description: str = ""
+
+    def details(self) -> dict[str, str]:
+        """What people may know of it: title and description, and its times in RFC 3339."""
+        found = {"title": self.title, "description": self.description}
+        if self.window:
+            times = ("opens", "start", "end", "closes")
+            found.update((name, getattr(self.window, name).isoformat()) for name in times)
+        return {name: text for name, text in found.items() if text}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A meeting that will exist."""
+
+    name: str
+    window: Window
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a schedule comes to at one instant.
+
+    `upcoming` has the next opening of each event, in order. `reports` says what of its calendars
+    can't be used. `directory` says who is who in the open meetings of calendars: the mail address
+    of each external_user_id. It is personal data.
+    """
+
+    now: datetime
+    open: tuple[Event, ...]
+    upcoming: tuple[Opening, ...] = ()
+    reports: tuple[str, ...] = ()
+    directory: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def news(self) -> Iterator[str]:
+        """What is open until when, and what opens next, a line each; nothing of untimed events."""
+        timed = [(e.name, e.window) for e in self.open if e.window]
+        for name, window in timed[:_SHOWN_OPEN]:
+            yield f"{name} is open until {_shown(window.closes)}"
+        if len(timed) > _SHOWN_OPEN:
+            yield f"{len(timed) - _SHOWN_OPEN} more are open"
+        for opening in self.upcoming[:_SHOWN_NEXT]:
+            window = opening.window
+            yield (
+                f"{opening.name} opens at {_shown(window.opens)}, "
+                f"for {_shown(window.start)} to {_shown(window.end)}"
+            )
+
+
+def _shown(time: datetime) -> str:
+    return time.isoformat(timespec="minutes")
+
+
+def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
+    """The meetings of a schedule that should exist at an instant, by default the present one.
+
+    :raises InvalidSchedule: with all issues at once, each with file, line and path.
+    """
+    return plan(path, now).open
+
+
+def plan(
+    path: str | Path, now: datetime | None = None, disclosure: Disclosure | None = None
+) -> Plan:
+    """What a schedule comes to at an instant, by default the present one.
+
+    `disclosure` says what of the people in calendars may be known outside of secrets.
+
+    :raises InvalidSchedule: with all issues at once, each with file, line and path. What can't be
+        used of a calendar is not an issue: it is in `reports`.
+    """
+    path = Path(path)
+    draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure or Disclosure())
+    if path.is_dir() or path.suffix.lower() == ".ics":
+        draft.add_calendar(path, {})
+    else:
+        draft.add_document(path)
+    return draft.plan()
+
+
+class _Draft:
+    """A plan in the making."""
+
+    def __init__(self, now: datetime, disclosure: Disclosure) -> None:
+        self._now = now
+        self._disclosure = disclosure
+        self._open: dict[str, Event] = {}
+        self._upcoming: list[Opening] = []
+        self._reports: list[str] = []
+        self._directory: dict[str, str] = {}
+
+    def plan(self) -> Plan:
+        upcoming = sorted(self._upcoming, key=lambda o: (o.window.opens, o.name))
+        events, reports = tuple(self._open.values()), tuple(dict.fromkeys(self._reports))
+        return Plan(self._now, events, tuple(upcoming), reports, self._directory)
+
+    def add_document(self, path: Path) -> None:
+        """Add what a YAML file says."""
+        document = Document.read(path)
+        # An issue of the defaults is found once for each event, and said once.
+        if issues := dict.fromkeys([*document.issues, *_issues(document.content, path.parent)]):
+            raise InvalidSchedule(str(path), document.places(issues))
+        defaults = document.content.get("defaults") or {}
+        for place, entry in enumerate(document.content.get("events") or ()):
+            self._add_entry(
+                entry["name"],
+                _merged(defaults, entry),
+                document.place(ValidationIssue(("events", place), "")),
+            )
+        for calendar in document.content.get("calendars") or ():
+            self.add_calendar(path.parent / calendar, defaults)
+
+    def _add_entry(self, name: str, said: Mapping[str, Any], where: str) -> None:
+        own, _ = times.read(said)
+        arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
+        texts = {k: said[k] for k in _TEXTS if k in said}
+        if own.series is None:
+            self._open[name] = Event(name, arguments, **texts)
+            return
+        try:
+            windows, coming = at(self._now, own.series, own.margins)
+        except ValueError as error:
+            self._reports.append(f"{where}{error}")
+            return
+        for window in windows:
+            self._add(Event(_name(name, window), arguments, window, **texts))
+        if coming:
+            self._upcoming.append(Opening(_name(name, coming), coming))
+
+    def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
+        """Add what is scheduled in a calendar, or in a folder of them."""
+        # The calendars' libraries are loaded where there are calendars.
+        from meeting_provider.schedule import calendars
+
+        shared, _ = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
+        zone = times.zone_of(defaults)
+        try:
+            invitations, reports = calendars.read(path, zone)
+        except calendars.NoCalendar as error:
+            raise InvalidSchedule(str(path), [str(error)]) from error
+        self._reports += map(str, reports)
+        arguments = {k: v for k, v in defaults.items() if k in ARGUMENTS}
+        for invitation in invitations:
+            try:
+                windows, coming = at(self._now, invitation.series, shared.margins)
+            except (ValueError, ArithmeticError) as error:
+                self._reports.append(str(invitation.report(str(error))))
+                continue
+            if windows or coming:
+                self._reports += map(str, invitation.reports())
+            if invitation.can_meet:
+                self._add_invitation(invitation, arguments, windows)
+                if coming:
+                    self._upcoming.append(Opening(_name(invitation.name, coming), coming))
+
+    def _add_invitation(
+        self, invitation: Invitation, arguments: Mapping[str, Any], windows: Sequence[Window]
+    ) -> None:
+        if not windows:
+            return
+        declared = {**arguments, "attendees": invitation.attendees(self._disclosure)}
+        name = _name(invitation.name, windows[0])
+        if issues := _meeting_issues(name, declared):
+            self._reports += [str(invitation.report(str(f))) for f in issues]
+            return
+        self._directory.update(invitation.directory(self._disclosure))
+        for window in windows:
+            texts = (invitation.title, invitation.description)
+            event = Event(_name(invitation.name, window), declared, window, *texts)
+            if not self._add(event):
+                what = f"is there twice; the meeting '{event.name}' is the first one's"
+                self._reports.append(str(invitation.report(what)))
+
+    def _add(self, event: Event) -> bool:
+        return self._open.setdefault(event.name, event) is event
+
+
+def _name(name: str, window: Window) -> str:
+    return f"{name}-{window.recurrence}" if window.recurrence else name
+
+
+def _merged(defaults: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the event says itself over the defaults; tags add up."""
+    merged = {**defaults, **event}
+    own, shared = event.get("tags"), defaults.get("tags")
+    if isinstance(own, Mapping) and isinstance(shared, Mapping):
+        merged["tags"] = {**shared, **own}
+    return merged
+
+
+def _issues(content: Any, folder: Path) -> Iterator[ValidationIssue]:
+    if not isinstance(content, Mapping):
+        yield ValidationIssue((), "is not a schedule: it has no `events`")
+        return
+    for key in content:
+        if key not in _SECTIONS and not str(key).startswith("x-"):
+            yield ValidationIssue(
+                (key,), f"is not a section of a schedule{_nearest(key, _SECTIONS)}"
+            )
+    defaults = content.get("defaults") or {}
+    if not isinstance(defaults, Mapping):
+        yield ValidationIssue(("defaults",), "is not a mapping")
+        defaults = {}
+    yield from _default_issues(defaults)
+    calendars = content.get("calendars")
+    if calendars is not None:
+        yield from _calendar_issues(calendars, folder)
+    events = content.get("events", [] if calendars else None)
+    if not isinstance(events, list):
+        yield ValidationIssue(("events",), "is required, and a list")
+        return
+    for place, event in enumerate(events):
+        yield from _event_issues(("events", place), event, defaults)
+    yield from _name_issues(events)
+
+
+def _default_issues(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+    yield from _unknown_keys(("defaults",), defaults, _SHARED)
+    if defaults.get(_SINGULAR) is not None:
+        why = "is for one meeting only; set it in that meeting's event, or leave it out"
+        yield ValidationIssue(("defaults", _SINGULAR), why)
+    _, shared = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
+    yield from (ValidationIssue(("defaults", *f.path), f.message) for f in shared)
+
+
+def _calendar_issues(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
+    if not isinstance(calendars, list):
+        yield ValidationIssue(("calendars",), "is not a list of files and folders")
+        return
+    for place, name in enumerate(calendars):
+        if not isinstance(name, str) or not (folder / name).exists():
+            yield ValidationIssue(("calendars", place), f"'{name}' is neither a file nor a folder")
+
+
+def _name_issues(events: Sequence[Any]) -> Iterator[ValidationIssue]:
+    """What would give two meetings the same name."""
+    names: dict[object, int] = {}
+    recurring: set[object] = set()
+    for place, event in enumerate(events):
+        name = event.get("name") if isinstance(event, Mapping) else None
+        if not isinstance(name, str):
+            continue
+        if names.setdefault(name, place) != place:
+            yield ValidationIssue(
+                ("events", place, "name"), f"'{name}' is the name of events[{names[name]}] already"
+            )
+        if "recurrence" in event:
+            recurring.add(name)
+    for name, place in names.items():
+        if (base := _RECURRENCE.sub("", str(name))) != name and base in recurring:
+            yield ValidationIssue(
+                ("events", place, "name"), f"'{name}' may be an occurrence of '{base}' too"
+            )
+
+
+def _event_issues(
+    path: IssuePath, event: Any, defaults: Mapping[str, Any]
+) -> Iterator[ValidationIssue]:
+    if not isinstance(event, Mapping):
+        yield ValidationIssue(path, "is not an event: it has no `name` and no `attendees`")
+        return
+    name = event.get("name")
+    if not isinstance(name, str) or not name:
+        yield ValidationIssue((*path, "name"), "is required, and must be a text")
+        name = "unnamed"
+    for text in _TEXTS:
+        if not isinstance(event.get(text, ""), str):
+            yield ValidationIssue((*path, text), "is not a text")
+    yield from _unknown_keys(path, event, _OWN)
+    if "recurrence" in event:
+        yield from _recurring_issues(path, name, event)
+        # What is too much of it has been said.
+        name = name[:_LONGEST_NAME]
+    merged = _merged(defaults, event)
+    declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
+    for issue in _meeting_issues(name, declared):
+        yield ValidationIssue(_source(path, issue.path, event, defaults), issue.message)
+    for issue in times.read(merged)[1]:
+        yield ValidationIssue(_source(path, issue.path, event, defaults), issue.message)
+
+
+def _recurring_issues(
+    path: IssuePath, name: str, event: Mapping[str, Any]
+) -> Iterator[ValidationIssue]:
+    """What an event can't say where each recurrence is a meeting of its own."""
+    if len(name) > _LONGEST_NAME:
+        yield ValidationIssue(
+            (*path, "name"),
+            f"has {len(name)} characters; at most {_LONGEST_NAME}, since the time of each "
+            "recurrence is added",
+        )
+    if event.get(_SINGULAR) is not None:
+        why = "is for one meeting only, and each recurrence is one; leave it out"
+        yield ValidationIssue((*path, _SINGULAR), why)
+
+
+def _meeting_issues(name: str, declared: Mapping[str, Any]) -> list[ValidationIssue]:
+    own = {"external_meeting_id": name, "media_region": UNKNOWN, "control_region": UNKNOWN}
+    return validate({**own, **declared}).issues
+
+
+def _source(
+    path: IssuePath, issue: IssuePath, event: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> IssuePath:
+    """Where the issue stands: in the event at `path`, in the defaults, or in its name."""
+    head, *rest = issue
+    if head == "external_meeting_id" and head not in event and head not in defaults:
+        return (*path, "name")
+    own = event.get(str(head))
+    added = head == "tags" and isinstance(own, Mapping) and rest and rest[0] not in own
+    is_shared = head in defaults and (head not in event or added)
+    return (*(("defaults",) if is_shared else path), *issue)
+
+
+def _unknown_keys(
+    path: IssuePath, mapping: Mapping[str, Any], known: Sequence[str]
+) -> Iterator[ValidationIssue]:
+    for key in mapping:
+        if key not in known:
+            yield ValidationIssue(
+                (*path, key), f"is not an argument of a meeting{_nearest(str(key), known)}"
+            )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
