@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Final
 
 from meeting_provider import diff
+from meeting_provider.errors import MeetingProviderError
 from meeting_provider.models import CONTROL_REGIONS, default_media_region
 from meeting_provider.validation import UNKNOWN, Unknown, ValidationIssue, validate
 
@@ -39,6 +40,16 @@ class Settings:
             return region
         profile = declared.get("profile") or self.profile
         return None if isinstance(profile, Unknown) else _region_of_profile(profile)
+
+    def known_region(self) -> str:
+        """The control region of a meeting of which only the id is known.
+
+        :raises MeetingProviderError: there is none.
+        """
+        region = self.region_of({})
+        if not isinstance(region, str):
+            raise MeetingProviderError(_NO_REGION)
+        return region
 
 
 def check(

@@ -21,8 +21,7 @@ from meeting_provider import models, state
 from meeting_provider.plugin import PACKAGE
 from meeting_provider.validation import UNKNOWN
 
-#: The output that join information is taken from: the meeting and its attendees as the API has
-#: them. It holds join tokens.
+#: The output with the meeting and its attendees as the API has them, which clients join with.
 JOIN_DATA: Final = "join_data"
 
 SECRETS: Final = frozenset({*state.SECRETS, JOIN_DATA})
@@ -50,8 +49,6 @@ _IN_MESSAGES: Final = {n: c for n, c in _CAMEL.items() if n != c} | {
     f"aws:{setting}": f"{PACKAGE}:{setting}" for setting in ("region", "profile")
 }
 _NAMED: Final = re.compile(rf"\b({'|'.join(_IN_MESSAGES)})\b")
-
-_IDENTIFIER: Final = re.compile(r"[a-zA-Z_]\w*")
 
 
 class Properties(NamedTuple):
@@ -81,7 +78,7 @@ def path(place: Sequence[str]) -> str:
     first, *keys = place
     if first not in _KEYED:
         keys = [_CAMEL.get(k, k) for k in keys]
-    steps = (f".{k}" if _IDENTIFIER.fullmatch(k) else f"[{json.dumps(k)}]" for k in keys)
+    steps = (f".{k}" if re.fullmatch(r"[a-zA-Z_]\w*", k) else f"[{json.dumps(k)}]" for k in keys)
     return _CAMEL.get(first, first) + "".join(steps)
 
 

@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from meeting_provider import models
 from meeting_provider.diff import CREATE_ONLY
 from meeting_provider.models import CONTROL_REGIONS, MeetingInput
-from meeting_provider.plugin import MEETING, PACKAGE, properties
+from meeting_provider.plugin import PACKAGE, properties
 
 FILE: Final = Path(__file__).with_name("schema.json")
 
@@ -87,12 +87,11 @@ def build() -> dict[str, Any]:
         "name": PACKAGE,
         "displayName": "Amazon Chime SDK meetings",
         "description": "Amazon Chime SDK meetings with their attendees as Pulumi resources.",
-        "keywords": ["category/cloud", "kind/native", "aws", "chime", "meetings"],
         "config": {"variables": settings},
         "provider": {"inputProperties": settings, "properties": settings},
         "types": dict(sorted(types.items())),
         "resources": {
-            MEETING: {
+            _token("Meeting"): {
                 "description": _text(meeting),
                 "inputProperties": inputs,
                 "requiredInputs": ["attendees"],
@@ -119,7 +118,7 @@ def _text(model: Mapping[str, Any]) -> str:
 def _properties(
     model: Mapping[str, Any], types: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The properties of a model, and those that are always there. Adds the enumerations to types."""
+    """The properties of a model, and those that are always there. Enumerations go to `types`."""
     found: dict[str, dict[str, Any]] = {}
     for name, outer in model["properties"].items():
         node = next((n for n in outer.get("anyOf", ()) if n.get("type") != "null"), outer)

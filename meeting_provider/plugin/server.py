@@ -144,7 +144,10 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         """Read the meeting, to refresh or to import it; one that has ended is gone."""
         given, inputs = properties.read(request.properties), properties.read(request.inputs)
         was = state.from_outputs(given.values) if "attendee_ids" in given.values else None
-        found = self._lifecycle.read(was) if was else self._find(request.id)
+        if was:
+            found = self._lifecycle.read(was)
+        else:
+            found = self._lifecycle.find(request.id, self._settings.known_region())
         if found is None:
             return pb.ReadResponse()
         is_same = was is not None and found.declared == was.declared
@@ -177,12 +180,6 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         """Have what is under way fail at its next call: a create ends its meeting again."""
         self._clients.cancel()
         return empty_pb2.Empty()
-
-    def _find(self, meeting_id: str) -> state.State | None:
-        region = self._settings.region_of({})
-        if not isinstance(region, str):
-            raise MeetingProviderError("no region is set: use `pulumi config set aws:region`")
-        return self._lifecycle.find(meeting_id, region)
 
 
 def _planned(given: Properties, old: dict[str, Any] | None = None) -> struct_pb2.Struct:
@@ -217,5 +214,4 @@ def main() -> None:
     print(port, flush=True)
     while os.getppid() == engine and not ended.wait(1.0):
         pass
-    # What is under way may end.
-    server.stop(120.0).wait()
+    server.stop(120.0).wait()  # What is under way may end.
