@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from meeting_provider import models
 from meeting_provider.diff import CREATE_ONLY
 from meeting_provider.models import CONTROL_REGIONS, MeetingInput
-from meeting_provider.plugin import PACKAGE, properties
+from meeting_provider.plugin import PACKAGE, VERSION, properties
 
 FILE: Final = Path(__file__).with_name("schema.json")
 
@@ -47,8 +47,6 @@ _OUTPUTS: Final[dict[str, tuple[dict[str, Any], str]]] = {
         "Attendees.ann)`.",
     ),
 }
-_MAY_BE_ABSENT: Final = "meeting_details"
-
 #: The enumerations that aren't called as their property is, by the model that has them.
 _ENUMERATIONS: Final = {
     "Capabilities": "MediaCapability",
@@ -85,6 +83,7 @@ def build() -> dict[str, Any]:
     settings = {n: {"type": "string", "description": d} for n, d in SETTINGS.items()}
     schema = {
         "name": PACKAGE,
+        "version": VERSION,
         "displayName": "Amazon Chime SDK meetings",
         "description": "Amazon Chime SDK meetings with their attendees as Pulumi resources.",
         "config": {"variables": settings},
@@ -96,7 +95,7 @@ def build() -> dict[str, Any]:
                 "inputProperties": inputs,
                 "requiredInputs": ["attendees"],
                 "properties": inputs | {to_camel(n): o for n, o in outputs.items()},
-                "required": [*required, *(to_camel(n) for n in outputs if n != _MAY_BE_ABSENT)],
+                "required": [*required, *(to_camel(n) for n in outputs if n != "meeting_details")],
             }
         },
         "language": {n: {"respectSchemaVersion": True} for n in _LANGUAGES},

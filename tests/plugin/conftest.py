@@ -47,8 +47,12 @@ class Project(House):
         return self.done("preview", "--diff", *arguments)
 
     def done(self, *arguments: str) -> Run:
+        """Run a command of Pulumi on the stack, which succeeds."""
+        return self.done_without_stack(*arguments, "--stack", "dev")
+
+    def done_without_stack(self, *arguments: str) -> Run:
         """Run a command of Pulumi, which succeeds."""
-        run = self.pulumi(*arguments, "--stack", "dev")
+        run = self.pulumi(*arguments)
         assert run.code == 0, run.text
         return run
 

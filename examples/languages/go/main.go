@@ -1,7 +1,7 @@
 package main
 
 import (
-	chime "example.com/pulumi-chime-meetings/sdk/go/chimemeetings"
+	chime "example.com/pulumi-chime-meetings/sdk/go/chime-meetings"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
