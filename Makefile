@@ -1,7 +1,7 @@
 # The commands of this project. `make` alone lists them.
 STACK ?= dev
 PYTHON := .venv/bin/python
-SANDBOX := $(PYTHON) -m sandbox
+SANDBOX := .venv/bin/chime-sandbox
 # The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
 # that the environment is set up for.
 CLI := $(or $(PULUMI),pulumi)
@@ -29,7 +29,7 @@ define UPDATE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help ready cli up preview down outputs events desk invitations watch journal test bench faults soak heal lint format
+.PHONY: help ready cli up preview down outputs events desk invitations watch requests test test-unit bench faults soak heal lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ ifneq (,$(HAS_DESK))
 	@$(DESK_RUN) destroy --yes --skip-preview --stack $(STACK)
 endif
 	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
-	@$(SANDBOX) stop
+	@$(SANDBOX) down
 
 events: ready ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
 	@profile=$(call SETTING,aws:profile); \
@@ -81,13 +81,16 @@ invitations: ready ## write each attendee's invitation into the folder TO
 watch: ready ## bring up, within seconds, each meeting that ends too soon
 	@$(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK)$(if $(HAS_DESK), --then $(DESK))
 
-journal: ready ## show the calls that the emulated Chime has seen
-	@$(PYTHON) -m sandbox.admin journal
+requests: ready ## show the requests that the emulated Chime has seen
+	@$(SANDBOX) admin requests
 
 test: .venv/.dev cli ## run every test
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-bench: .venv/.dev cli ## time what has to be quick, and make docs/performance.md anew; BENCH='first heal'
+test-unit: .venv/.dev ## run the tests that start no process
+	$(PYTHON) -m pytest --quiet tests/unit tests/schedule
+
+bench: .venv/.dev cli ## measure, and write docs/performance.md; BENCH='day thousand'
 	$(PYTHON) -m benchmarks $(BENCH)
 
 faults: .venv/.dev cli ## try every fault and every kill at every call, and print the matrices
@@ -96,7 +99,7 @@ faults: .venv/.dev cli ## try every fault and every kill at every call, and prin
 soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any order
 	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
 
-heal: .venv/.dev cli ## end fifty meetings in a row, with faults and kills, and have the watcher heal them
+heal: .venv/.dev cli ## end fifty meetings in a row, with faults and kills, and have the watcher replace them
 	HEAL=all $(PYTHON) -m pytest --capture=no tests/consumers/test_watch.py -k every_end
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
@@ -105,7 +108,7 @@ lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-format: .venv/.dev ## put the code into its form
+format: .venv/.dev ## format the code
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
 
@@ -119,23 +122,23 @@ ready:
 
 # Only the sandbox's stack runs without a Pulumi of the user's own.
 cli: $(PYTHON)
-	@$(if $(filter dev,$(STACK)),$(PYTHON) sandbox/pulumi/cli.py >/dev/null)
+	@$(if $(filter dev,$(STACK)),$(PYTHON) sandbox/chime_sandbox/pulumi/cli.py >/dev/null)
 
 $(PYTHON):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		f"Python 3.11 or later is needed, and python3 is {sys.version.split()[0]}")'
 	@python3 -m venv .venv
 
-.venv/.sandbox: pyproject.toml | $(PYTHON)
+.venv/.sandbox: pyproject.toml sandbox/pyproject.toml constraints.txt | $(PYTHON)
 	@echo "setting up .venv, once"
-	$(call INSTALL,.[desk,sandbox])
+	$(call INSTALL,--editable '.[desk]' --editable './sandbox[pulumi]')
 
 .venv/.dev: .venv/.sandbox
 	@echo "adding what tests and lint need to .venv, once"
-	$(call INSTALL,.[dev])
+	$(call INSTALL,--editable '.[dev]' --editable './sandbox[pulumi]')
 
 define INSTALL
-	@$(PYTHON) -m pip install -qq --disable-pip-version-check --editable '$(1)' 2>.venv/pip.log || { \
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt $(1) 2>.venv/pip.log || { \
 		tail -n 1 .venv/pip.log; \
 		echo "can't install the packages that this project needs: pip needs PyPI, or an index" \
 			"that PIP_INDEX_URL names; run the command again once it can be reached"; exit 1; }

@@ -1,1 +1,1 @@
-"""Figures that the project promises: `python -m benchmarks` prints them all."""
+"""What docs/performance.md says, measured on the real Pulumi CLI against the emulator."""

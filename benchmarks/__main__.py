@@ -1,49 +1,46 @@
-"""Measure what has to be quick: all of it, or the benchmarks that are named.
+"""Measure, and write docs/performance.md from the figures.
 
-    python -m benchmarks service growth
+    python -m benchmarks [CASE ...]
 
-Prints a table and keeps the figures in docs/performance.json, which docs/performance.md is made
-from. Exits with 1 where a figure is not what is promised.
+The figures are kept in docs/performance.json: a case that isn't named keeps those it had.
 """
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
+import json
+import os
+import platform
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Final
 
 import click
-from rich.console import Console
 
-from . import figures, report
+from . import page
+from .cases import CASES
 
-ALL = ("calendars", "heal", "first", "overhead", "growth", "service")
+FIGURES: Final = Path(__file__).parents[1] / "docs" / "performance.json"
 
 
 @click.command(help=__doc__)
-@click.argument("names", nargs=-1, type=click.Choice(ALL))
-@click.option(
-    "--json",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=report.FIGURES,
-    show_default=True,
-    help="Where the figures are kept.",
-)
-def main(names: tuple[str, ...], path: Path) -> None:
+@click.argument("names", nargs=-1, type=click.Choice(list(CASES)))
+@click.option("--page-only", is_flag=True, help="Measure nothing; write the page again.")
+def main(names: tuple[str, ...], page_only: bool) -> None:
     """Run the benchmarks."""
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(f"with {figures.engine()}")
-    measured = []
-    for name in names or ALL:
-        for figure in import_module(f"benchmarks.{name}").figures():
-            console.print(f"{name}: {figure.title}: {figure.value:.4g} {figure.unit}")
-            measured.append(figure)
-            figures.keep([figure], path)
-    console.print(figures.table(measured))
-    if path == report.FIGURES:
-        report.write()
-    sys.exit(0 if all(figure.is_within for figure in measured) else 1)
+    kept: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    for name in () if page_only else names or CASES:
+        measured = []
+        for figure in CASES[name]():
+            click.echo(f"{name}: {figure.what}: {figure.seconds:.1f} s, {figure.megabytes:.0f} MB")
+            measured.append(figure.as_dict())
+        kept[name] = measured
+        kept["machine"] = {
+            "processors": os.cpu_count(),
+            "python": platform.python_version(),
+            **{p: version(p) for p in ("pulumi", "boto3")},
+        }
+        FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
+    page.write(kept)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,32 @@
-"""A dynamic provider that does nothing: what Pulumi itself costs."""
+"""A dynamic provider that does nothing."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
+import pulumi
 from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider
 
 
-class EmptyProvider(ResourceProvider):
-    """Answers with what it is asked."""
+class NothingProvider(ResourceProvider):
+    """Returns what it is given."""
 
     serialize_as_secret_always = False
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make nothing."""
-        return CreateResult(str(uuid.uuid4()), props)
+        """Create nothing."""
+        return CreateResult(str(uuid4()), props)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Find all as it was."""
+        """Read nothing."""
         return ReadResult(id_, props)
 
 
-class Empty(Resource, module="empty", name="Empty"):
-    """A resource with the inputs of a meeting."""
+class Nothing(Resource, module="empty", name="Nothing"):
+    """A resource as large as a meeting, that isn't there."""
 
-    def __init__(
-        self, name: str, attendees: Sequence[Mapping[str, str]], provider: ResourceProvider
-    ) -> None:
-        super().__init__(provider, name, {"attendees": attendees, "external_meeting_id": name})
+    attendees: pulumi.Output[dict[str, Any]]
+
+    def __init__(self, name: str, attendees: dict[str, Any]) -> None:
+        super().__init__(NothingProvider(), name, {"attendees": attendees})

@@ -1,27 +1,45 @@
-"""Runs the plain script, and reads what it says."""
+"""The same meetings by a script of a few lines: boto3's adaptive retries, and a pool of threads."""
 
 from __future__ import annotations
 
-import re
-import sys
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from .stage import Stage
+import boto3
+from botocore.config import Config
 
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the script: how long it took, and how often it failed through all retries."""
-
-    seconds: float
-    failed: int
+THREADS = 16
 
 
-def run(stage: Stage, part: str, mode: str, count: int, attendees: int) -> Part:
-    """One part, which finds what the part before it left on the same stage."""
-    options = (f"--count={count}", f"--attendees={attendees}", f"--mode={mode}", "--kept=kept.json")
-    command = (sys.executable, "-m", "benchmarks.plain", part, *options)
-    timed = stage.timed(command, stage.root, {"AWS_DEFAULT_REGION": "us-east-1"})
-    failed = re.search(r"failed: (\d+)", timed.said)
-    assert failed, timed.said
-    return Part(timed.seconds, int(failed[1]))
+def create(endpoint: str, meetings: int, attendees: int) -> float:
+    """Create meetings; the seconds that it took."""
+    client = boto3.client(
+        "chime-sdk-meetings",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",  # noqa: S106
+        config=Config(
+            retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=THREADS
+        ),
+    )
+
+    def one(number: int) -> dict[str, Any]:
+        answer: dict[str, Any] = client.create_meeting_with_attendees(
+            ClientRequestToken=f"session-{number}",
+            ExternalMeetingId=f"session-{number}",
+            MediaRegion="us-east-1",
+            Attendees=[{"ExternalUserId": f"viewer-{number}-{i}"} for i in range(attendees)],
+        )
+        return answer
+
+    return _timed(one, range(meetings))
+
+
+def _timed(call: Callable[[int], object], arguments: Iterable[int]) -> float:
+    started = time.monotonic()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(call, arguments))
+    return time.monotonic() - started

@@ -1,4 +1,4 @@
-"""iCalendar files -> what is scheduled in them, and with whom.
+"""iCalendar files -> what is scheduled in them, and its attendees.
 
 A file that can't be read, an event that can't be placed in time, somebody without an address: each
 is reported with file, line and UID, and everything else goes on.
@@ -19,7 +19,13 @@ from typing import Any, Final
 from meeting_provider.models import MAX_ATTENDEES
 from meeting_provider.schedule import ics_lines, vevent
 from meeting_provider.schedule.disclosure import Disclosure
-from meeting_provider.schedule.ics_attendees import Person, addresses, names_somebody, people
+from meeting_provider.schedule.ics_attendees import (
+    Person,
+    addresses,
+    names_somebody,
+    people,
+    without_addresses,
+)
 from meeting_provider.schedule.ics_lines import Component
 from meeting_provider.schedule.occurrences import Segment, Series
 from meeting_provider.schedule.rrule import to_utc
@@ -95,19 +101,17 @@ class Invitation:
     def _people(self) -> tuple[list[Person], list[tuple[int, str]]]:
         return people(self.component, self.uninvited)
 
-    @property
-    def title(self) -> str:
-        """The SUMMARY, but for private events."""
-        return "" if self._is_private else self.component.prose("SUMMARY")
-
-    @property
-    def description(self) -> str:
-        """The DESCRIPTION, but for private events."""
-        return "" if self._is_private else self.component.prose("DESCRIPTION")
-
-    @property
-    def _is_private(self) -> bool:
-        return self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL")
+    def texts(self, disclosure: Disclosure) -> tuple[str, str]:
+        """Title and description, but for private events. They are no secret."""
+        if self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL"):
+            return "", ""
+        title, description = map(self.component.prose, ("SUMMARY", "DESCRIPTION"))
+        if disclosure.addresses:
+            return title, description
+        return (
+            without_addresses(title, self.component),
+            without_addresses(description, self.component),
+        )
 
     @property
     def name(self) -> str:
@@ -115,7 +119,7 @@ class Invitation:
         return self.identity.name
 
     def attendees(self, disclosure: Disclosure) -> list[dict[str, Any]]:
-        """Whoever is to meet."""
+        """The attendees to declare."""
         return [p.attendee(self.identity.uid, disclosure) for p in self._people[0]]
 
     def directory(self, disclosure: Disclosure) -> dict[str, str]:
@@ -246,7 +250,7 @@ def _invitations(revisions: Sequence[Revision], reports: list[Report]) -> Iterat
         if not master.is_cancelled:
             yield from _series(master, changes, identity, len(masters) > 1, uninvitations)
     for addition in additions:
-        yield _invitation(addition, identity, _told_apart(addition, changes), uninvitations)
+        yield _invitation(addition, identity, _named_by_time(addition, changes), uninvitations)
     for change in changes:
         if not change.is_cancelled and not (change.is_future and masters):
             yield _invitation(change, identity, change.series, uninvitations)
@@ -285,7 +289,7 @@ def _uninvited_from(
                 yield vevent.single(master, at, recurrence)
 
 
-def _told_apart(revision: Revision, changes: Sequence[Revision] = ()) -> Series:
+def _named_by_time(revision: Revision, changes: Sequence[Revision] = ()) -> Series:
     """The series of a revision beside others of its event, without what was changed of it."""
     series = revision.series
     placed = [c.recurrence for c in changes if c.recurrence and not c.is_future]
@@ -309,7 +313,7 @@ def _series(
     futures = sorted({r.within(series): c for r, c in placed if c.is_future}.items())
     series = replace(series, excluded=series.excluded | singles)
     if is_split:
-        series = _told_apart(replace(master, series=series))
+        series = _named_by_time(replace(master, series=series))
     ends = [at for at, _ in futures]
     first = replace(series, segment=Segment(until=ends[0])) if ends else series
     yield _invitation(master, identity, first, uninvitations)
@@ -347,7 +351,7 @@ def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
 
 
 def _newest_changes(changes: Sequence[Revision], masters: Sequence[Revision]) -> list[Revision]:
-    """The revision that counts of each recurrence, told apart as the masters tell it."""
+    """The revision that counts of each recurrence, by what the masters know it by."""
     if masters:
         changes = [vevent.known_to(masters[-1].series, c) for c in changes]
     newest = {(c.series.stamp, c.is_future): c for c in sorted(changes, key=lambda c: c.age)}

@@ -1,6 +1,6 @@
 """Who is invited: the ATTENDEE and ORGANIZER lines of an event -> attendees of a meeting.
 
-Mail addresses and names are personal data, and AWS asks for none in ids. So whoever is invited gets
+Mail addresses and names are personal data, and AWS asks for none in ids. So each person gets
 an id that is a digest (HMAC-SHA-256) of the event's UID and the address: the same in every
 occurrence and after every change of the event, and another one in every other event. Without a key,
 somebody who knows a UID can check a guessed address against it; with a secret key nobody can.
@@ -66,10 +66,17 @@ def _fits(external_user_id: str, **tags: str) -> bool:
 
 
 def names_somebody(text: str, event: Component) -> bool:
-    """Whether a text has the mail address of anybody whom an event names."""
+    """Whether a text has the mail address of a person of an event."""
     # Most events needn't be read for that: an address has an @.
     found = _entries(event, []) if "@" in text else ()
     return any(address and address in text.lower() for address in map(_address, found))
+
+
+def without_addresses(text: str, event: Component) -> str:
+    """A text without the mail addresses of an event's people."""
+    for address in {_address(entry) for entry in _entries(event, [])} - {""}:
+        text = re.sub(re.escape(address), "[address]", text, flags=re.IGNORECASE)
+    return text
 
 
 def addresses(event: Component) -> frozenset[str]:

@@ -103,7 +103,7 @@ class Series:
 
     @property
     def recurs(self) -> bool:
-        """Whether each time is to be told apart from others of the same event."""
+        """Whether a meeting's name needs the time of its occurrence."""
         return self.rule is not None or bool(self.added) or self.stamp is not None
 
     def mark(self, recurrence: datetime) -> datetime | date:

@@ -1,9 +1,9 @@
 """A schedule -> the meetings that should exist now, and what opens next.
 
 A schedule is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
-them. An event with a `start` has a meeting while its window is open (`schedules` says what it may
-say of its times); one without always has. `calendars` names iCalendar files, or folders of them,
-beside the schedule. A section whose name begins with `x-` is for anchors, and is left alone.
+them. An event with a `start` has a meeting while its window is open (times.py has the arguments);
+one without always has a meeting. `calendars` names iCalendar files, or folders of them, beside the
+schedule. A section whose name begins with `x-` is for anchors, and is left alone.
 
     defaults:
       zone: Europe/Berlin
@@ -241,7 +241,7 @@ class _Draft:
             return
         self._directory.update(invitation.directory(self._disclosure))
         for window in windows:
-            texts = (invitation.title, invitation.description)
+            texts = invitation.texts(self._disclosure)
             event = Event(_name(invitation.name, window), declared, window, *texts)
             if not self._add(event):
                 what = f"is there twice; the meeting '{event.name}' is the first one's"

@@ -207,7 +207,7 @@ def _is_cancelled(event: Component, calendar: Calendar, notes: list[Note]) -> bo
             notes.append((event.lines["STATUS"][0][0], f"STATUS:{status} is read as CANCELLED"))
         return True
     if calendar.method == "CANCEL":
-        # Without a status it is for those whom it names: RFC 5546, 3.2.5.
+        # Without a status it is for the attendees that it names: RFC 5546, 3.2.5.
         return "ATTENDEE" not in event.lines
     is_free = event.text("TRANSP").upper() == "TRANSPARENT"
     is_free = is_free or event.text("X-MICROSOFT-CDO-BUSYSTATUS").upper() == "FREE"

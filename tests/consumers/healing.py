@@ -10,7 +10,7 @@ from itertools import cycle
 from support.house import House
 from support.watching import Watch
 
-from sandbox.admin import AFTER, BEFORE
+from chime_sandbox.admin import AFTER, BEFORE
 
 NAMES = ("keynote", "workshop", "panel", "room-7")
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
+from chime_sandbox import cloud
 from desk import addresses, links
 from desk.server import Desk, Parameters
-from sandbox import cloud
 
 STACK = "dev"
 KEY = "what the links are signed with"

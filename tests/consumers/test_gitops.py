@@ -18,7 +18,7 @@ import yaml
 from support.house import ROOT, House
 from support.pipeline import READY, Runner, StepFailed, load, pulumi_commands
 
-from sandbox.admin import Sandbox
+from chime_sandbox.admin import Sandbox
 
 DOCS = ROOT / "docs"
 WORKFLOWS = sorted((DOCS / "gitops" / ".github" / "workflows").glob("*.yaml"))
@@ -108,7 +108,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     path = [str(ROOT), sysconfig.get_path("purelib")]
     tell = "import json, os; print(json.dumps(dict(os.environ)))"
     told = machine.run(
-        *(sys.executable, "-m", "sandbox", "run", "--", sys.executable, "-c", tell),
+        *(sys.executable, "-m", "chime_sandbox", "run", "--", sys.executable, "-c", tell),
         env={"PYTHONPATH": ":".join(path)},
     )
     assert told.code == 0, told.text

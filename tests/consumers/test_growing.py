@@ -51,7 +51,7 @@ def commands() -> str:
 
 def test_the_split_programme_comes_up_in_its_stacks(house: House) -> None:
     run = house.run(
-        *(sys.executable, "-m", "sandbox", "run", "--", "bash", "-eo", "pipefail", "-c"),
+        *(sys.executable, "-m", "chime_sandbox", "run", "--", "bash", "-eo", "pipefail", "-c"),
         f"export AWS_REGION=us-east-1\n{commands()}",
         timeout=600,
     )

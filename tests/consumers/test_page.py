@@ -19,7 +19,7 @@ import pytest
 from icalendar import Calendar
 from support.house import House
 
-from sandbox.admin import Meeting
+from chime_sandbox.admin import Meeting
 
 PROGRAMME = """\
 events:

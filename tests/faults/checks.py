@@ -12,7 +12,7 @@ from faults.scenarios import COPY, MAIN
 from faults.trial import Before, Trial
 from support.host import Resource
 
-from sandbox.admin import Meeting
+from chime_sandbox.admin import Meeting
 
 ONE_LINE = re.compile(
     r"^meeting_provider\.errors\.\w+: meeting '(?P<meeting>[^']+)': "

@@ -20,7 +20,7 @@ from faults.trial import Position, Trial
 from support.emulator import Emulator
 from support.host import HOST_THREADS, Crashed, Host, StepFailed
 
-from sandbox.admin import AFTER, BEFORE
+from chime_sandbox.admin import AFTER, BEFORE
 
 HOST, EMULATOR = "host", "emulator"
 

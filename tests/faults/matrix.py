@@ -16,7 +16,7 @@ from faults.trial import Position, Trial
 from support.emulator import Emulator
 from support.host import HOST_THREADS, Crashed, Host, StepFailed
 
-from sandbox.admin import Sandbox
+from chime_sandbox.admin import Sandbox
 
 T = TypeVar("T")
 
@@ -210,7 +210,7 @@ def _try_batch(
     """Try each case, take all faults away, bring each case up again, and let time pass."""
     admin = emulator.admin
     admin.reset()
-    admin.knobs(meetings_per_account=10_000)
+    admin.settings(meetings_per_account=10_000)
     begun = [pools[c.fault.pool].submit(_break, c, f"c{i}", admin) for i, c in enumerate(batch)]
     results = [each.result() for each in begun]
     _check_met(results, admin)

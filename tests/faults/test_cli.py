@@ -22,7 +22,7 @@ from faults.trial import Trial
 from support.host import Resource
 from support.house import House
 
-from sandbox.admin import AFTER, BEFORE
+from chime_sandbox.admin import AFTER, BEFORE
 
 PROGRAM = Path(__file__).parent / "program"
 MEETING_TYPE = "dynamic/meeting:Meeting"
@@ -87,7 +87,7 @@ class CliStack:
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """An `up` while it runs. The process of the sandbox's command becomes the CLI's."""
         with subprocess.Popen(
-            (sys.executable, "-m", "sandbox", "pulumi", *self._up),
+            (sys.executable, "-m", "chime_sandbox", "pulumi", *self._up),
             cwd=self._house.root,
             env=self._house.env(),
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from typing import Any
 from faults.scenarios import COPY, MAIN, SCENARIOS, Declared, Scenario
 from support.host import Host, IdOf, Resource, Stack
 
-from sandbox.admin import Sandbox
+from chime_sandbox.admin import Sandbox
 
 READS = frozenset({"ListAttendees", "ListTagsForResource"})
 
@@ -118,12 +118,12 @@ def record(host: Host, admin: Sandbox) -> dict[str, list[Position]]:
     trials = [Trial(f"recorded-{s.name}", s) for s in SCENARIOS]
     for trial in trials:
         trial.prepare(host)
-    last = max((c.number for c in admin.journal()), default=0)
+    last = max((c.number for c in admin.requests()), default=0)
     for trial in trials:
         trial.run(host)
     names = {m.meeting_id: m.external_meeting_id for m in admin.meetings()}
     calls = defaultdict(list)
-    for call in admin.journal(after=last):
+    for call in admin.requests(after=last):
         calls[names[call.meeting_id or ""]].append(call.operation)
     return {
         t.scenario.name: [

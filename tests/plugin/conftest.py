@@ -15,7 +15,7 @@ import boto3
 import pytest
 from support.house import House, Run
 
-from sandbox.pulumi import cli
+from chime_sandbox.pulumi import cli
 
 PLUGIN = Path(__file__).parents[2] / "plugin"
 REGION = "eu-central-1"
@@ -68,7 +68,7 @@ class Project(House):
 
     def last_call(self) -> int:
         """The number of the last call so far."""
-        return max((call.number for call in self.cloud.journal()), default=0)
+        return max((call.number for call in self.cloud.requests()), default=0)
 
     def boto3(self, service: str, region: str = REGION) -> Any:
         """A client of the sandbox's AWS."""

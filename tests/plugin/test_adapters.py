@@ -17,9 +17,9 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from pydantic.alias_generators import to_camel
 from support.meetings import EVERYTHING, LISTENING, NOTHING, REGION, people, provider
 
+from chime_sandbox import server as emulator
+from chime_sandbox.admin import AFTER, Sandbox
 from meeting_provider import MeetingProviderError
-from sandbox import cloud as sandbox_cloud
-from sandbox.admin import AFTER, Sandbox
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -157,7 +157,7 @@ def plain(properties: struct_pb2.Struct) -> Properties:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Sandbox]:
     """An emulated AWS."""
-    with sandbox_cloud.running() as endpoint:
+    with emulator.running() as endpoint:
         yield Sandbox(endpoint)
 
 
@@ -280,9 +280,9 @@ def run(adapter: Adapter, scenario: Scenario, cloud: Sandbox) -> list[Any]:
     ids: list[str] = []
 
     def calls(step: str) -> None:
-        found = sorted((c.operation, c.outcome, c.items, c.fault) for c in cloud.journal())
+        found = sorted((c.operation, c.outcome, c.items, c.fault) for c in cloud.requests())
         seen.append((step, found))
-        cloud.clear_journal()
+        cloud.clear_requests()
 
     inputs = adapter.check({}, scenario.before)
     id_, outputs = adapter.create(inputs)
@@ -463,9 +463,9 @@ class TestThePlugin:
         self, plugin: Plugin, cloud: Sandbox
     ) -> None:
         id_, made = plugin.create(plugin.check({}, TRIO))
-        cloud.knobs(read_join_tokens=False)
+        cloud.settings(read_join_tokens=False)
         found = plugin.read(id_, {})
-        cloud.knobs(read_join_tokens=True)
+        cloud.settings(read_join_tokens=True)
         assert found is not None
         assert found["join_tokens"] == {}
         changes, _ = plugin.diff(found, found)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from plugin.conftest import Project, meeting
 
-from sandbox.admin import AFTER, BEFORE
+from chime_sandbox.admin import AFTER, BEFORE
 
 PLUGIN, CLI = "the plugin", "the CLI"
 
@@ -18,7 +18,7 @@ def interrupted(project: Project, victim: str, when: str, calls: dict[str, str])
     """Run `pulumi up` until calls are held, each for its meeting, kill, and let the calls go."""
     for name, operation in calls.items():
         project.cloud.hold(operation, when=when, meeting=name)
-    command = [sys.executable, "-m", "sandbox", "pulumi", "up", "--yes", "--skip-preview"]
+    command = [sys.executable, "-m", "chime_sandbox", "pulumi", "up", "--yes", "--skip-preview"]
     with subprocess.Popen(
         [*command, "--stack", "dev"],
         cwd=project.root,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic.alias_generators import to_camel
 
+from chime_sandbox.pulumi import cli
 from meeting_provider.diff import CREATE_ONLY
 from meeting_provider.models import MEDIA_REGIONS, MeetingInput
 from meeting_provider.plugin import schema, server
-from sandbox.pulumi import cli
 
 SCHEMA = json.loads(schema.FILE.read_text())
 MEETING = SCHEMA["resources"]["chime-meetings:index:Meeting"]

@@ -305,3 +305,76 @@ def test_zones_of_their_own_are_read_once_for_a_folder(tmp_path: Path) -> None:
     found = plan(tmp_path, "2027-03-01T09:30Z")
     zones = {id(e.window.start.tzinfo) for e in found.open if e.window}
     assert (len(found.open), len(zones)) == (1500, 1)
+
+
+def ics(method: str, *events: str) -> str:
+    whole = "".join(f"BEGIN:VEVENT\nUID:one\n{lines}\nEND:VEVENT\n" for lines in events)
+    return f"BEGIN:VCALENDAR\nMETHOD:{method}\n{whole}END:VCALENDAR\n"
+
+
+PEOPLE = f"ORGANIZER:mailto:{OLGA}\nATTENDEE:mailto:{BERT}"
+WEEKLY = f"DTSTART:20270301T090000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY\nSEQUENCE:1\n{PEOPLE}"
+ADDED = f"DTSTART:20270303T140000Z\nDURATION:PT1H\nSEQUENCE:2\n{PEOPLE}"
+THE_8TH = "RECURRENCE-ID:20270308T090000Z"
+
+
+@pytest.mark.parametrize(
+    ("files", "now", "attendees"),
+    [
+        # Called off without a DTSTART: one time of the series, and one that was added.
+        ([("CANCEL", f"SEQUENCE:2\nSTATUS:CANCELLED\n{THE_8TH}")], "08T09:10", None),
+        ([("CANCEL", f"SEQUENCE:2\nSTATUS:CANCELLED\n{THE_8TH}")], "15T09:10", 2),
+        (
+            [
+                ("ADD", ADDED),
+                ("CANCEL", "SEQUENCE:3\nSTATUS:CANCELLED\nRECURRENCE-ID:20270303T140000Z"),
+            ],
+            "03T14:10",
+            None,
+        ),
+        # The whole event, and what had been added to it.
+        ([("ADD", ADDED), ("CANCEL", "SEQUENCE:3\nSTATUS:CANCELLED")], "03T14:10", None),
+        # A cancellation that is older than the request.
+        ([("CANCEL", "SEQUENCE:0\nSTATUS:CANCELLED")], "08T09:10", 2),
+        # Bert is uninvited: from all, from one time, and before he is invited again.
+        ([("CANCEL", f"SEQUENCE:2\nATTENDEE:mailto:{BERT}")], "08T09:10", 1),
+        ([("CANCEL", f"SEQUENCE:2\n{THE_8TH}\nATTENDEE:mailto:{BERT}")], "08T09:10", 1),
+        ([("CANCEL", f"SEQUENCE:2\n{THE_8TH}\nATTENDEE:mailto:{BERT}")], "15T09:10", 2),
+        ([("CANCEL", f"SEQUENCE:0\nATTENDEE:mailto:{BERT}")], "08T09:10", 2),
+        ([("ADD", ADDED), ("CANCEL", f"SEQUENCE:3\nATTENDEE:mailto:{BERT}")], "03T14:10", 1),
+        # An addition recurs by a rule of its own.
+        ([("ADD", f"{ADDED}\nRRULE:FREQ=WEEKLY")], "10T14:10", 2),
+    ],
+)
+def test_messages_about_an_event_change_it(
+    tmp_path: Path, files: list[tuple[str, str]], now: str, attendees: int | None
+) -> None:
+    """RFC 5546, 3.2.4 and 3.2.5."""
+    for number, (method, text) in enumerate([("REQUEST", WEEKLY), *files]):
+        (tmp_path / f"{number}.ics").write_text(ics(method, text))
+    found = plan(tmp_path, f"2027-03-{now}Z")
+    assert found.reports == ()
+    assert [len(e.arguments["attendees"]) for e in found.open] == ([attendees] if attendees else [])
+
+
+@pytest.mark.parametrize(
+    ("rdate", "now", "is_open", "is_reported"),
+    [
+        (";TZID=Europe/Berlin;VALUE=PERIOD:20270303T130000/20270303T180000", "17:29", True, False),
+        (";TZID=Europe/Berlin;VALUE=PERIOD:20270303T130000/20270303T180000", "17:30", False, False),
+        (":20270303T120000Z/pt5h", "17:29", True, False),
+        (";VALUE=PERIOD:20270303T120000Z/-PT5H", "12:10", False, True),
+        (";VALUE=PERIOD:20270303T120000Z/P", "12:10", False, True),
+        (";VALUE=PERIOD:20270303T120000Z/", "12:10", False, True),
+        (";VALUE=PERIOD:20270303T120000Z/PT5H\nEXDATE:20270303T120000Z", "12:10", False, False),
+    ],
+)
+def test_a_period_has_its_own_end(
+    tmp_path: Path, rdate: str, now: str, is_open: bool, is_reported: bool
+) -> None:
+    event = f"DTSTART:20270301T090000Z\nDURATION:PT1H\nRDATE{rdate}\n{PEOPLE}"
+    path = tmp_path / "one.ics"
+    path.write_text(ics("PUBLISH", event))
+    found = plan(path, f"2027-03-03T{now}Z")
+    assert bool(found.open) == is_open
+    assert bool(found.reports) == is_reported

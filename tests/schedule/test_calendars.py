@@ -234,6 +234,20 @@ def test_addresses_are_ids_and_names_are_tags_where_that_is_asked_for(ics: Path)
 
 
 @pytest.mark.parametrize(
+    ("addresses", "title"), [(False, "Call [address]"), (True, "Call Ann@Example.org")]
+)
+def test_a_title_has_an_invited_persons_address_only_where_that_is_asked_for(
+    ics: Path, addresses: bool, title: str
+) -> None:
+    """Titles and descriptions are in an output that is not a secret."""
+    lines = ("SUMMARY:Call Ann@Example.org", "DESCRIPTION:Or ann@example.org\\, by mail")
+    ics.write_text(calendar(*event(*lines)))
+    found = schedule.plan(ics, datetime.fromisoformat(NOW), Disclosure(addresses=addresses))
+    assert found.open[0].title == title
+    assert ("ann@" in found.open[0].description) == addresses
+
+
+@pytest.mark.parametrize(
     "uid",
     ["x" * 48, "with space", "aws:one", "ümlaut", "ann@example.org-2027", "a/b", "-x", "a"],
 )
@@ -468,6 +482,16 @@ def test_a_zone_with_a_colon_may_stand_unquoted(ics: Path) -> None:
         ("/freeassociation.sourceforge.net/Tzfile/America/Argentina/Buenos_Aires", -3),
         ("america/sao_paulo", -3),
         ("(UTC-03:00) Nowhere at all", -3),
+        ("America/New_York (EST)", -5),
+        ("Central Time (US and Canada)", -6),
+        ("New York", -5),
+        ("Europe Berlin", 1),
+        ("europe/berlin ", 1),
+        ("Mountain Daylight Time", -7),
+        ("GMT+2", 2),
+        ("UTC-03:30", -3.5),
+        ("-0800", -8),
+        ("PDT", -7),
     ],
 )
 def test_zones_are_known_by_the_names_that_programs_give_them(

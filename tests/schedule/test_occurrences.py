@@ -216,7 +216,7 @@ START, END = "start: 2027-03-01T09:00:00Z", "end: 2027-03-01T10:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("lines", "fault"),
+    ("lines", "issue"),
     [
         (["start: tomorrow", END], "3: events[0].start: 'tomorrow' is not a time"),
         (
@@ -245,21 +245,21 @@ START, END = "start: 2027-03-01T09:00:00Z", "end: 2027-03-01T10:00:00Z"
         ([START, END, "begin: 3"], "5: events[0].begin: is not an argument of a meeting"),
     ],
 )
-def test_a_fault_of_the_times_is_said_with_its_line(
-    path: Path, lines: list[str], fault: str
+def test_an_issue_of_the_times_is_said_with_its_line(
+    path: Path, lines: list[str], issue: str
 ) -> None:
     with pytest.raises(InvalidSchedule) as raised:
         plan(path, entry(*lines), "2027-03-01T09:00Z")
     (said,) = raised.value.issues
-    assert said.startswith(f"{path}:{fault}")
+    assert said.startswith(f"{path}:{issue}")
 
 
-def test_all_faults_are_said_at_once_and_those_of_the_defaults_once(path: Path) -> None:
+def test_all_issues_are_said_at_once_and_those_of_the_defaults_once(path: Path) -> None:
     text = "defaults: {zone: Nowhere, opens_before: x}\nevents:\n" + entry(START) + entry(END)
     with pytest.raises(InvalidSchedule) as raised:
         plan(path, text, "2027-03-01T09:00Z")
-    faults = [f.removeprefix(f"{path}:").split(": ")[:2] for f in raised.value.issues]
-    assert faults == [
+    issues = [f.removeprefix(f"{path}:").split(": ")[:2] for f in raised.value.issues]
+    assert issues == [
         ["1", "defaults.zone"],
         ["1", "defaults.opens_before"],
         ["4", "events[0].start"],

@@ -1,4 +1,4 @@
-"""A schedule file -> the meetings that should exist, or every fault at its line."""
+"""A schedule file -> the meetings that should exist, or every issue at its line."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def load(tmp_path):
 
 
 @pytest.fixture
-def faults(load, tmp_path):
-    """The faults of a schedule of this text, without the file's own path."""
+def issues(load, tmp_path):
+    """The issues of a schedule of this text, without the file's own path."""
 
     def found(text):
         with pytest.raises(InvalidSchedule) as error:
             load(text)
-        return [fault.removeprefix(f"{tmp_path / 'day.yaml'}:") for fault in error.value.issues]
+        return [issue.removeprefix(f"{tmp_path / 'day.yaml'}:") for issue in error.value.issues]
 
     return found
 
@@ -116,10 +116,10 @@ class TestEvents:
         assert event.arguments["media_region"] == "us-gov-west-1"
 
 
-class TestFaults:
-    def test_of_what_entries_share_are_said_once(self, faults):
+class TestIssues:
+    def test_of_what_entries_share_are_said_once(self, issues):
         """Also beside others on the same line, which nobody shares."""
-        assert faults("""
+        assert issues("""
             x-viewer: &viewer
               capabilites: {audio: Receive, video: Receive, content: Receive}
             events:
@@ -135,8 +135,8 @@ class TestFaults:
             "attendees[0] has it already",
         ]
 
-    def test_come_all_at_once_each_at_its_line(self, faults):
-        assert faults("""
+    def test_come_all_at_once_each_at_its_line(self, issues):
+        assert issues("""
             defaults:
               tagz: {day: one}
             evens: []
@@ -168,8 +168,8 @@ class TestFaults:
             "11: events[1].name: 'keynote' is the name of events[0] already",
         ]
 
-    def test_of_the_defaults_are_told_once_and_at_the_defaults(self, faults):
-        assert faults("""
+    def test_of_the_defaults_come_once_and_at_the_defaults(self, issues):
+        assert issues("""
             defaults:
               meeting_host_id: h
               tags:
@@ -183,15 +183,15 @@ class TestFaults:
             """4: defaults.tags["aws:day"]: 'aws:day' uses the reserved prefix 'aws:'""",
         ]
 
-    def test_of_a_name_that_names_the_meeting_are_told_of_the_name(self, faults):
-        assert faults("""
+    def test_of_a_name_that_names_the_meeting_name_the_name(self, issues):
+        assert issues("""
             events:
               - attendees: [{external_user_id: ana}]
                 name: k
             """) == ["3: events[0].name: 'k' has 1 character; at least 2"]
 
-    def test_of_a_missing_property_are_told_at_the_nearest_line(self, faults):
-        assert faults("""
+    def test_of_a_missing_property_come_at_the_nearest_line(self, issues):
+        assert issues("""
             events:
               - name: keynote
                 attendees:
@@ -206,8 +206,8 @@ class TestFaults:
         ]
 
     @pytest.mark.parametrize("length", [48, 65])
-    def test_of_a_recurring_event_with_too_long_a_name_come_with_all_others(self, faults, length):
-        assert faults(f"""
+    def test_of_a_recurring_event_with_too_long_a_name_come_with_all_others(self, issues, length):
+        assert issues(f"""
             events:
               - name: {"x" * length}
                 start: 2027-03-01T09:00:00Z
@@ -220,8 +220,8 @@ class TestFaults:
             "6: events[0].attendees: has 0 entries; at least 1",
         ]
 
-    def test_of_a_token_that_more_than_one_meeting_would_have_say_where_it_may_stand(self, faults):
-        assert faults("""
+    def test_of_a_token_that_more_than_one_meeting_would_have_say_where_it_may_stand(self, issues):
+        assert issues("""
             defaults:
               client_request_token: one-for-all
             events:
@@ -239,8 +239,8 @@ class TestFaults:
             "recurrence is one; leave it out",
         ]
 
-    def test_name_keys_that_stand_twice(self, faults):
-        assert faults("""
+    def test_name_keys_that_stand_twice(self, issues):
+        assert issues("""
             events:
               - name: keynote
                 tags: {day: one,
@@ -252,8 +252,8 @@ class TestFaults:
             "4: events[0].tags.day: stands here twice; line 3 has it already",
         ]
 
-    def test_say_which_values_yaml_does_not_read_as_texts(self, faults):
-        assert faults("""
+    def test_say_which_values_yaml_does_not_read_as_texts(self, issues):
+        assert issues("""
             events:
               - name: keynote
                 tags: {day: 2026-11-22, open: yes, room: 12}
@@ -270,7 +270,7 @@ class TestFaults:
         ]
 
     @pytest.mark.parametrize(
-        ("text", "fault"),
+        ("text", "issue"),
         [
             ("", "1: is not a schedule: it has no `events`"),
             ("- keynote", "1: is not a schedule: it has no `events`"),
@@ -296,11 +296,11 @@ class TestFaults:
             ),
         ],
     )
-    def test_of_what_is_no_schedule_are_told_in_one_line(self, load, text, fault):
+    def test_of_what_is_no_schedule_come_in_one_line(self, load, text, issue):
         with pytest.raises(InvalidSchedule) as error:
             load(text)
         (only,) = error.value.issues
-        assert only.endswith(f"day.yaml:{fault}")
+        assert only.endswith(f"day.yaml:{issue}")
 
     def test_of_a_file_that_is_not_there_name_it(self, tmp_path):
         with pytest.raises(InvalidSchedule, match=r"none\.yaml: can't be read: .*No such file"):
@@ -314,7 +314,7 @@ class TestFaults:
             schedule.load(tmp_path / "day.yaml")
 
     @given(st.text(alphabet="abe: -[]{}&*<'\"\n!|#%@,?0", max_size=40))
-    def test_of_any_text_are_told(self, tmp_path_factory, text):
+    def test_of_any_text_come(self, tmp_path_factory, text):
         path = tmp_path_factory.getbasetemp() / "any.yaml"
         path.write_text(text, "utf-8")
         with pytest.raises(InvalidSchedule):

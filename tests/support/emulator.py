@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from sandbox.admin import Sandbox
-from sandbox.cloud import LISTENING
+from chime_sandbox.admin import Sandbox
+from chime_sandbox.server import LISTENING
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ class Emulator:
         """Start it, with what it kept, on the port of last time."""
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "sandbox.cloud"),
+                *(sys.executable, "-m", "chime_sandbox.server"),
                 *("--port", self._port, "--state-file", str(self._state)),
             ],
             stdin=subprocess.DEVNULL,

@@ -33,8 +33,8 @@ REGION: Final = "us-east-1"
 #: How many calls a host serves at a time: pulumi/dynamic/__main__.py.
 HOST_THREADS: Final = 4
 
-#: How long a call may take. The provider's retries end earlier.
-CALL_SECONDS: Final = 200
+#: How long a call may take, in seconds. An operation of the provider ends within five minutes.
+CALL_SECONDS: Final = 330
 START_SECONDS: Final = 60
 
 Properties = dict[str, Any]

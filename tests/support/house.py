@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chime_sandbox.admin import Sandbox
 from meeting_provider import join_info
-from sandbox.admin import Sandbox
 
 ROOT = Path(__file__).parents[2]
 
 #: What a checkout has, less what is linked because it is large or is the code under test.
 COPIED = (
     *("Makefile", "Pulumi.yaml", "__main__.py", "schedule.yaml", "community.ics"),
-    *("pyproject.toml", "stacks"),
+    *("constraints.txt", "pyproject.toml", "stacks"),
 )
 LINKED = ("examples", "meeting_provider", "sandbox")
 
@@ -93,7 +93,7 @@ class House:
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
         """Run Pulumi, or its stand-in, in the house's sandbox."""
-        return self.run(sys.executable, "-m", "sandbox", "pulumi", *arguments, env=env)
+        return self.run(sys.executable, "-m", "chime_sandbox", "pulumi", *arguments, env=env)
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the stack dev, secrets in plain."""
@@ -138,7 +138,7 @@ class House:
 
     def close(self) -> None:
         """Stop what the house started, and what outlived a process that a test killed."""
-        self.run(sys.executable, "-m", "sandbox", "stop")
+        self.run(sys.executable, "-m", "chime_sandbox", "stop")
         for process in _processes_in(self.root):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)

@@ -62,7 +62,7 @@ class Template:
         self.close()
         shutil.copytree(self._kept, self._root, symlinks=True)
         self._given = House(self._root)
-        started = self._given.run(sys.executable, "-m", "sandbox", "run", "--", "true")
+        started = self._given.run(sys.executable, "-m", "chime_sandbox", "run", "--", "true")
         assert started.code == 0, started.text
         return self._given
 

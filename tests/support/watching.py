@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import boto3
 
-from sandbox.admin import Meeting
+from chime_sandbox.admin import Meeting
 from support.house import House
 
 #: How long anything is waited for that has to happen. Far more than it takes.
@@ -29,7 +29,9 @@ class Watch:
     def __init__(self, house: House, *options: str) -> None:
         self._house = house
         self._options = options
-        told = house.run(sys.executable, "-m", "sandbox", "run", "--", sys.executable, "-c", _TELL)
+        told = house.run(
+            sys.executable, "-m", "chime_sandbox", "run", "--", sys.executable, "-c", _TELL
+        )
         assert told.code == 0, told.text
         #: What a command has to have in its environment to stay in the house's sandbox.
         self.environment: dict[str, str] = json.loads(told.out)

@@ -14,7 +14,7 @@ import pytest
 from support.house import House, Run
 from support.meetings import EVERYTHING, NOTHING
 
-from sandbox.admin import Meeting
+from chime_sandbox.admin import Meeting
 
 PROGRAM = Path(__file__).parent / "programs" / "attendees.py"
 VIEWERS = [{"external_user_id": f"viewer-{number:02}"} for number in range(17)]

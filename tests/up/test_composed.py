@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.house import House, Run
 
-from sandbox.admin import Meeting
+from chime_sandbox.admin import Meeting
 
 PROGRAM = Path(__file__).parent / "programs" / "composed.py"
 

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from support.house import House, Run
 
-from sandbox.admin import Call, Meeting
+from chime_sandbox.admin import Call, Meeting
 
 PROGRAM = Path(__file__).parent / "programs" / "drift.py"
 EVERYTHING = {"Audio": "SendReceive", "Video": "SendReceive", "Content": "SendReceive"}
@@ -46,10 +46,10 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mended]:
         for meeting in before.values():
             drift(house, meeting)
         preview = succeed(house.pulumi("preview", "--diff", "--stack", "dev"))
-        house.cloud.clear_journal()
+        house.cloud.clear_requests()
         up(house)
         writes = house.cloud.writes()
-        house.cloud.clear_journal()
+        house.cloud.clear_requests()
         after, tokens_after = meetings(house), digests(house)
         up(house)
         yield Mended(

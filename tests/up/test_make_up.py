@@ -12,8 +12,8 @@ import pytest
 from support.house import House, Run
 from support.template import Template
 
+from chime_sandbox import emulator
 from meeting_provider import schedule
-from sandbox import emulator
 
 SMALL = """\
 events:
@@ -108,7 +108,7 @@ def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
         e.name: {a["external_user_id"] for a in e.arguments["attendees"]} for e in events
     }
     assert house.outputs()["events"]["opening-keynote"]["title"] == "Opening keynote"
-    house.cloud.clear_journal()
+    house.cloud.clear_requests()
 
     second = up(house)
     assert counts(second) == {"unchanged": len(names) + BESIDE}
@@ -117,7 +117,7 @@ def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
 
 def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: House) -> None:
     before = meetings.outputs()
-    meetings.cloud.clear_journal()
+    meetings.cloud.clear_requests()
     meetings.programme = SMALL.replace(
         "      - {external_user_id: host-1}\n", "      - {external_user_id: host-2}\n"
     )
@@ -144,7 +144,7 @@ def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(
     meetings: House,
 ) -> None:
     before = meetings.outputs()["meeting_ids"]
-    meetings.cloud.clear_journal()
+    meetings.cloud.clear_requests()
     meetings.programme = SMALL.replace("media_region: eu-central-1", "media_region: eu-west-1")
 
     run = up(meetings)
@@ -161,7 +161,7 @@ def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(
 
 
 def test_a_session_that_is_taken_out_is_ended(small: House) -> None:
-    small.cloud.clear_journal()
+    small.cloud.clear_requests()
     small.programme = SMALL[: SMALL.index("  - name: panel")]
 
     run = up(small)
@@ -187,7 +187,7 @@ def test_only_meetings_that_ended_get_successors(meetings: House) -> None:
 
 def test_six_faults_in_a_programme_are_named_at_once_and_nothing_happens(meetings: House) -> None:
     state = json.loads(meetings.state_file.read_text())["checkpoint"]["latest"]["resources"]
-    meetings.cloud.clear_journal()
+    meetings.cloud.clear_requests()
     meetings.programme = f"""\
 events:
   - name: keynote
@@ -218,7 +218,7 @@ events:
         said = next(x for x in run.text.splitlines() if f"schedule.yaml:{line}: {path}: " in x)
         assert fault in said
     assert "Traceback" not in run.text
-    assert [c for c in meetings.cloud.journal() if c.is_write] == []
+    assert [c for c in meetings.cloud.requests() if c.is_write] == []
     after = json.loads(meetings.state_file.read_text())["checkpoint"]["latest"]["resources"]
     # Pulumi may write the same resources in another order.
     assert Counter((r["urn"], r.get("id")) for r in after) == Counter(

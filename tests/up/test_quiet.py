@@ -45,9 +45,9 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def test_a_look_makes_no_write_and_the_fewest_reads(quiet: House) -> None:
     """Attendees and tags of each meeting: what can drift and can be read, each in one call."""
-    quiet.cloud.clear_journal()
+    quiet.cloud.clear_requests()
     up(quiet, "--refresh")
-    calls = Counter(call.operation for call in quiet.cloud.journal())
+    calls = Counter(call.operation for call in quiet.cloud.requests())
     assert calls == {"ListAttendees": MEETINGS, "ListTagsForResource": MEETINGS}
 
 
@@ -55,16 +55,16 @@ def test_without_a_look_there_is_no_call_and_no_boto3(quiet: House, tmp_path: Pa
     hook, seen = tmp_path / "hook", tmp_path / "seen"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(WATCH)
-    quiet.cloud.clear_journal()
+    quiet.cloud.clear_requests()
     environment = {"PYTHONPATH": str(hook), "WATCHED": str(seen)}
 
     up(quiet, "--refresh=false", env=environment)
 
-    assert quiet.cloud.journal() == []
+    assert quiet.cloud.requests() == []
     imports = [json.loads(line) for line in seen.read_text().splitlines()]
     hosts = {name for command, name in imports if "pulumi.dynamic" in command}
     assert hosts == {"meeting_provider"}
-    programs = {name for command, name in imports if "sandbox.aws_plugin" not in str(command)}
+    programs = {name for command, name in imports if "chime_sandbox.aws_plugin" not in str(command)}
     assert programs == {"meeting_provider"}
 
 

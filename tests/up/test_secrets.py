@@ -23,14 +23,14 @@ import boto3
 import pytest
 from support.house import House, Run
 
-from sandbox.admin import AFTER
+from chime_sandbox.admin import AFTER
 
 #: Loaded by every Python process of a run: logs everything to a file, whatever else is set up. What
 #: stands in for AWS and for Pulumi's own processes is left out: it is not what users run.
 TALK = """
 import logging, os, sys
 
-if not any(each.startswith("sandbox") for each in sys.orig_argv):
+if not any("chime_sandbox" in each for each in sys.orig_argv):
     name = os.path.join(os.environ["LOGGED"], f"{os.getpid()}.log")
     logging.basicConfig(level=logging.DEBUG, filename=name, format="%(name)s %(message)s")
     for each in ("boto3", "botocore", "botocore.parsers", "botocore.endpoint", "urllib3"):
@@ -94,7 +94,7 @@ class Told:
         """Kill all of a run once the service has acted, and before it has answered."""
         self.house.cloud.hold(operation, when=AFTER)
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "pulumi", "up", "--yes", "--skip-preview",
+            [sys.executable, "-m", "chime_sandbox", "pulumi", "up", "--yes", "--skip-preview",
              "--stack", "dev"],
             cwd=self.house.root,
             env=self.house.env(),
@@ -216,7 +216,7 @@ def test_a_client_that_nobody_quietens_logs_tokens(told: Told, tmp_path: Path) -
         f".list_attendees(MeetingId='{meeting}')"
     )
     run = told.house.run(
-        sys.executable, "-m", "sandbox", "run", "--", sys.executable, "-c", code,
+        sys.executable, "-m", "chime_sandbox", "run", "--", sys.executable, "-c", code,
         env={"LOGGED": str(tmp_path)},
     )  # fmt: skip
     assert run.code == 0, run.err

@@ -1,28 +1,31 @@
-"""Declares as many meetings as BENCH_COUNT says, each with BENCH_ATTENDEES attendees.
-
-BENCH_FIRST is the number of the first; with another BENCH_ROUND, each has one attendee exchanged.
-"""
+"""As many meetings as the stack's settings say, declared and exported as the event program does."""
 
 import asyncio
-import os
 
 import pulumi
 
 from meeting_provider import Meeting
 
-first, count, attendees, number = (
-    int(os.environ.get(f"BENCH_{name}", default))
-    for name, default in (("FIRST", 0), ("COUNT", 1), ("ATTENDEES", 10), ("ROUND", 0))
-)
+config = pulumi.Config()
+count, size = config.require_int("meetings"), config.require_int("attendees")
+revision = config.get_int("revision") or 0
 
 
-async def declare() -> None:
-    """A pause after each lets Pulumi take it while the next is being declared."""
-    for meeting in range(first, first + count):
-        staying = [{"external_user_id": f"guest-{n}"} for n in range(attendees - 1)]
-        exchanged = {"external_user_id": f"round-{number}"}
-        Meeting(f"meeting-{meeting:04}", attendees=[*staying, exchanged])
+async def declare() -> pulumi.Inputs:
+    """Declare the meetings. Each revision replaces one attendee and one tag of each."""
+    meetings = {}
+    for number in range(count):
+        people = [f"viewer-{number}-{i}" for i in range(size - 1)] + [f"host-{number}-{revision}"]
+        meetings[f"session-{number}"] = Meeting(
+            f"session-{number}",
+            attendees={person: {} for person in people},
+            tags={"revision": str(revision)},
+        )
         await asyncio.sleep(0)
+    return {
+        "meeting_ids": {name: meeting.id for name, meeting in meetings.items()},
+        "join_data": {name: meeting.join_data for name, meeting in meetings.items()},
+    }
 
 
 pulumi.run(declare)

@@ -1,0 +1,103 @@
+"""What is measured, and the least that each can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any, Final
+
+from . import script
+from .runs import Run, Stack, emulator, floor
+
+#: How often what has no quota to wait for is repeated.
+REPEATS: Final = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value.
+
+    :param what: the command, for a table.
+    :param floor: the least that the service's quotas allow, in seconds; None without quotas.
+    """
+
+    case: str
+    what: str
+    seconds: float
+    megabytes: float = 0.0
+    floor: float | None = None
+    first: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figure as JSON."""
+        return asdict(self)
+
+
+def _figure(case: str, what: str, run: Run, least: float | None = None) -> Figure:
+    return Figure(case, what, run.seconds, run.megabytes, least, run.first)
+
+
+def day() -> Iterator[Figure]:
+    """A conference day: 15 meetings of 11 attendees."""
+    with emulator(limited=True) as (sandbox, folder):
+        stack = Stack("meetings", sandbox, folder, meetings=15, attendees=11)
+        yield _figure("day", "create", stack.up(), floor(15))
+        yield _figure("day", "unchanged", stack.up(), 0.0)
+        stack.destroy()
+
+
+def thousand() -> Iterator[Figure]:
+    """1,000 meetings of 10 attendees, at the service's quotas."""
+    yield from _life("thousand", 1000, 10)
+
+
+def large() -> Iterator[Figure]:
+    """250 meetings of 20 attendees, at the service's quotas."""
+    yield from _life("large", 250, 20)
+
+
+def _life(case: str, meetings: int, attendees: int) -> Iterator[Figure]:
+    with emulator(limited=True) as (sandbox, folder):
+        least = floor(meetings)
+        seconds = script.create(sandbox.endpoint, meetings, attendees)
+        yield Figure(case, "create, by a script", seconds, floor=least)
+    with emulator(limited=True) as (sandbox, folder):
+        stack = Stack("meetings", sandbox, folder, meetings=meetings, attendees=attendees)
+        skip = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+        yield _figure(case, "create", stack.up(**skip), least)
+        stack.connect_all()
+        yield _figure(case, "refresh", stack.refresh(), least)
+        stack.set(revision=1)
+        yield _figure(case, "change an attendee and a tag of each", stack.up(**skip), least)
+        yield _figure(case, "destroy", stack.destroy(), least)
+
+
+def checkpoints() -> Iterator[Figure]:
+    """100 meetings of 20 attendees without quotas: what Pulumi's checkpoints cost."""
+    for name, env in (
+        ("with checkpoints", {}),
+        ("without checkpoints", {"PULUMI_SKIP_CHECKPOINTS": "true"}),
+    ):
+        with emulator(limited=False) as (sandbox, folder):
+            stack = Stack("meetings", sandbox, folder, meetings=100, attendees=20)
+            yield _figure("checkpoints", f"create, {name}", stack.up(**env))
+            stack.set(revision=1)
+            yield _figure("checkpoints", f"change, {name}", stack.up(**env))
+
+
+def overhead() -> Iterator[Figure]:
+    """300 meetings of 10 attendees without quotas, beside a provider that does nothing."""
+    for program, name in (("meetings", "this provider"), ("empty", "an empty provider")):
+        runs = []
+        for _ in range(REPEATS):
+            with emulator(limited=False) as (sandbox, folder):
+                stack = Stack(program, sandbox, folder, meetings=300, attendees=10)
+                runs.append(stack.up(PULUMI_SKIP_CHECKPOINTS="true"))
+        middle = median(run.seconds for run in runs)
+        yield Figure("overhead", f"create, {name}", middle, max(r.megabytes for r in runs))
+
+
+CASES: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
+    case.__name__: case for case in (day, thousand, large, checkpoints, overhead)
+}

@@ -1,0 +1,114 @@
+"""docs/performance.md, and its plot, from the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from .runs import BURST, LATENCY_SECONDS, RATE
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+
+PAGE: Final = """\
+# Performance
+
+{answer}
+
+Set three things for a large schedule:
+
+1. `PULUMI_SKIP_CHECKPOINTS=true`, with a backend of your own (a folder or a bucket). Pulumi
+   otherwise writes the whole state around every step, which grows with the square of the number of
+   meetings. An `up` that is interrupted then loses track of what it created: the service ends
+   those meetings five minutes later. Pulumi Cloud doesn't need this.
+2. Declare the meetings in `pulumi.run`, as the project's `__main__.py` does, so that the first are
+   created while the rest are still being declared.
+3. [Higher quotas](https://docs.aws.amazon.com/chime-sdk/latest/dg/meetings-sdk-quotas.html), if
+   {rate:.0f} requests a second for each operation are too few: they decide nearly all of the time.
+
+![Seconds for 1,000 meetings: the quotas' floor, this provider, and a script](performance.svg)
+
+All figures are whole commands of the real Pulumi CLI against the emulator, which has the service's
+quotas ({rate:.0f} requests a second for each operation, {burst:.0f} at once) and answers after
+{latency:.0f} ms. The floor is what those allow. The script calls boto3 from {threads} threads with
+its adaptive retries.
+
+{tables}
+Measured on {processors} processors with Python {python}, pulumi {pulumi} and boto3 {boto3}.
+`make bench` measures again and writes this page.
+"""
+
+TITLES: Final = {
+    "day": "15 meetings of 11 attendees, at the quotas",
+    "thousand": "1,000 meetings of 10 attendees, at the quotas",
+    "large": "250 meetings of 20 attendees, at the quotas",
+    "checkpoints": "100 meetings of 20 attendees, without quotas",
+    "overhead": "300 meetings of 10 attendees, without quotas",
+}
+
+
+def text(figures: Mapping[str, Any]) -> str:
+    """The page."""
+    from .script import THREADS
+
+    return PAGE.format(
+        answer=_answer(figures),
+        tables="\n".join(_table(title, figures[case]) for case, title in TITLES.items()),
+        rate=RATE,
+        burst=BURST,
+        latency=LATENCY_SECONDS * 1000,
+        threads=THREADS,
+        **figures["machine"],
+    )
+
+
+def write(figures: Mapping[str, Any]) -> None:
+    """Write the page and the plot."""
+    (DOCS / "performance.md").write_text(text(figures))
+    _plot(figures["thousand"], DOCS / "performance.svg")
+
+
+def _answer(figures: Mapping[str, Any]) -> str:
+    day, many = _by_command(figures["day"])["create"], _by_command(figures["thousand"])["create"]
+    return (
+        f"**15 meetings: the first is there after {day['first']:.1f} seconds, the last after "
+        f"{day['seconds']:.1f}.** 1,000 meetings take {many['seconds']:.0f} seconds, "
+        f"{many['seconds'] / many['floor']:.2f} times the {many['floor']:.0f} seconds that the "
+        "service's quotas allow."
+    )
+
+
+def _by_command(figures: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {figure["what"]: figure for figure in figures}
+
+
+def _table(title: str, figures: list[dict[str, Any]]) -> str:
+    rows = [f"## {title}", "", "| command | seconds | floor | ratio | largest process |"]
+    rows.append("| --- | ---: | ---: | ---: | ---: |")
+    for figure in figures:
+        least = figure["floor"]
+        ratio = f"{figure['seconds'] / least:.2f}" if least else ""
+        memory = f"{figure['megabytes']:.0f} MB" if figure["megabytes"] else ""
+        shown = f"{least:.1f}" if least else ""
+        rows.append(
+            f"| {figure['what']} | {figure['seconds']:.1f} | {shown} | {ratio} | {memory} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _plot(figures: list[dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    # The same figures make the same file.
+    matplotlib.rcParams["svg.hashsalt"] = "performance"
+    from matplotlib import pyplot
+
+    drawing, axes = pyplot.subplots(figsize=(8, 3))
+    bars = [(f["what"], f["seconds"]) for f in reversed(figures)]
+    bars.append(("floor of the quotas", figures[0]["floor"]))
+    axes.barh([name for name, _ in bars], [seconds for _, seconds in bars], color="#4477aa")
+    axes.axvline(figures[0]["floor"], color="#cc3311", linewidth=1)
+    axes.set_xlabel("seconds")
+    drawing.tight_layout()
+    drawing.savefig(path, metadata={"Date": None})

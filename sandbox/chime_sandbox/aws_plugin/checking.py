@@ -1,0 +1,120 @@
+"""A resource's inputs as the program gives them, made whole: faults, documents, defaults, names."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pulumi.runtime.proto import provider_pb2 as pb
+
+from chime_sandbox.aws_plugin import documents, naming
+from chime_sandbox.aws_plugin.resource import Resource
+from chime_sandbox.aws_plugin.schema import Fault
+from chime_sandbox.aws_plugin.values import is_unknown
+
+#: Names the inputs that come from a default, so that a generated name is kept (tfbridge).
+DEFAULTS: Final = "__defaults"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the engine asks to check; `olds` are the inputs of the resource's last life, if any."""
+
+    name: str
+    news: Mapping[str, Any]
+    olds: Mapping[str, Any]
+    seed: bytes
+    region: str | None
+    autonaming: pb.CheckRequest.AutonamingOptions | None = None
+
+
+def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[Fault]]:
+    """The checked inputs, and everything that is wrong with them.
+
+    A name that is kept isn't questioned: where it no longer fits, the engine learns from the diff
+    that it needs another resource, and asks again without the old inputs.
+    """
+    schema = resource.schema
+    inputs = schema.as_texts(request.news)
+    inputs.pop(DEFAULTS, None)
+    faults = list(schema.faults(inputs))
+    if faults:
+        return inputs, faults
+    defaulted = _default(resource, request, inputs)
+    faults = [*_limits(resource, inputs), *_documents(resource, inputs)]
+    if inputs.get("name") != request.olds.get("name") or "name" not in inputs:
+        faults += _names(resource, inputs)
+    if not faults:
+        faults += resource.faults(inputs)
+    return inputs | {DEFAULTS: sorted(defaulted)}, faults
+
+
+def _default(resource: Resource, request: Request, inputs: dict[str, Any]) -> set[str]:
+    """Fills in what wasn't given, and names what came from a default."""
+    rules, defaulted = resource.rules, set()
+    for name, value in rules.defaults.items():
+        if name not in inputs:
+            inputs[name] = value
+            defaulted.add(name)
+    unnamed = rules.naming and "name" not in inputs and "namePrefix" not in inputs
+    if unnamed and (physical_name := _physical_name(resource, request, inputs)):
+        inputs["name"] = physical_name
+        defaulted.add("name")
+    if "region" not in inputs and request.region:
+        inputs["region"] = request.region
+    if "tagsAll" in resource.schema.outputs:
+        inputs["tagsAll"] = inputs.get("tags", {})
+    return defaulted
+
+
+def _physical_name(resource: Resource, request: Request, inputs: Mapping[str, Any]) -> str | None:
+    if "name" in request.olds.get(DEFAULTS, ()) and request.olds.get("name"):
+        return str(request.olds["name"])
+    options = request.autonaming
+    if options is not None and options.mode == options.Mode.DISABLE:
+        return None
+    rules = resource.rules.naming
+    suffix = ".fifo" if rules and rules.fifo and inputs.get(rules.fifo) else ""
+    if options is not None and options.proposed_name:
+        enforced = options.mode == options.Mode.ENFORCE
+        return options.proposed_name + ("" if enforced else suffix)
+    return naming.generated(request.name, request.seed) + suffix
+
+
+def _limits(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    rules = resource.rules
+    for name, allowed in rules.ranges.items():
+        value = inputs.get(name)
+        if isinstance(value, int) and value not in allowed:
+            reason = f"expected {allowed.start} to {allowed.stop - 1}, got {value}"
+            yield Fault(name, reason)
+    for name, choices in rules.choices.items():
+        value = inputs.get(name)
+        if value is not None and not is_unknown(value) and value not in choices:
+            yield Fault(name, f"expected one of {', '.join(choices)}, got {value!r}")
+    for one, other in rules.conflicts:
+        if inputs.get(one) and inputs.get(other):
+            yield Fault(one, f"{one} conflicts with {other}")
+
+
+def _documents(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in sorted(resource.rules.policies | resource.rules.documents):
+        value = inputs.get(name)
+        if value and not is_unknown(value) and not documents.is_json(value):
+            yield Fault(name, "this isn't valid JSON")
+
+
+def _names(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    rules, name = resource.rules.naming, inputs.get("name")
+    if rules is None or is_unknown(name):
+        return
+    if name is None:
+        if "namePrefix" not in inputs:
+            yield Fault("name", "automatic names are off and this resource has none")
+        return
+    fifo = rules.fifo is not None and inputs.get(rules.fifo) is True
+    stem = name.removesuffix(".fifo") if fifo else name
+    if fifo and not name.endswith(".fifo"):
+        yield Fault("name", f"a FIFO's name must end with .fifo, unlike {name!r}")
+    elif not re.fullmatch(rules.pattern, stem):
+        yield Fault("name", f"{name!r} doesn't match {rules.pattern}")

@@ -1,0 +1,109 @@
+"""What pulumi_aws's own classes say about a resource: its inputs, their types, and its outputs."""
+
+import difflib
+import inspect
+import json
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pulumi
+from pulumi import _types
+
+from chime_sandbox.aws_plugin.values import is_unknown
+
+_NAMES = {str: "a string", int: "a whole number", bool: "a boolean", dict: "a map of strings"}
+
+
+class Fault(NamedTuple):
+    """What is wrong with one input."""
+
+    property: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The inputs and outputs of one resource class, by their names on the wire (camelCase)."""
+
+    resource: type[pulumi.CustomResource]
+    arguments: type
+
+    @cached_property
+    def token(self) -> str:
+        """The type token, such as `aws:sqs/queue:Queue`."""
+        return str(self.resource.pulumi_type)  # type: ignore[attr-defined]
+
+    @cached_property
+    def inputs(self) -> dict[str, type]:
+        """Each input's type: str, int, bool or dict."""
+        types = _types.input_type_types(self.arguments)
+        return {name: _plain(kind) for name, kind in types.items()}
+
+    @cached_property
+    def documents(self) -> frozenset[str]:
+        """The inputs that take an object in place of its JSON text."""
+        types = _types.input_type_types(self.arguments)
+        return frozenset(
+            name for name, kind in types.items() if any(map(_types.is_input_type, _members(kind)))
+        )
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The inputs that must be given."""
+        names = _types.input_type_py_to_pulumi_names(self.arguments)
+        parameters = inspect.signature(self.arguments).parameters
+        return frozenset(
+            pulumi_name
+            for name, pulumi_name in names.items()
+            if parameters[name].default is inspect.Parameter.empty
+        )
+
+    @cached_property
+    def outputs(self) -> dict[str, type]:
+        """Each output's type: str, int, bool or dict."""
+        return {name: _plain(kind) for name, kind in _types.resource_types(self.resource).items()}
+
+    def faults(self, values: Mapping[str, Any]) -> Iterator[Fault]:
+        """What the classes' types refuse: unknown names, wrong types, missing inputs."""
+        for name, value in values.items():
+            if name not in self.inputs:
+                yield Fault(name, self._unknown_name(name))
+            elif not _fits(value, self.inputs[name]):
+                wanted, got = _NAMES[self.inputs[name]], _NAMES.get(type(value), "a list or object")
+                yield Fault(name, f"expected {wanted}, got {got}")
+        for name in sorted(self.required - values.keys()):
+            yield Fault(name, "this argument is required, but it was not given")
+
+    def _unknown_name(self, name: str) -> str:
+        nearest = difflib.get_close_matches(name, self.inputs, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        return f"{self.token} has no argument {name!r}{hint}"
+
+    def as_texts(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs, with every document that was given as an object as its JSON text."""
+        return {
+            name: json.dumps(value, separators=(",", ":"), sort_keys=True)
+            if name in self.documents and isinstance(value, dict) and not is_unknown(value)
+            else value
+            for name, value in values.items()
+        }
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if typing.get_origin(kind) is typing.Union else (kind,)
+
+
+def _plain(kind: Any) -> type:
+    first: type = _members(kind)[0]
+    return dict if typing.get_origin(first) else first
+
+
+def _fits(value: Any, wanted: type) -> bool:
+    if is_unknown(value):
+        return True
+    if wanted is dict:
+        return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return type(value) is wanted

@@ -1,0 +1,211 @@
+"""One call's way through the service: quota, fault, constraints, operation, request log."""
+
+import json
+import time
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+from moto.core.model import OperationModel
+from moto.core.request import Request
+from werkzeug.wrappers import Response
+
+from ..http_server import ConnectionDropped
+from ..sqlite_store import Store
+from . import constraints, regions, serialization
+from .clock import Clock
+from .events import Announcer
+from .exceptions import BadRequest, ChimeError, Throttling
+from .faults import Fault, Faults, Holds, Kind, When
+from .models import Attendee, Meeting, Meetings
+from .quotas import Quota, Quotas
+from .request_log import Entry, RequestLog
+from .responses import Operations
+from .settings import Settings
+
+COUNTED = ("Attendees", "Tags", "TagKeys", "ExcludedAttendeeIds")
+
+
+@dataclass
+class Call:
+    """A call on its way. ``fault`` says what a fault or a quota has done to it."""
+
+    account: str
+    region: str
+    operation: str = "?"
+    meeting_id: str | None = None
+    items: int = 0
+    fault: str | None = None
+
+    def note(self, parameters: dict[str, Any]) -> None:
+        """Keep of the parameters what the request log shows and faults need."""
+        named = parameters.get("MeetingId") or str(parameters.get("ResourceARN", ""))
+        self.meeting_id = named.rpartition("/")[2] or None
+        counted = (parameters.get(name) for name in COUNTED)
+        self.items = sum(len(each) for each in counted if isinstance(each, list))
+
+
+class ChimeService:
+    """The service and everything that can be turned on it.
+
+    What it keeps in ``store`` it finds there again: meetings, settings, quotas and the clock.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = RLock()
+        self.clock = Clock()
+        self.settings = Settings()
+        self.announcer = Announcer()
+        self.meetings = Meetings(self.clock, self.settings, self.announcer)
+        self.faults = Faults()
+        self.holds = Holds()
+        self.quotas = Quotas(self.clock)
+        self.requests = RequestLog()
+        self._operations = Operations(self.meetings, self.settings, self.faults)
+        self._restore()
+        # The first calls come several at once, and each would wait until all had loaded this.
+        regions.control_regions()
+        regions.media_regions()
+
+    def handle(self, request: Request, account: str, region: str) -> Response:
+        """Answer one call. Raises ConnectionDropped where it shall get no answer."""
+        call = Call(account, region)
+        operation: OperationModel | None = None
+        try:
+            operation, path = serialization.route(request)
+            call.operation = operation.name
+            response = self._perform(call, operation, serialization.parse(operation, request, path))
+            self._record(call, "OK", response.status_code)
+        except ChimeError as error:
+            response = serialization.refuse(operation, error)
+            self._record(call, error.code, response.status_code)
+        except ConnectionDropped:
+            self._record(call, "ConnectionDropped", 0)
+            raise
+        return response
+
+    def tick(self) -> None:
+        """End what should have ended by now."""
+        with self._lock:
+            self.meetings.end_the_overdue()
+            self.save()
+
+    def save(self) -> None:
+        """Write what has changed since the last time."""
+        changed, forgotten = self.meetings.take_changed()
+        if self._store.keeps and (changed or forgotten):
+            bodies = {each.meeting_id: _body(each) for each in changed}
+            try:
+                self._store.save("meeting", bodies, forgotten)
+            except BaseException:
+                self.meetings.put_back(changed, forgotten)
+                raise
+
+    def save_settings(self) -> None:
+        """Write the settings, the quotas and the clock."""
+        settings = {
+            "clock": self.clock.offset,
+            "settings": self.settings.as_dict(),
+            "quotas": self.quotas.as_dict(),
+        }
+        self._store.save("setting", {name: _body(each) for name, each in settings.items()})
+
+    @property
+    def lock(self) -> RLock:
+        """To be held while meetings are looked at or changed."""
+        return self._lock
+
+    def _perform(
+        self, call: Call, operation: OperationModel, parameters: dict[str, Any]
+    ) -> Response:
+        call.note(parameters)
+        if call.region not in regions.control_regions():
+            raise BadRequest(
+                f"{call.region} has no endpoint of the Chime SDK Meetings API. "
+                f"Control regions: {', '.join(regions.control_regions())}"
+            )
+        if not self.quotas.take(call.account, call.region, call.operation):
+            call.fault = "quota"
+            raise Throttling("Rate exceeded")
+        if self.settings.latency:
+            time.sleep(self.settings.latency)
+        fault = self.faults.take(call.operation, self._names(call, parameters))
+        self._meet(fault, When.BEFORE, call)
+        constraints.check(parameters, serialization.input_shape(operation))
+        with self._lock:
+            self.meetings.end_the_overdue()
+            try:
+                answer = self._operations.perform(
+                    call.operation, (call.account, call.region), parameters
+                )
+            finally:
+                self.save()
+        if answer.meeting is not None:
+            call.meeting_id = answer.meeting.meeting_id
+        if answer.result.get("Errors"):
+            call.fault = f"{len(answer.result['Errors'])} attendees refused"
+        self._meet(fault, When.AFTER, call)
+        return serialization.answer(operation, answer.result, answer.status)
+
+    def _names(self, call: Call, parameters: dict[str, Any]) -> set[str]:
+        """What the meeting of a call, or the one that it is to make, can be called by."""
+        known = self.meetings.any(call.meeting_id) if call.meeting_id else None
+        request = known.request if known else parameters
+        return {str(each) for each in (call.meeting_id, request.get("ExternalMeetingId")) if each}
+
+    def _meet(self, fault: Fault | None, when: When, call: Call) -> None:
+        if fault is None or fault.when is not when:
+            return
+        call.fault = str(fault)
+        error = fault.error(call.operation)
+        if error is not None:
+            raise error
+        if fault.kind is Kind.DROP:
+            raise ConnectionDropped
+        if fault.kind is Kind.DELAY:
+            time.sleep(fault.seconds)
+        elif fault.kind is Kind.HOLD:
+            self.holds.block(call.operation, when, call.meeting_id)
+        elif fault.kind is Kind.END and call.meeting_id is not None:
+            self._end(call.meeting_id)
+
+    def _end(self, meeting_id: str) -> None:
+        with self._lock:
+            meeting = self.meetings.any(meeting_id)
+            if meeting is not None:
+                self.meetings.end(meeting, "fault")
+                self.save()
+
+    def _record(self, call: Call, outcome: str, status: int) -> None:
+        self.requests.record(
+            Entry(
+                time=self.clock.now(),
+                service="chime",
+                region=call.region,
+                operation=call.operation,
+                outcome=outcome,
+                status=status,
+                meeting_id=call.meeting_id,
+                items=call.items,
+                fault=call.fault,
+            )
+        )
+
+    def _restore(self) -> None:
+        settings = {name: json.loads(body) for name, body in self._store.load("setting")}
+        self.clock.advance(settings.get("clock", 0.0))
+        self.settings.update(**settings.get("settings", {}))
+        for operation, quota in settings.get("quotas", {}).items():
+            self.quotas.set(operation, Quota(**quota))
+        self.meetings.restore(_meeting(body) for _, body in self._store.load("meeting"))
+
+
+def _body(value: Any) -> bytes:
+    return json.dumps(value, default=vars).encode()
+
+
+def _meeting(body: bytes) -> Meeting:
+    fields = json.loads(body)
+    attendees = {key: Attendee(**each) for key, each in fields.pop("attendees").items()}
+    return Meeting(**fields, attendees=attendees)

@@ -1,0 +1,82 @@
+"""What nobody has verified against the live service, with both settings; and its quotas."""
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from math import inf
+from typing import Any, get_type_hints
+
+
+class EndedToken(StrEnum):
+    """What a create with the ClientRequestToken of a meeting that has ended brings."""
+
+    DEAD = "dead"
+    NEW = "new"
+
+
+class RepeatedAttendees(StrEnum):
+    """Which attendees a repeated CreateMeetingWithAttendees answers with."""
+
+    ORIGINAL = "original"
+    NONE = "none"
+
+
+class ChangedParameters(StrEnum):
+    """What a create with a known ClientRequestToken but other parameters brings."""
+
+    ORIGINAL = "original"
+    CONFLICT = "conflict"
+
+
+class Overflow(StrEnum):
+    """How a batch that would pass a meeting's limit of attendees is refused."""
+
+    CALL = "call"
+    ITEM = "item"
+
+
+class SourceArn(StrEnum):
+    """Which ``aws:SourceArn`` a meeting's notifications come with: its own, or one regionless."""
+
+    REGIONAL = "regional"
+    GLOBAL = "global"
+
+
+@dataclass
+class Settings:
+    """The settings that ``/_sandbox/settings`` shows and changes."""
+
+    ended_token: EndedToken = EndedToken.DEAD
+    repeated_attendees: RepeatedAttendees = RepeatedAttendees.ORIGINAL
+    changed_parameters: ChangedParameters = ChangedParameters.ORIGINAL
+    attendee_overflow: Overflow = Overflow.CALL
+    source_arn: SourceArn = SourceArn.REGIONAL
+    read_join_tokens: bool = True
+    meetings_per_account: int = 250
+    latency: float = 0.0
+
+    def update(self, **changes: Any) -> None:
+        """Change some settings. Raises ValueError for an unknown setting or value."""
+        kinds = get_type_hints(Settings)
+        unknown = set(changes) - {field.name for field in fields(self)}
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        settings = {name: _setting(kinds[name], value) for name, value in changes.items()}
+        for name, setting in settings.items():
+            setattr(self, name, setting)
+
+    def reset(self) -> None:
+        """Set every setting to its default."""
+        vars(self).update(vars(Settings()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every setting and its value."""
+        return asdict(self)
+
+
+def _setting(kind: Any, value: Any) -> Any:
+    if kind is bool and not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    setting = kind(value)
+    if not isinstance(setting, str) and not 0 <= setting < inf:
+        raise ValueError(f"{value!r} is no number from 0 upwards")
+    return setting

@@ -1,0 +1,106 @@
+"""Brings what happens in meetings to their queues and topics, where those let the service in.
+
+Each event is delivered after the call that caused it, in order, by a thread of its own: neither a
+call nor the clock waits for a queue, for a topic or for who subscribes to it.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from .chime import notification_messages
+from .chime.events import Event
+from .chime.models import Meeting
+from .chime.request_log import DELIVERED, NOTIFICATION, SWALLOWED, Entry
+from .chime.service import ChimeService
+from .chime.settings import SourceArn
+from .iam_policies import Access, refusal
+from .notification_targets import Target, Undeliverable, target
+
+PRINCIPAL = "meetings.chime.amazonaws.com"
+SETTLE_SECONDS = 5.0
+
+#: AWS documents either of aws:SourceArn and aws:SourceAccount as enough of a guard. The sandbox
+#: wants the account in any case, so that a policy that lost it shows before somebody misuses it.
+GUARDS = ("aws:SourceAccount",)
+
+
+class Delivery:
+    """A subscriber of a service's announcer. ``sent`` is called after every message that went."""
+
+    def __init__(self, service: ChimeService, sent: Callable[[], None]) -> None:
+        self._service = service
+        self._sent = sent
+        self._worker = ThreadPoolExecutor(1, "delivery")
+        self._latest: Future[None] | None = None
+        service.announcer.subscribe(self.take)
+
+    def take(self, event: Event) -> None:
+        """Have an event delivered to whom its meeting's maker named; mostly that is nobody."""
+        arns = notification_messages.targets(event.meeting)
+        if arns:
+            text = notification_messages.message(event)
+            self._latest = self._worker.submit(self._deliver, event, arns, text)
+
+    def settle(self, timeout: float = SETTLE_SECONDS) -> None:
+        """Wait until what has happened so far is delivered, ``timeout`` seconds at most."""
+        if self._latest is not None:
+            wait([self._latest], timeout)
+
+    def close(self) -> None:
+        """Deliver what is under way, and take nothing more."""
+        self.settle()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _deliver(self, event: Event, arns: list[str], text: str) -> None:
+        for arn in arns:
+            try:
+                _admitted(event.meeting, arn, self._source(event.meeting)).send(text)
+            except Undeliverable as why:
+                self._record(event, arn, SWALLOWED, str(why))
+            except Exception as error:  # whatever a topic's subscriber does to moto
+                self._record(event, arn, SWALLOWED, f"{type(error).__name__}: {error}")
+            else:
+                self._record(event, arn, DELIVERED)
+                self._sent()
+
+    def _source(self, meeting: Meeting) -> str:
+        if self._service.settings.source_arn is SourceArn.REGIONAL:
+            return meeting.arn
+        return meeting.arn.replace(f":{meeting.region}:", "::", 1)
+
+    def _record(self, event: Event, arn: str, outcome: str, why: str | None = None) -> None:
+        self._service.requests.record(
+            Entry(
+                time=self._service.clock.now(),
+                service=NOTIFICATION,
+                region=event.meeting.region,
+                operation=str(event.type),
+                outcome=outcome,
+                status=0,
+                meeting_id=event.meeting.meeting_id,
+                fault=why,
+                target=arn,
+            )
+        )
+
+
+def _admitted(meeting: Meeting, arn: str, source: str) -> Target:
+    """The target of that ARN, once it is seen to let the service in. Raises Undeliverable."""
+    found = target(arn)
+    if found.region != meeting.region:
+        raise Undeliverable(
+            f"it is in {found.region}, and the meeting's control region is {meeting.region}"
+        )
+    policy = found.policy()
+    context = {
+        "aws:SourceAccount": meeting.account,
+        "aws:SourceArn": source,
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": PRINCIPAL,
+        "aws:SecureTransport": "true",
+    }
+    for action in found.actions:
+        access = Access(PRINCIPAL, action, arn, context, GUARDS)
+        if why := refusal(policy, access):
+            raise Undeliverable(f"{action} is refused: {why}")
+    return found

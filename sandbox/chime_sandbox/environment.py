@@ -1,0 +1,87 @@
+"""The environment in which a command stays in the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from chime_sandbox import HOME, emulator
+from chime_sandbox.pulumi.cli import Cli, built_yaml_folder
+
+_LANGUAGE_RUNTIME: Final = Path(__file__).parent / "pulumi" / "language_runtime.py"
+
+PLUGIN: Final = "pulumi-resource-aws"
+
+
+def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The inherited environment, with what it doesn't set itself.
+
+    Starts the emulated AWS where no endpoint is set.
+
+    :param cli: the Pulumi CLI, which comes first on PATH for what looks for it there.
+    :raises sandbox.emulator.NotStarted: the emulated AWS did not start.
+    """
+    home = HOME.resolve()
+    state = home / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    variables = {
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "CHIME_SANDBOX_PYTHON": sys.executable,
+        "CHIME_SANDBOX_LANGUAGE_RUNTIME": str(_LANGUAGE_RUNTIME),
+        **inherited,
+    }
+    if "AWS_ENDPOINT_URL" not in inherited:
+        # No credentials, profile or endpoint of a real account come into the sandbox.
+        variables = {k: v for k, v in variables.items() if not k.startswith("AWS_")} | {
+            "AWS_ENDPOINT_URL": emulator.start(),
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    folders = [str(cli.path.parent)]
+    if (yaml := built_yaml_folder()).exists():
+        folders.append(str(yaml))
+    if (wanted := _plugin_version()) and not _has_real_plugin(inherited):
+        if "PULUMI_HOME" in inherited:
+            folders.append(str(_install(home / "plugin")))
+        else:
+            # A plugin that Pulumi finds in its own folder is used without a warning about PATH.
+            variables["PULUMI_HOME"] = str(home / "pulumi")
+            _install(home / "pulumi" / "plugins" / f"resource-aws-v{wanted}")
+    variables["PATH"] = os.pathsep.join([*folders, variables.get("PATH", "")])
+    return variables
+
+
+def _has_real_plugin(inherited: Mapping[str, str]) -> bool:
+    pulumi_home = Path(inherited.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    on_path = shutil.which(PLUGIN, path=inherited.get("PATH"))
+    return bool(on_path) or any(pulumi_home.glob("plugins/resource-aws-v*"))
+
+
+def _plugin_version() -> str:
+    """The version of the plugin that pulumi-aws asks for; nothing where it isn't installed."""
+    try:
+        return version("pulumi-aws")
+    except PackageNotFoundError:
+        return ""
+
+
+def _install(folder: Path) -> Path:
+    """A folder that has the stand-in for pulumi-aws in it, and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    launcher = folder / PLUGIN
+    # Another command may be starting it now.
+    new = folder / f".{PLUGIN}.{os.getpid()}"
+    command = f"{shlex.quote(sys.executable)} -u -m chime_sandbox.aws_plugin"
+    new.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    new.chmod(0o755)
+    new.replace(launcher)
+    return folder

@@ -1,0 +1,134 @@
+"""SNS, SQS, STS and SSM: moto's, behind the same endpoint, with a state that outlives the process.
+
+Moto keeps no file of its own, and replaying its recorded requests would give other ids and lose
+what was delivered meanwhile. So its backends are pickled: at once after every call that sets
+something up, and soon after messages went through.
+"""
+
+import io
+import pickle
+import sys
+import time
+from threading import Condition, Event, Lock, RLock
+from types import FunctionType
+from typing import Any
+from urllib.parse import parse_qs
+
+import dill  # type: ignore[import-untyped]
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Request, Response
+
+from .sqlite_store import Store
+
+SERVICES = ("sns", "sqs", "sts", "ssm")
+KEPT = ("sns", "sqs", "ssm")
+READING = ("Get", "List", "Describe")
+MESSAGING = ("Publish", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
+ATTEMPTS = 20
+LOCK_TYPE = type(RLock())
+
+
+class _Pickler(pickle.Pickler):
+    """Copes with what moto's backends hold besides data: locks, a default, a dict of its own.
+
+    A queue's condition is made anew: whoever waits on the old one for messages is not data either.
+    """
+
+    def reducer_override(self, value: Any) -> Any:
+        """How such a value is made again; everything else is pickled as usual."""
+        if isinstance(value, LOCK_TYPE):
+            return RLock, ()
+        if isinstance(value, Condition):
+            return Condition, ()
+        if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
+            return dill.loads, (dill.dumps(value),)
+        if type(value).__qualname__ == "ParameterDict":
+            owner = (value.account_id, value.region_name)
+            return type(value), owner, None, None, iter(value.items())
+        return NotImplemented
+
+
+class MotoServices:
+    """Moto's services, restored from ``store`` and saved to it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._application = DomainDispatcherApplication(create_backend_app)
+        self._unsaved = Event()
+        self._saving = Lock()
+        self._next_save = 0.0
+        for service, body in store.load("moto"):
+            _restore(service, body)
+
+    def handle(self, request: Request) -> tuple[str, Response]:
+        """The operation that a request names, and its answer."""
+        operation = _operation(request)
+        response = Response.from_app(self._application, request.environ, buffered=True)
+        if not operation.startswith(READING):
+            self.changed()
+            if not operation.startswith(MESSAGING):
+                self.save()
+        return operation, response
+
+    def changed(self) -> None:
+        """Have the state saved the next time."""
+        self._unsaved.set()
+
+    def tick(self) -> None:
+        """Write the state if it has changed, but spend a tenth of the time on it at most."""
+        started = time.monotonic()
+        if started >= self._next_save:
+            self.save()
+            self._next_save = started + 11 * (time.monotonic() - started)
+
+    def save(self) -> None:
+        """Write the state if it has changed."""
+        if self._store.keeps and self._unsaved.is_set():
+            with self._saving:
+                self._unsaved.clear()
+                bodies = {service: _pickled(service) for service in KEPT if _is_used(service)}
+                self._store.save("moto", bodies)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        BackendDict.reset()
+        self.changed()
+        self.save()
+
+
+def _operation(request: Request) -> str:
+    target = request.headers.get("X-Amz-Target")
+    if target is not None:
+        return target.rpartition(".")[2]
+    form = parse_qs(request.get_data(as_text=True))
+    request.environ["wsgi.input"].seek(0)
+    return form.get("Action", request.args.getlist("Action") or ["?"])[0]
+
+
+def _backends(service: Any) -> BackendDict[BaseBackend]:
+    return get_backend(service)
+
+
+def _is_used(service: str) -> bool:
+    """Whether there can be anything to keep: importing SSM takes longer than all else together."""
+    return f"moto.{service}.models" in sys.modules
+
+
+def _pickled(service: str) -> bytes:
+    """A service's backends; tried again where a message came in between."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            body = io.BytesIO()
+            _Pickler(body).dump(list(_backends(service).iter_backends()))
+            break
+        except RuntimeError:
+            if attempt == ATTEMPTS:
+                raise
+    return body.getvalue()
+
+
+def _restore(service: str, body: bytes) -> None:
+    for account, region, backend in pickle.loads(body):
+        _backends(service)[account][region] = backend
