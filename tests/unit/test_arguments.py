@@ -1,10 +1,9 @@
-"""An argument is the same wherever it stands: signature, types, model, schedule, documentation."""
+"""An argument is the same wherever it stands: signature, types, model, schedule."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from support.meetings import properties
 from meeting_provider import Meeting, diff, meeting, models, schedule
 from meeting_provider.models import Argument, MeetingInput
 
-README = Path(__file__).parents[2] / "README.md"
 FIELDS = set(MeetingInput.model_fields)
 SIGNATURE = inspect.signature(Meeting.__init__).parameters
 
@@ -59,12 +57,3 @@ def test_a_change_replaces_the_meeting_where_the_fields_metadata_says_so():
     assert diff.differing(properties("ana"), {}) == [
         n for n in MeetingInput.model_fields if n in properties("ana")
     ]
-
-
-def test_the_documentation_says_what_a_change_does():
-    """In the table of arguments: in place, or a new meeting."""
-    table = README.read_text("utf-8").partition("### Arguments")[2].partition("### Attributes")[0]
-    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", table, re.MULTILINE)
-    changes = {name: change.strip() for name, change in rows}
-    create_only = models.arguments(Argument.CREATE_ONLY)
-    assert changes == {n: "new meeting" if n in create_only else "in place" for n in FIELDS}
