@@ -51,8 +51,9 @@ async def declare() -> pulumi.Inputs:
         "meeting_ids": {name: m.id for name, m in meetings.items()},
         # Each meeting stands once here: consumers call meeting_provider.join_info.
         "join_data": {name: m.join_data for name, m in meetings.items()},
-        # What the meetings are, and when, for pages and invitations.
+        # What the meetings are, and when, for those who write pages and invitations.
         "events": {event.name: event.details() for event in plan.open},
+        "upcoming": {opening.name: opening.details() for opening in plan.upcoming},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
         # Who writes invitations has to know people by the same ids.
         **{

@@ -106,7 +106,9 @@ def line(event: MeetingEvent) -> str:
     kind = str(detail.event_type).removeprefix("chime:")
     shown = [f"{event.time:%Y-%m-%d %H:%M:%S}" if event.time else "-", f"{kind:27}"]
     shown += [detail.meeting_id, detail.external_meeting_id or "", detail.external_user_id or ""]
-    return "  ".join(shown).rstrip()
+    # Names and ids are others' text: no control character reaches the terminal.
+    text = "  ".join(shown).rstrip()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def main() -> None:

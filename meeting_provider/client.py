@@ -18,16 +18,10 @@ from typing import Any, Final, TypeVar
 
 import boto3
 import tenacity
+from botocore import exceptions as aws
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    HTTPClientError,
-    ProfileNotFound,
-)
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 from pydantic import ValidationError
@@ -48,6 +42,7 @@ from meeting_provider.models import (
     AttendeeInput,
     AttendeesAnswer,
     CreateAnswer,
+    MeetingAnswer,
     MeetingInput,
     tag_list,
 )
@@ -73,8 +68,21 @@ _SERVICE: Final = "chime-sdk-meetings"
 #: What CloudTrail shows as the caller.
 _USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
 
+_QUOTAS: Final = (
+    "the quotas are 250 attendees a meeting, or its max_count, and, unless raised, 250 meetings at "
+    "once in an account and region: end meetings, or ask for more in Service Quotas"
+)
+_RATE: Final = (
+    "the service takes 10 requests a second for each operation: run `pulumi up` again, with a "
+    "smaller --parallel if it recurs, or ask for more in Service Quotas"
+)
+
 #: They log whole answers at DEBUG, and with them join tokens.
 _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
+
+
+def _is_no_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _quieten() -> None:
@@ -86,10 +94,6 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _is_no_debug(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.DEBUG
-
-
 def control_region_of(profile: str | None) -> str | None:
     """The region that the environment or the profile of AWS's own configuration names."""
     with _signing_in():
@@ -99,13 +103,12 @@ def control_region_of(profile: str | None) -> str | None:
 
 @contextmanager
 def _signing_in() -> Iterator[None]:
-    """Say what is wrong with AWS's own configuration, and where to correct it."""
     try:
         yield
-    except ProfileNotFound as error:
+    except aws.ProfileNotFound as error:
         remedy = "`pulumi config set aws:profile` to one that `aws configure list-profiles` lists"
         raise ServiceError("signing in", str(error), remedy) from error
-    except (BotoCoreError, ValueError) as error:
+    except (aws.BotoCoreError, ValueError) as error:
         remedy = "correct the AWS_ environment variables, or the profile in AWS's own files"
         raise ServiceError("signing in", " ".join(str(error).split()), remedy) from error
 
@@ -113,11 +116,10 @@ def _signing_in() -> Iterator[None]:
 class ChimeClient:
     """The meetings of one account in one control region. One instance serves all threads.
 
-    Every method raises a ServiceError that names the meeting by `meeting`, a text for people.
-
     :param region: a control region.
     :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
-    :raises ServiceError: AWS's own configuration can't be used.
+    :raises ServiceError: AWS's own configuration can't be used. Every method raises one, which
+        names the meeting, where its call fails.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
     """
@@ -146,58 +148,40 @@ class ChimeClient:
         bounded._deadline = time.monotonic() + OPERATION_SECONDS
         return bounded
 
-    def _client(self, operation: str) -> Any:
-        with self._making, _signing_in():
-            if operation not in self._clients:
-                client = self._session.client(
-                    _SERVICE, region_name=self._region, config=self._config
-                )
-                client.meta.events.register_first(f"needs-retry.{_SERVICE}", _correct_for_retries)
-                self._clients[operation] = client
-            return self._clients[operation]
-
     def create_meeting_with_attendees(
         self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
     ) -> CreateAnswer:
         """Create the meeting with its first attendees, or get the one that the token created."""
-        answer = self._call(
-            "CreateMeetingWithAttendees",
-            declared.external_meeting_id,
-            ClientRequestToken=token,
-            Attendees=[a.wire() for a in attendees],
-            **declared.create_request(),
-        )
-        return _read(
-            CreateAnswer, answer, "CreateMeetingWithAttendees", declared.external_meeting_id
-        )
+        name, entries = declared.external_meeting_id, [a.wire() for a in attendees]
+        request = {"ClientRequestToken": token, "Attendees": entries, **declared.create_request()}
+        answer = self._call("CreateMeetingWithAttendees", name, **request)
+        return _read(CreateAnswer, answer, "CreateMeetingWithAttendees", name)
 
-    def delete_meeting(self, meeting: str, meeting_id: str) -> None:
+    def delete_meeting(self, meeting: MeetingAnswer) -> None:
         """End the meeting. MeetingEnded where it is gone already."""
-        self._call("DeleteMeeting", meeting, MeetingId=meeting_id)
+        self._call("DeleteMeeting", meeting, MeetingId=meeting.meeting_id)
 
-    def get_meeting(self, meeting: str, meeting_id: str) -> None:
+    def get_meeting(self, meeting: MeetingAnswer) -> None:
         """Raise MeetingEnded where there is no such meeting."""
-        self._call("GetMeeting", meeting, MeetingId=meeting_id)
+        self._call("GetMeeting", meeting, MeetingId=meeting.meeting_id)
 
     def batch_create_attendee(
-        self, meeting: str, meeting_id: str, attendees: Sequence[AttendeeInput]
+        self, meeting: MeetingAnswer, attendees: Sequence[AttendeeInput]
     ) -> AttendeesAnswer:
         """Create attendees; those that exist already are returned as they are."""
+        entries = [a.wire() for a in attendees]
         answer = self._call(
-            "BatchCreateAttendee",
-            meeting,
-            MeetingId=meeting_id,
-            Attendees=[a.wire() for a in attendees],
+            "BatchCreateAttendee", meeting, MeetingId=meeting.meeting_id, Attendees=entries
         )
         return _read(AttendeesAnswer, answer, "BatchCreateAttendee", meeting)
 
-    def delete_attendee(self, meeting: str, meeting_id: str, attendee_id: str) -> None:
+    def delete_attendee(self, meeting: MeetingAnswer, attendee_id: str) -> None:
         """Remove an attendee. MeetingEnded where the attendee or the meeting is gone already."""
-        self._call("DeleteAttendee", meeting, MeetingId=meeting_id, AttendeeId=attendee_id)
+        self._call("DeleteAttendee", meeting, MeetingId=meeting.meeting_id, AttendeeId=attendee_id)
 
-    def list_attendees(self, meeting: str, meeting_id: str) -> list[AttendeeAnswer]:
+    def list_attendees(self, meeting: MeetingAnswer) -> list[AttendeeAnswer]:
         """All attendees that the meeting has."""
-        arguments: dict[str, Any] = {"MeetingId": meeting_id, "MaxResults": MAX_RESULTS}
+        arguments: dict[str, Any] = {"MeetingId": meeting.meeting_id, "MaxResults": MAX_RESULTS}
         found: list[AttendeeAnswer] = []
         while True:
             answer = self._call("ListAttendees", meeting, **arguments)
@@ -207,63 +191,60 @@ class ChimeClient:
             arguments["NextToken"] = answer["NextToken"]
 
     def update_attendee_capabilities(
-        self, meeting: str, meeting_id: str, attendee_id: str, capabilities: Mapping[str, str]
+        self, meeting: MeetingAnswer, attendee_id: str, capabilities: Mapping[str, str]
     ) -> None:
         """Change what one attendee may do."""
         self._call(
             "UpdateAttendeeCapabilities",
             meeting,
-            MeetingId=meeting_id,
+            MeetingId=meeting.meeting_id,
             AttendeeId=attendee_id,
-            Capabilities=_capabilities(capabilities),
+            Capabilities=_wire(capabilities),
         )
 
     def batch_update_attendee_capabilities_except(
-        self,
-        meeting: str,
-        meeting_id: str,
-        excluded_attendee_ids: Sequence[str],
-        capabilities: Mapping[str, str],
+        self, meeting: MeetingAnswer, excluded: Sequence[str], capabilities: Mapping[str, str]
     ) -> None:
-        """Change what all attendees may do, but those excluded."""
+        """Change what all attendees may do, but those with an excluded AttendeeId."""
         self._call(
             "BatchUpdateAttendeeCapabilitiesExcept",
             meeting,
-            MeetingId=meeting_id,
-            ExcludedAttendeeIds=[{"AttendeeId": i} for i in excluded_attendee_ids],
-            Capabilities=_capabilities(capabilities),
+            MeetingId=meeting.meeting_id,
+            ExcludedAttendeeIds=[{"AttendeeId": i} for i in excluded],
+            Capabilities=_wire(capabilities),
         )
 
-    def list_tags(self, meeting: str, meeting_arn: str) -> dict[str, str]:
+    def list_tags(self, meeting: MeetingAnswer) -> dict[str, str]:
         """The meeting's tags, less those that AWS itself sets."""
-        answer = self._call("ListTagsForResource", meeting, ResourceARN=meeting_arn)
+        answer = self._call("ListTagsForResource", meeting, ResourceARN=meeting.meeting_arn or "")
         tags = {t["Key"]: t["Value"] for t in answer.get("Tags", [])}
         return {k: v for k, v in tags.items() if not k.lower().startswith("aws:")}
 
-    def tag(self, meeting: str, meeting_arn: str, tags: Mapping[str, str]) -> None:
+    def tag(self, meeting: MeetingAnswer, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        self._call("TagResource", meeting, ResourceARN=meeting_arn, Tags=tag_list(tags))
+        arn = meeting.meeting_arn or ""
+        self._call("TagResource", meeting, ResourceARN=arn, Tags=tag_list(tags))
 
-    def untag(self, meeting: str, meeting_arn: str, keys: Sequence[str]) -> None:
+    def untag(self, meeting: MeetingAnswer, keys: Sequence[str]) -> None:
         """Remove tags."""
-        self._call("UntagResource", meeting, ResourceARN=meeting_arn, TagKeys=list(keys))
+        arn = meeting.meeting_arn or ""
+        self._call("UntagResource", meeting, ResourceARN=arn, TagKeys=list(keys))
 
-    def _call(self, operation: str, meeting: str, **arguments: Any) -> dict[str, Any]:
+    def _call(
+        self, operation: str, meeting: MeetingAnswer | str, **arguments: Any
+    ) -> dict[str, Any]:
         """Make a call, and again while it is throttled or unanswered and there is time."""
-        if self._is_over() and self._deadline is not None:
-            raise Unreachable(
-                operation,
-                f"{OPERATION_SECONDS:.0f} s were up before this call",
-                "the service is slow or throttles: run `pulumi up` again later",
-                meeting,
-            )
+        if self._deadline is not None and self._is_over():
+            cause = f"{OPERATION_SECONDS:.0f} s were up before this call"
+            remedy = "the service is slow or throttles: run `pulumi up` again later"
+            raise Unreachable(operation, cause, remedy, str(meeting))
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unreachable)),
             wait=tenacity.wait_random(0.5, 2),
             stop=lambda _: self._is_over(),
             retry_error_callback=_given_up,
         )
-        answer: dict[str, Any] = retrying(self._attempt, operation, meeting, arguments)
+        answer: dict[str, Any] = retrying(self._attempt, operation, str(meeting), arguments)
         # botocore takes an answer that it can't read as an empty one.
         metadata = answer.get("ResponseMetadata", {})
         kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
@@ -275,12 +256,19 @@ class ChimeClient:
         return self._deadline is None or time.monotonic() >= self._deadline
 
     def _attempt(self, operation: str, meeting: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        method = getattr(self._client(operation), xform_name(operation))
+        with self._making, _signing_in():
+            if operation not in self._clients:
+                client: Any = self._session.client(
+                    _SERVICE, region_name=self._region, config=self._config
+                )
+                client.meta.events.register_first(f"needs-retry.{_SERVICE}", _correct_for_retries)
+                self._clients[operation] = client
         try:
+            method = getattr(self._clients[operation], xform_name(operation))
             answer: dict[str, Any] = method(**arguments)
-        except ClientError as error:
+        except aws.ClientError as error:
             raise _from_answer(operation, meeting, error) from error
-        except (BotoCoreError, ResponseParserError) as error:
+        except (aws.BotoCoreError, ResponseParserError) as error:
             raise _from_silence(operation, meeting, error) from error
         return answer
 
@@ -288,12 +276,14 @@ class ChimeClient:
 def _given_up(attempts: tenacity.RetryCallState) -> None:
     error = attempts.outcome.exception() if attempts.outcome else None
     assert isinstance(error, ServiceError)
-    if (seconds := attempts.seconds_since_start or 0) >= 1:
-        error.cause += f", for {seconds:.0f} s"
+    if seconds := round(attempts.seconds_since_start or 0):
+        error.cause += f", for {seconds} s"
     raise error
 
 
-def _read(shape: type[AnswerT], answer: Mapping[str, Any], operation: str, meeting: str) -> AnswerT:
+def _read(
+    shape: type[AnswerT], answer: Mapping[str, Any], operation: str, meeting: MeetingAnswer | str
+) -> AnswerT:
     try:
         return shape.model_validate(answer)
     except ValidationError as error:
@@ -322,93 +312,55 @@ def _correct_for_retries(
         http.headers["x-amz-retry-after"] = str(int(seconds) * 1000)
 
 
-def _capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
-    return {kind.capitalize(): value for kind, value in capabilities.items()}
+def _wire(capabilities: Mapping[str, str]) -> dict[str, str]:
+    return {medium.capitalize(): value for medium, value in capabilities.items()}
 
 
-def _from_another(operation: str, meeting: str, cause: str) -> Unreachable:
+def _from_another(operation: str, meeting: MeetingAnswer | str, cause: str) -> Unreachable:
     """The error for an answer that can't be the service's."""
-    return Unreachable(
-        operation,
-        cause,
+    remedy = (
         "something else answers for the service: check the network, its proxies and the endpoint, "
-        "and run `pulumi up` again",
-        meeting,
+        "and run `pulumi up` again"
     )
+    return Unreachable(operation, cause, remedy, str(meeting))
 
 
-#: Operations on one attendee answer the same where that one alone is gone.
-_OR_GONE: Final = dict.fromkeys(
-    ("DeleteAttendee", "UpdateAttendeeCapabilities"), ", or the attendee is gone"
-)
-
-
-def _from_answer(operation: str, meeting: str, error: ClientError) -> ServiceError:
+def _from_answer(operation: str, meeting: str, error: aws.ClientError) -> ServiceError:
     """The error for an answer of the service."""
-    said = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    said, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
     code = str(said.get("Code", "")).removesuffix("Exception")
     cause = f"{code or status} ({said.get('Message') or 'no message'})"
-    tried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) + 1
+    tried = metadata.get("RetryAttempts", 0) + 1
     tries = f", {tried} times" if tried > 1 else ""
+    kind: type[ServiceError] = ServiceError
+    remedy = "correct what the service names"
     if code in ("NotFound", "ResourceNotFound"):
-        return MeetingEnded(
-            operation,
-            f"the meeting has ended{_OR_GONE.get(operation, '')} ({cause})",
-            "run `pulumi up --refresh`, which creates its successor",
-            meeting,
-        )
-    if code in ("LimitExceeded", "ResourceLimitExceeded"):
-        return LimitExceeded(
-            operation,
-            cause,
-            "the quotas are 250 attendees a meeting, or its max_count, and, unless raised, 250 "
-            "meetings at once in an account and region: end meetings, or ask for more in Service "
-            "Quotas",
-            meeting,
-        )
-    if code == "TooManyTags":
-        return LimitExceeded(operation, cause, "a meeting has at most 50 tags", meeting)
-    if status == 429 or code in ("Throttling", "TooManyRequests"):
-        return Throttled(
-            operation,
-            f"{cause}{tries}",
-            "the service takes 10 requests a second for each operation: run `pulumi up` again, "
-            "with a smaller --parallel if it recurs, or ask for more in Service Quotas",
-            meeting,
-        )
-    if status == 409:
-        return UnderWay(operation, cause, "run `pulumi up` again", meeting)
-    if status in (401, 403):
-        return AccessDenied(
-            operation,
-            cause,
-            f"allow the action chime:{operation} in the caller's policy, or use other credentials",
-            meeting,
-        )
-    if status >= 500:
-        return Unreachable(
-            operation,
-            f"{cause}{tries}",
-            "the service is in trouble: run `pulumi up` again later",
-            meeting,
-        )
-    return ServiceError(operation, cause, "correct what the service names", meeting)
+        one = operation in ("DeleteAttendee", "UpdateAttendeeCapabilities")
+        cause = f"the meeting has ended{', or the attendee is gone' if one else ''} ({cause})"
+        kind, remedy = MeetingEnded, "run `pulumi up --refresh`, which creates its successor"
+    elif code in ("LimitExceeded", "ResourceLimitExceeded"):
+        kind, remedy = LimitExceeded, _QUOTAS
+    elif code == "TooManyTags":
+        kind, remedy = LimitExceeded, "a meeting has at most 50 tags"
+    elif status == 429 or code in ("Throttling", "TooManyRequests"):
+        kind, cause, remedy = Throttled, f"{cause}{tries}", _RATE
+    elif status == 409:
+        kind, remedy = UnderWay, "run `pulumi up` again"
+    elif status in (401, 403):
+        kind, remedy = AccessDenied, f"allow the action chime:{operation} in the caller's policy"
+        remedy += ", or use other credentials"
+    elif status >= 500:
+        kind, cause = Unreachable, f"{cause}{tries}"
+        remedy = "the service is in trouble: run `pulumi up` again later"
+    return kind(operation, cause, remedy, meeting)
 
 
 def _from_silence(operation: str, meeting: str, error: Exception) -> ServiceError:
     """The error for a call without a readable answer."""
     cause = " ".join(str(error).split())
-    if not isinstance(error, (ConnectionError, HTTPClientError, ResponseParserError)):
-        return ServiceError(
-            operation,
-            cause,
-            "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`",
-            meeting,
-        )
-    return Unreachable(
-        operation,
-        f"{cause}, through all retries",
-        "check the network and the endpoint, and run `pulumi up` again",
-        meeting,
-    )
+    if isinstance(error, (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)):
+        remedy = "check the network and the endpoint, and run `pulumi up` again"
+        return Unreachable(operation, f"{cause}, through all retries", remedy, meeting)
+    remedy = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
+    return ServiceError(operation, cause, remedy, meeting)

@@ -106,40 +106,30 @@ def plan(
     :param tags: the meeting's tags as they are.
     :param declared: the meeting as it should be.
     """
-    wanted = {a.external_user_id: a for a in declared.attendees}
-    targets = _targets(declared)
+    wanted, tagged = {a.external_user_id: a for a in declared.attendees}, declared.tags or {}
+    features = declared.meeting_features.properties() if declared.meeting_features else None
+    default = default_capabilities(features)
+    targets: dict[str, Capabilities] = {
+        i: a.capabilities.properties() if a.capabilities else default for i, a in wanted.items()
+    }
     changing = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
-    again = {i for i, target in changing.items() if not can_be_set(target, _features(declared))}
-    capabilities = {i: target for i, target in changing.items() if i not in again}
-    batched = (
-        () if declared.ignore_undeclared_attendees else tuple(_update_except(targets, capabilities))
-    )
-    single = {i: c for i, c in capabilities.items() if not any(_covers(b, i, c) for b in batched)}
-    wanted_tags = declared.tags or {}
+    again = {i for i, target in changing.items() if not can_be_set(target, features)}
+    changing = {i: target for i, target in changing.items() if i not in again}
+    batched = tuple(_update_except(targets, changing))
+    if declared.ignore_undeclared_attendees:
+        batched = ()
     return Plan(
         remove=tuple(i for i in known if i not in wanted or i in again),
         add=batches([a for i, a in wanted.items() if i not in known or i in again]),
-        capabilities=capabilities,
+        capabilities=changing,
         update_except=batched,
-        update_each=single,
-        tag={k: v for k, v in wanted_tags.items() if tags.get(k) != v},
-        untag=tuple(k for k in tags if k not in wanted_tags),
+        update_each={i: c for i, c in changing.items() if not any(_sets(b, i, c) for b in batched)},
+        tag={k: v for k, v in tagged.items() if tags.get(k) != v},
+        untag=tuple(k for k in tags if k not in tagged),
     )
 
 
-def _targets(declared: MeetingInput) -> dict[str, Capabilities]:
-    default = default_capabilities(_features(declared))
-    return {
-        a.external_user_id: a.capabilities.properties() if a.capabilities else default
-        for a in declared.attendees
-    }
-
-
-def _features(declared: MeetingInput) -> dict[str, Any] | None:
-    return declared.meeting_features.properties() if declared.meeting_features else None
-
-
-def _covers(batch: ExceptUpdate, attendee: str, target: Capabilities) -> bool:
+def _sets(batch: ExceptUpdate, attendee: str, target: Capabilities) -> bool:
     return target == batch.capabilities and attendee not in batch.excluded
 
 
@@ -153,13 +143,10 @@ def _update_except(
     """
     for common in dict.fromkeys(tuple(c.items()) for c in changing.values()):
         target = dict(common)
-        excluded = (
-            [i for i, c in targets.items() if c != target]
-            or [i for i in targets if i not in changing][:1]
-            or [next(iter(changing))]
-        )
-        batch = ExceptUpdate(target, tuple(excluded))
-        if sum(_covers(batch, i, c) for i, c in changing.items()) > 1:
+        others = [i for i, c in targets.items() if c != target]
+        same = [i for i in targets if i not in changing] or [*changing]
+        batch = ExceptUpdate(target, tuple(others or same[:1]))
+        if sum(_sets(batch, i, c) for i, c in changing.items()) > 1:
             yield batch
 
 

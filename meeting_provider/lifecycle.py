@@ -8,7 +8,7 @@ minutes later.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -33,7 +33,7 @@ from meeting_provider.models import (
     MeetingInput,
     default_capabilities,
 )
-from meeting_provider.state import Attendee, State
+from meeting_provider.state import State
 
 if TYPE_CHECKING:
     # An update without a call should not import boto3.
@@ -47,9 +47,6 @@ TRANSIENT: Final = frozenset(
 #: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
 CONCURRENT_CALLS: Final = 4
 
-#: What an attendee gets in a meeting without restrictions.
-EVERYTHING: Final = default_capabilities(None)
-
 #: Waits at most 7.5 s for another request that the service still processes.
 _waiting_for_another: Final = tenacity.retry(
     retry=tenacity.retry_if_exception_type(UnderWay),
@@ -60,7 +57,7 @@ _waiting_for_another: Final = tenacity.retry(
 
 
 class Lifecycle:
-    """The life of meetings.
+    """The life of meetings. Each method raises a ServiceError where it fails.
 
     :param client: gives the client of a control region and, where one was declared, a profile.
     """
@@ -77,15 +74,13 @@ class Lifecycle:
         :raises TokenInUse: the client_request_token brings back a meeting with other settings, or
             one that has ended.
         :raises AttendeesRefused: the service refused some of the attendees.
-        :raises ServiceError: any other failure.
         """
         client = self._client(declared.control_region, declared.profile)
-        bounded = client.bounded()
-        first = declared.attendees[:MAX_ATTENDEES_AT_CREATE]
         if declared.client_request_token:
-            return _create_or_find(bounded, declared, first)
+            return _create_or_find(client.bounded(), declared)
+        bounded = client.bounded()
         create = _waiting_for_another(bounded.create_meeting_with_attendees)
-        answer = create(declared, first, secrets.token_hex(32))
+        answer = create(declared, _first(declared), secrets.token_hex(32))
         work = Reconciler(bounded, declared, answer.meeting)
         try:
             work.learn(answer.attendees)
@@ -94,18 +89,14 @@ class Lifecycle:
         except BaseException:
             # A failure to delete must not hide the failure that led here.
             with suppress(ServiceError):
-                client.delete_meeting(_name(answer.meeting), answer.meeting.meeting_id)
+                client.delete_meeting(answer.meeting)
             raise
         return work.state()
 
     def read(self, state: State) -> State | None:
-        """The meeting as it is now, with a declaration that says the same; None where it has ended.
-
-        :raises ServiceError: any failure.
-        """
-        client = self._client(state.control_region, state.profile).bounded()
+        """The meeting as it is now, declared as it is; None where it has ended."""
         try:
-            listed, tags = _read(client, _name(state.meeting), state.meeting)
+            listed, tags = _read(self._bounded(state), state.meeting)
         except MeetingEnded:
             return None
         return _as_found(state, listed, tags)
@@ -113,12 +104,12 @@ class Lifecycle:
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
 
+        Where it fails, the next read finds what was done and what not.
+
         :raises MeetingEnded: the meeting ended in the meantime.
         :raises AttendeesRefused: the service refused some of the attendees.
-        :raises ServiceError: any other failure; the next read finds what was done and what not.
         """
-        client = self._client(state.control_region, state.profile).bounded()
-        work = Reconciler(client, declared, state.meeting)
+        work = Reconciler(self._bounded(state), declared, state.meeting)
         work.known = dict(state.attendees)
         ignored_before = state.declared.get("ignore_undeclared_attendees", False)
         if declared.ignore_undeclared_attendees and not ignored_before:
@@ -130,13 +121,13 @@ class Lifecycle:
         return work.state()
 
     def delete(self, state: State) -> None:
-        """End the meeting, where it hasn't ended.
-
-        :raises ServiceError: the meeting may still exist.
-        """
-        client = self._client(state.control_region, state.profile).bounded()
+        """End the meeting, where it hasn't ended."""
         with suppress(MeetingEnded):
-            client.delete_meeting(_name(state.meeting), state.meeting.meeting_id)
+            self._bounded(state).delete_meeting(state.meeting)
+
+    def _bounded(self, state: State) -> ChimeClient:
+        declared = state.declared
+        return self._client(declared["control_region"], declared.get("profile")).bounded()
 
 
 class Reconciler:
@@ -146,46 +137,39 @@ class Reconciler:
     """
 
     def __init__(self, client: ChimeClient, declared: MeetingInput, meeting: MeetingAnswer) -> None:
-        self.known: dict[str, Attendee] = {}
+        self.known: dict[str, AttendeeAnswer] = {}
         self._client = client
         self._declared = declared
+        self._wanted = {a.external_user_id: a for a in declared.attendees}
         self._meeting = meeting
-        self._id = meeting.meeting_id
-        self._name = _name(meeting)
         self._refused: dict[str, AttendeeError] = {}
 
     def state(self) -> State:
         """The state once the meeting is what is declared."""
-        order = [a.external_user_id for a in self._declared.attendees]
-        attendees = {i: self.known[i] for i in order if i in self.known}
+        attendees = {i: self.known[i] for i in self._wanted if i in self.known}
         return State(self._declared.properties(), self._meeting, attendees)
 
-    def learn(
-        self, answers: Sequence[AttendeeAnswer], before: Sequence[AttendeeAnswer] = ()
-    ) -> None:
-        """Note attendees of an answer. Where it has no tokens, those of an answer before count."""
-        tokens_before = {a.attendee_id: a.join_token for a in before}
+    def learn(self, answers: Sequence[AttendeeAnswer]) -> None:
+        """Note attendees of an answer. A token that is known already counts where it has none."""
         for answer in answers:
-            self.known[answer.external_user_id] = Attendee(
-                answer.attendee_id,
-                answer.join_token or tokens_before.get(answer.attendee_id) or "",
-                answer.capabilities.properties() if answer.capabilities else None,
-            )
+            was = self.known.get(answer.external_user_id)
+            if was and not answer.join_token and was.attendee_id == answer.attendee_id:
+                answer = answer.model_copy(update={"join_token": was.join_token})  # noqa: PLW2901
+            self.known[answer.external_user_id] = answer
 
     def note_refused(self, errors: Sequence[AttendeeError]) -> list[AttendeeError]:
         """Note the attendees that the service refuses. Returns those to try again instead."""
-        passing = [e for e in errors if (e.error_code or "").removesuffix("Exception") in TRANSIENT]
+        passing = [e for e in errors if e.error_code.removesuffix("Exception") in TRANSIENT]
         self._refused |= {e.external_user_id: e for e in errors if e not in passing}
         return passing
 
     def forget_undeclared(self) -> None:
         """Leave the undeclared attendees alone."""
-        declared = {a.external_user_id for a in self._declared.attendees}
-        self.known = {i: a for i, a in self.known.items() if i in declared}
+        self.known = {i: a for i, a in self.known.items() if i in self._wanted}
 
     def learn_undeclared(self) -> None:
         """Read the attendees that the state leaves out."""
-        listed = self._client.list_attendees(self._name, self._id)
+        listed = self._client.list_attendees(self._meeting)
         self.learn([a for a in listed if a.external_user_id not in self.known])
 
     def reconcile(self, tags: Mapping[str, str]) -> None:
@@ -196,20 +180,19 @@ class Reconciler:
 
         :param tags: the meeting's tags as they are.
         """
-        declared = {a.external_user_id for a in self._declared.attendees}
-        self.known = {i: a for i, a in self.known.items() if a.join_token or i not in declared}
+        self.known = {i: a for i, a in self.known.items() if a.join_token or i not in self._wanted}
         plan = self._plan(tags)
         _concurrently([partial(self._remove, i) for i in plan.remove])
         _concurrently([partial(self._add, batch) for batch in plan.add])
         if self._refused:
-            raise _refusal(self._refused.values(), self._name)
+            each = [(i, e.error_code, e.error_message) for i, e in self._refused.items()]
+            raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
         self._set_capabilities(self._plan(tags) if plan.add else plan)
-        arn = self._meeting.meeting_arn or ""
         if plan.untag:
-            self._client.untag(self._name, arn, plan.untag)
+            self._client.untag(self._meeting, plan.untag)
         if plan.tag:
-            self._client.tag(self._name, arn, plan.tag)
+            self._client.tag(self._meeting, plan.tag)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
         capabilities = {i: a.capabilities for i, a in self.known.items()}
@@ -218,16 +201,14 @@ class Reconciler:
     def _remove(self, external_user_id: str) -> None:
         attendee = self.known.pop(external_user_id)
         try:
-            self._client.delete_attendee(self._name, self._id, attendee.attendee_id)
+            self._client.delete_attendee(self._meeting, attendee.attendee_id)
         except MeetingEnded:
             # The same answer means that only the attendee is gone.
-            self._client.get_meeting(self._name, self._id)
+            self._client.get_meeting(self._meeting)
 
     def _add(self, batch: Sequence[AttendeeInput]) -> None:
         """Add attendees, and again those that failed in passing."""
         left = [a for a in batch if a.external_user_id not in self._refused]
-        if not left:
-            return
 
         @tenacity.retry(
             retry=tenacity.retry_if_result(bool),
@@ -236,88 +217,84 @@ class Reconciler:
             retry_error_callback=lambda attempt: attempt.outcome and attempt.outcome.result(),
         )
         def attempt() -> list[AttendeeError]:
-            answer = self._client.batch_create_attendee(self._name, self._id, left)
+            answer = self._client.batch_create_attendee(self._meeting, left)
             self.learn(answer.attendees)
             passing = self.note_refused(answer.errors)
             again = {e.external_user_id for e in passing}
             left[:] = [a for a in left if a.external_user_id in again]
             return passing
 
-        self._refused |= {e.external_user_id: e for e in attempt() or ()}
+        if left:
+            self._refused |= {e.external_user_id: e for e in attempt() or ()}
 
     def _set_capabilities(self, plan: diff.Plan) -> None:
         ids = {i: a.attendee_id for i, a in self.known.items()}
         update_except = _waiting_for_another(self._client.batch_update_attendee_capabilities_except)
         for batch in plan.update_except:
-            excluded = [ids[i] for i in batch.excluded]
-            update_except(self._name, self._id, excluded, batch.capabilities)
-        update = _waiting_for_another(self._client.update_attendee_capabilities)
-        _concurrently(
-            [partial(update, self._name, self._id, ids[i], c) for i, c in plan.update_each.items()]
+            update_except(self._meeting, [ids[i] for i in batch.excluded], batch.capabilities)
+        update = partial(
+            _waiting_for_another(self._client.update_attendee_capabilities), self._meeting
         )
+        _concurrently([partial(update, ids[i], c) for i, c in plan.update_each.items()])
         for i, capabilities in plan.capabilities.items():
-            known = self.known[i]
-            self.known[i] = Attendee(known.attendee_id, known.join_token, capabilities)
+            self.known[i] = self.known[i].model_copy(update={"capabilities": dict(capabilities)})
 
 
-def _create_or_find(
-    client: ChimeClient, declared: MeetingInput, first: Sequence[AttendeeInput]
-) -> State:
+def _first(declared: MeetingInput) -> Sequence[AttendeeInput]:
+    """The attendees that CreateMeetingWithAttendees creates."""
+    return declared.attendees[:MAX_ATTENDEES_AT_CREATE]
+
+
+def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     """Create the meeting of a client_request_token, or complete the one that it brings back."""
-    token = declared.client_request_token or ""
+    token, meeting = declared.client_request_token or "", declared.external_meeting_id
     try:
-        answer = client.create_meeting_with_attendees(declared, first, token)
+        answer = client.create_meeting_with_attendees(declared, _first(declared), token)
+        meeting, other = str(answer.meeting), _other_settings(declared, answer.meeting)
+        if other:
+            raise _token_in_use(meeting, f"another meeting, with another {', '.join(other)}")
+        listed, tags = _read(client, answer.meeting)
     except UnderWay as error:
-        cause = f"client_request_token brings back another meeting ({error.cause})"
-        raise _token_in_use(declared.external_meeting_id, cause) from error
-    _refuse_other_settings(declared, answer.meeting)
-    name = _name(answer.meeting)
+        raise _token_in_use(meeting, f"another meeting ({error.cause})") from error
+    except MeetingEnded as error:
+        raise _token_in_use(meeting, "a meeting that has ended") from error
     work = Reconciler(client, declared, answer.meeting)
     work.note_refused(answer.errors)
-    try:
-        listed, tags = _read(client, name, answer.meeting)
-    except MeetingEnded as error:
-        cause = "client_request_token brings back a meeting that has ended"
-        raise _token_in_use(name, cause) from error
-    work.learn(listed, answer.attendees)
+    there = {a.external_user_id for a in listed}
+    work.learn([a for a in answer.attendees if a.external_user_id in there])
+    work.learn(listed)
     if declared.ignore_undeclared_attendees:
         work.forget_undeclared()
     work.reconcile(tags)
     return work.state()
 
 
-def _refuse_other_settings(declared: MeetingInput, found: MeetingAnswer) -> None:
+def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
+    """The arguments whose values a meeting contradicts that a token brought back."""
     asked, answered = declared.create_only(), found.wire()
     names = {field.alias or n: n for n, field in MeetingInput.model_fields.items()}
-    other = [names[n] for n, v in asked.items() if not _agrees(v, answered.get(n))]
-    if other:
-        cause = f"client_request_token brings back a meeting with another {', '.join(other)}"
-        raise _token_in_use(_name(found), cause)
+    return [names[n] for n, v in asked.items() if not _agrees(v, answered.get(n))]
 
 
 def _agrees(asked: Any, answered: Any) -> bool:
     """Whether an answer has what was asked for. What it leaves out it doesn't contradict."""
-    if answered is None:
-        return True
     if isinstance(asked, Mapping) and isinstance(answered, Mapping):
         return all(_agrees(v, answered.get(n)) for n, v in asked.items())
     if isinstance(asked, list) and isinstance(answered, list):
         return sorted(asked) == sorted(answered)
-    return bool(asked == answered)
+    return answered is None or bool(asked == answered)
 
 
-def _token_in_use(meeting: str, cause: str) -> TokenInUse:
-    remedy = "set another client_request_token, or none"
-    return TokenInUse("CreateMeetingWithAttendees", cause, remedy, meeting)
+def _token_in_use(meeting: str, what: str) -> TokenInUse:
+    cause, remedy = f"client_request_token brings back {what}", "set another client_request_token"
+    return TokenInUse("CreateMeetingWithAttendees", cause, f"{remedy}, or none", meeting)
 
 
 def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
     """Make calls that don't depend on each other, until one fails."""
-    if len(calls) < 2:
-        for call in calls:
-            call()
+    if not calls:
         return
-    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
+    with ThreadPoolExecutor(min(len(calls), CONCURRENT_CALLS)) as pool:
         begun = [pool.submit(call) for call in calls]
         ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
         pool.shutdown(cancel_futures=True)
@@ -326,28 +303,19 @@ def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
 
 
 def _read(
-    client: ChimeClient, name: str, meeting: MeetingAnswer
+    client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
     """The attendees and the tags of a meeting: two operations, with a quota each."""
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(client.list_tags, name, meeting.meeting_arn or "")
-        listed = client.list_attendees(name, meeting.meeting_id)
+        reading = pool.submit(client.list_tags, meeting)
+        listed = client.list_attendees(meeting)
     try:
         return listed, reading.result()
     except MeetingEnded as error:
         # Either the meeting has ended since, or only its tags are not found.
-        client.get_meeting(name, meeting.meeting_id)
+        client.get_meeting(meeting)
         cause = f"the meeting exists, and its tags are not found ({error.cause})"
-        raise ServiceError(error.operation, cause, "run `pulumi up` again", name) from error
-
-
-def _name(meeting: MeetingAnswer) -> str:
-    return f"{meeting.external_meeting_id or ''} ({meeting.meeting_id})".strip()
-
-
-def _refusal(errors: Iterable[AttendeeError], meeting: str) -> AttendeesRefused:
-    each = [(e.external_user_id, e.error_code or "?", e.error_message or "?") for e in errors]
-    return AttendeesRefused("BatchCreateAttendee", each, meeting)
+        raise ServiceError(error.operation, cause, "run `pulumi up` again", str(meeting)) from error
 
 
 def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str, str]) -> State:
@@ -356,22 +324,21 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
     found = {a.external_user_id: a for a in listed}
     declared = state.declared["attendees"]
     undeclared = [] if state.declared.get("ignore_undeclared_attendees") else found
-    attendees: dict[str, Attendee] = {}
+    attendees: dict[str, AttendeeAnswer] = {}
     redeclared: dict[str, Any] = {}
     for i in dict.fromkeys([*(d for d in declared if d in found), *undeclared]):
         was, now = state.attendees.get(i), found[i]
         same = was is not None and was.attendee_id == now.attendee_id
         token = now.join_token or (was.join_token if was and same else "")
         before = was.capabilities if was else None if i in declared else default
-        can = now.capabilities.properties() if now.capabilities else before
-        attendees[i] = Attendee(now.attendee_id, token, can)
-        entry = dict(declared.get(i, {}))
+        can = now.capabilities or before
+        attendees[i] = now.model_copy(update={"join_token": token, "capabilities": can})
+        redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
-            entry.pop("capabilities", None)
+            redeclared[i].pop("capabilities", None)
             # The default of a meeting without video could not be declared.
-            if can != default or default == EVERYTHING:
-                entry["capabilities"] = dict(can)
-        redeclared[i] = entry
+            if can != default or default == default_capabilities(None):
+                redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:
         new["tags"] = dict(tags)

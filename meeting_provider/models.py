@@ -8,10 +8,10 @@ reference, https://docs.aws.amazon.com/chime-sdk/latest/APIReference/.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
-from typing import Annotated, Any, Final
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 from pydantic_core import PydanticCustomError
 
@@ -22,97 +22,31 @@ MAX_RESULTS: Final = 100
 MAX_TAGS: Final = 50
 MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
 RESERVED_PREFIX: Final = "aws:"
+GOVCLOUD_PREFIX: Final = "us-gov-"
 
 #: The regions with an endpoint of the API: where meetings are created and notifications are sent.
 CONTROL_REGIONS: Final = (
-    "af-south-1",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-west-2",
-    "il-central-1",
-    "us-east-1",
-    "us-west-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-)
-GOVCLOUD_PREFIX: Final = "us-gov-"
+    "af-south-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1",
+    "ap-southeast-2", "ca-central-1", "eu-central-1", "eu-west-2", "il-central-1", "us-east-1",
+    "us-west-2", "us-gov-east-1", "us-gov-west-1",
+)  # fmt: skip
 
+#: Where a meeting's media is hosted: the documentation of MediaRegion lists them.
+MediaRegion = Literal[
+    "af-south-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1",
+    "ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1",
+    "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+    "us-gov-east-1", "us-gov-west-1",
+]  # fmt: skip
+MEDIA_REGIONS: Final[tuple[str, ...]] = get_args(MediaRegion)
 
-class MediaRegion(StrEnum):
-    """Where a meeting's media is hosted.
-
-    Source: the documentation of MediaRegion in CreateMeetingWithAttendees.
-    """
-
-    AF_SOUTH_1 = "af-south-1"
-    AP_NORTHEAST_1 = "ap-northeast-1"
-    AP_NORTHEAST_2 = "ap-northeast-2"
-    AP_SOUTH_1 = "ap-south-1"
-    AP_SOUTHEAST_1 = "ap-southeast-1"
-    AP_SOUTHEAST_2 = "ap-southeast-2"
-    CA_CENTRAL_1 = "ca-central-1"
-    EU_CENTRAL_1 = "eu-central-1"
-    EU_NORTH_1 = "eu-north-1"
-    EU_SOUTH_1 = "eu-south-1"
-    EU_WEST_1 = "eu-west-1"
-    EU_WEST_2 = "eu-west-2"
-    EU_WEST_3 = "eu-west-3"
-    SA_EAST_1 = "sa-east-1"
-    US_EAST_1 = "us-east-1"
-    US_EAST_2 = "us-east-2"
-    US_WEST_1 = "us-west-1"
-    US_WEST_2 = "us-west-2"
-    US_GOV_EAST_1 = "us-gov-east-1"
-    US_GOV_WEST_1 = "us-gov-west-1"
+#: What an attendee may do with one medium.
+MediaCapability = Literal["SendReceive", "Send", "Receive", "None"]
 
 
 def default_media_region(control_region: str) -> str:
-    """The control region itself where media can be hosted there, and us-east-1 where it can't."""
-    return control_region if control_region in set(MediaRegion) else MediaRegion.US_EAST_1.value
-
-
-class MediaCapability(StrEnum):
-    """What an attendee may do with one kind of media."""
-
-    SEND_RECEIVE = "SendReceive"
-    SEND = "Send"
-    RECEIVE = "Receive"
-    NONE = "None"
-
-
-class FeatureStatus(StrEnum):
-    """Whether a feature is there."""
-
-    AVAILABLE = "AVAILABLE"
-    UNAVAILABLE = "UNAVAILABLE"
-
-
-class VideoResolution(StrEnum):
-    """The most that cameras may send. `None` forbids video."""
-
-    NONE = "None"
-    HD = "HD"
-    FHD = "FHD"
-
-
-class ContentResolution(StrEnum):
-    """The most that screen shares may send. `None` forbids content."""
-
-    NONE = "None"
-    FHD = "FHD"
-    UHD = "UHD"
-
-
-class NetworkType(StrEnum):
-    """Which protocols the media placement's hosts speak."""
-
-    IPV4_ONLY = "Ipv4Only"
-    DUAL_STACK = "DualStack"
+    """The control region itself where media can be hosted there, else us-east-1."""
+    return control_region if control_region in MEDIA_REGIONS else "us-east-1"
 
 
 def _not_reserved(value: str) -> str:
@@ -123,38 +57,39 @@ def _not_reserved(value: str) -> str:
 
 # The service's patterns know ASCII alone: `\s` and `\w` have none of Unicode's spaces and letters.
 _ID_CHARACTERS: Final = r"""(?a)^[-_&@+=,(){}\[\]/«».:|'"#a-zA-Z0-9À-ÿ\s]*\Z"""
+_REQUEST_CHARACTERS: Final = r"^[-_a-zA-Z0-9]*\Z"
+_TENANT_CHARACTERS: Final = r"^(?!.*?(.)\1{3})[-_!@#$a-zA-Z0-9]*\Z"
+_ARN_CHARACTERS: Final = r"^arn[/:\-_.a-zA-Z0-9]+\Z"
+_KEY_CHARACTERS: Final = r"^[a-zA-Z+-=._:/]+\Z"
+_VALUE_CHARACTERS: Final = r"(?a)^[\s\w+-=.:/@]*\Z"
 
-ExternalId = Annotated[
-    str, Field(min_length=2, max_length=64, pattern=_ID_CHARACTERS), AfterValidator(_not_reserved)
-]
-ClientRequestToken = Annotated[
-    str, Field(min_length=2, max_length=64, pattern=r"^[-_a-zA-Z0-9]*\Z")
-]
-PrimaryMeetingId = Annotated[str, Field(min_length=2, max_length=64)]
-TenantId = Annotated[
-    str, Field(min_length=2, max_length=256, pattern=r"^(?!.*?(.)\1{3})[-_!@#$a-zA-Z0-9]*\Z")
-]
-Arn = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^arn[/:\-_.a-zA-Z0-9]+\Z")]
-TagKey = Annotated[
-    str,
-    Field(min_length=1, max_length=128, pattern=r"^[a-zA-Z+-=._:/]+\Z"),
-    AfterValidator(_not_reserved),
-]
-TagValue = Annotated[str, Field(max_length=256, pattern=r"(?a)^[\s\w+-=.:/@]*\Z")]
+
+def _text(least: int, most: int, pattern: str | None = None) -> Any:
+    return Field(min_length=least, max_length=most, pattern=pattern)
+
+
+ExternalId = Annotated[str, _text(2, 64, _ID_CHARACTERS), AfterValidator(_not_reserved)]
+ClientRequestToken = Annotated[str, _text(2, 64, _REQUEST_CHARACTERS)]
+PrimaryMeetingId = Annotated[str, _text(2, 64)]
+TenantIds = Annotated[list[Annotated[str, _text(2, 256, _TENANT_CHARACTERS)]], _text(1, 5)]
+Arn = Annotated[str, _text(1, 1024, _ARN_CHARACTERS)]
+TagKey = Annotated[str, _text(1, 128, _KEY_CHARACTERS), AfterValidator(_not_reserved)]
+TagValue = Annotated[str, Field(max_length=256, pattern=_VALUE_CHARACTERS)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
+
+_CONFIG: Final = ConfigDict(
+    alias_generator=to_pascal,
+    validate_by_name=True,
+    frozen=True,
+    regex_engine="python-re",
+    hide_input_in_errors=True,
+)
 
 
 class Shape(BaseModel):
     """What a program declares: nothing beyond the known properties is let through."""
 
-    model_config = ConfigDict(
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        extra="forbid",
-        frozen=True,
-        regex_engine="python-re",
-        hide_input_in_errors=True,
-    )
+    model_config = _CONFIG | ConfigDict(extra="forbid")
 
     def wire(self) -> dict[str, Any]:
         """The request as the API takes it: PascalCase, nothing that is unset."""
@@ -166,10 +101,7 @@ class Shape(BaseModel):
 
 
 class Capabilities(Shape):
-    """What an attendee may do. The service takes all three or none.
-
-    Source: AttendeeCapabilities of the API reference.
-    """
+    """What an attendee may do (AttendeeCapabilities). The service takes all three or none."""
 
     audio: MediaCapability
     video: MediaCapability
@@ -203,32 +135,29 @@ class NotificationsConfiguration(Shape):
 class AudioFeatures(Shape):
     """Audio features of a meeting."""
 
-    echo_reduction: FeatureStatus | None = None
+    echo_reduction: Literal["AVAILABLE", "UNAVAILABLE"] | None = None
 
 
 class VideoFeatures(Shape):
-    """Video features of a meeting."""
+    """The most that cameras may send. `None` forbids video."""
 
-    max_resolution: VideoResolution | None = None
+    max_resolution: Literal["None", "HD", "FHD"] | None = None
 
 
 class ContentFeatures(Shape):
-    """Screen-share features of a meeting."""
+    """The most that screen shares may send. `None` forbids content."""
 
-    max_resolution: ContentResolution | None = None
+    max_resolution: Literal["None", "FHD", "UHD"] | None = None
 
 
 class AttendeeFeatures(Shape):
-    """How many may be in the meeting at once."""
+    """How many attendees may be in the meeting at once."""
 
     max_count: Annotated[int, Field(ge=1, le=MAX_ATTENDEES, strict=True)] | None = None
 
 
 class MeetingFeatures(Shape):
-    """What the meeting offers to all its attendees.
-
-    Source: MeetingFeaturesConfiguration of the API reference.
-    """
+    """What the meeting offers to all its attendees (MeetingFeaturesConfiguration)."""
 
     audio: AudioFeatures | None = None
     video: VideoFeatures | None = None
@@ -251,28 +180,26 @@ class MeetingInput(Shape):
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
-    attendees: Annotated[list[AttendeeInput], Field(min_length=1, max_length=MAX_ATTENDEES)]
+    attendees: Annotated[list[AttendeeInput], _text(1, MAX_ATTENDEES)]
     external_meeting_id: Annotated[ExternalId, Argument.CREATE_ONLY]
     media_region: Annotated[MediaRegion, Argument.CREATE_ONLY]
     client_request_token: Annotated[ClientRequestToken | None, Argument.CREATE_ONLY] = None
     meeting_host_id: Annotated[ExternalId | None, Argument.CREATE_ONLY] = None
-    media_placement_network_type: Annotated[NetworkType | None, Argument.CREATE_ONLY] = None
+    media_placement_network_type: Annotated[
+        Literal["Ipv4Only", "DualStack"] | None, Argument.CREATE_ONLY
+    ] = None
     meeting_features: Annotated[MeetingFeatures | None, Argument.CREATE_ONLY] = None
     notifications_configuration: Annotated[
         NotificationsConfiguration | None, Argument.CREATE_ONLY
     ] = None
     primary_meeting_id: Annotated[PrimaryMeetingId | None, Argument.CREATE_ONLY] = None
     tags: Tags | None = None
-    tenant_ids: Annotated[
-        Annotated[list[TenantId], Field(min_length=1, max_length=5)] | None, Argument.CREATE_ONLY
-    ] = None
+    tenant_ids: Annotated[TenantIds | None, Argument.CREATE_ONLY] = None
     ignore_undeclared_attendees: Annotated[bool, Field(strict=True), Argument.SETTING] = False
     #: The region whose endpoint the calls go to. `check` fills it in where it isn't declared.
     control_region: Annotated[str, Argument.CREATE_ONLY, Argument.SETTING]
     #: The profile of AWS's own configuration that the calls are signed with.
-    profile: Annotated[
-        Annotated[str, Field(min_length=1)] | None, Argument.CREATE_ONLY, Argument.SETTING
-    ] = None
+    profile: Annotated[str | None, Argument.CREATE_ONLY, Argument.SETTING] = None
 
     def properties(self) -> dict[str, Any]:
         """The meeting as Pulumi properties, its attendees as a mapping by external_user_id."""
@@ -300,36 +227,29 @@ def arguments(kind: Argument) -> tuple[str, ...]:
     return tuple(n for n, field in MeetingInput.model_fields.items() if kind in field.metadata)
 
 
+def _is_forbidden(medium: str, meeting_features: Mapping[str, Any] | None) -> bool:
+    feature = (meeting_features or {}).get(medium)
+    return isinstance(feature, Mapping) and feature.get("max_resolution") == "None"
+
+
 def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str, str]:
     """What the service gives an attendee that declares no capabilities.
 
     Source: AttendeeCapabilities of the API reference. To receive content takes receiving video,
     so where video alone is forbidden it is received all the same.
     """
-    features = meeting_features or {}
-    no_video, no_content = (
-        isinstance(f := features.get(kind), Mapping) and f.get("max_resolution") == "None"
-        for kind in ("video", "content")
-    )
-    everything, nothing = MediaCapability.SEND_RECEIVE.value, MediaCapability.NONE.value
-    without_video = nothing if no_content else MediaCapability.RECEIVE.value
-    return {
-        "audio": everything,
-        "video": without_video if no_video else everything,
-        "content": nothing if no_content else everything,
-    }
+    no_video, no_content = (_is_forbidden(m, meeting_features) for m in ("video", "content"))
+    video = ("None" if no_content else "Receive") if no_video else "SendReceive"
+    content = "None" if no_content else "SendReceive"
+    return {"audio": "SendReceive", "video": video, "content": content}
 
 
 def can_be_set(capabilities: Mapping[str, str], meeting_features: Mapping[str, Any] | None) -> bool:
     """Whether a call can set these of the service's defaults.
 
     In a meeting without video but with content, no call can set what a new attendee gets.
-
-    Source: AttendeeCapabilities of the API reference.
     """
-    video = (meeting_features or {}).get("video")
-    is_forbidden = isinstance(video, Mapping) and video.get("max_resolution") == "None"
-    return not is_forbidden or capabilities["video"] == MediaCapability.NONE
+    return not _is_forbidden("video", meeting_features) or capabilities["video"] == "None"
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -340,13 +260,7 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 class Answer(BaseModel):
     """What the service answers. Unknown fields are kept: the clients that join may know them."""
 
-    model_config = ConfigDict(
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        extra="allow",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = _CONFIG | ConfigDict(extra="allow")
 
     def wire(self) -> dict[str, Any]:
         """The answer as AWS's own clients take it: PascalCase, no nulls."""
@@ -367,57 +281,43 @@ class MediaPlacement(Answer):
 
 
 class MeetingAnswer(Answer):
-    """A meeting as the service has it.
-
-    Source: Meeting of the API reference.
-    """
+    """A meeting as the service has it."""
 
     meeting_id: str
     meeting_arn: str | None = None
     external_meeting_id: str | None = None
-    meeting_host_id: str | None = None
     media_region: str | None = None
     media_placement: MediaPlacement = MediaPlacement()
-    primary_meeting_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
 
 
-class AnsweredCapabilities(Answer):
-    """What an attendee may do, as the service says it: unknown values are let through."""
-
-    audio: str
-    video: str
-    content: str
-
-    def properties(self) -> dict[str, str]:
-        """The capabilities as Pulumi properties."""
-        return {"audio": self.audio, "video": self.video, "content": self.content}
+def _in_lower_case(capabilities: Mapping[str, str] | None) -> dict[str, str] | None:
+    return {k.lower(): v for k, v in capabilities.items()} if capabilities else None
 
 
 class AttendeeAnswer(Answer):
-    """An attendee as the service has it. The token is a credential: it never shows in a repr.
-
-    Source: Attendee of the API reference.
-    """
+    """An attendee as the service has it. The token is a credential, and in no repr."""
 
     external_user_id: str
     attendee_id: str
-    join_token: Annotated[str | None, Field(repr=False)] = None
-    capabilities: AnsweredCapabilities | None = None
+    #: Empty where the service doesn't return it.
+    join_token: Annotated[str, Field(repr=False)] = ""
+    #: As Pulumi properties, in lower case.
+    capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_lower_case)] = None
 
 
 class AttendeeError(Answer):
-    """Why one attendee was not made.
-
-    Source: CreateAttendeeError of the API reference.
-    """
+    """Why one attendee was not created (CreateAttendeeError)."""
 
     external_user_id: str
-    error_code: str | None = None
-    error_message: str | None = None
+    error_code: str = "?"
+    error_message: str = "?"
 
 
 class AttendeesAnswer(Answer):
-    """The attendees that a call made, and those that it did not."""
+    """The attendees that a call created or listed, and those that it refused."""
 
     attendees: list[AttendeeAnswer] = []
     errors: list[AttendeeError] = []

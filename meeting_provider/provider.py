@@ -12,27 +12,18 @@ from functools import cache, wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from meeting_provider import diff, state
 from meeting_provider.errors import MeetingProviderError
+from meeting_provider.lifecycle import Lifecycle
 from meeting_provider.models import CONTROL_REGIONS, default_media_region
-from meeting_provider.validation import REDACTED, UNKNOWN, Unknown, ValidationIssue, parse, validate
+from meeting_provider.validation import UNKNOWN, Unknown, ValidationIssue, parse, validate
 
 if TYPE_CHECKING:
     from meeting_provider.client import ChimeClient
-    from meeting_provider.lifecycle import Lifecycle
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,11 +34,18 @@ PROVIDER_KEY: Final = "__provider"
 #: dynamic provider gets the values without that mark, and no message may quote them.
 CONFIDENTIAL: Final = "secret_arguments"
 
+_HIDDEN: Final = "is invalid; the error is not shown, since the value is a secret"
+
+_NO_REGION: Final = (
+    "no region is set: use `pulumi config set aws:region` or the argument control_region, with "
+    f"one of {', '.join(CONTROL_REGIONS)}"
+)
+
 
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
     """Raise the package's own errors in short, since the host prints whole tracebacks.
 
-    What the program gave as a secret is not in them, whoever quotes it.
+    What the program gave as a secret is not in them.
     """
 
     @wraps(method)
@@ -58,7 +56,7 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
             failed, text = error, str(error)
         secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
         for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, REDACTED)
+            text = text.replace(secret, "[secret]")
         if text != str(failed):
             failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
@@ -79,107 +77,101 @@ def _secrets(props: Mapping[str, Any]) -> Iterator[str]:
                 remaining += values
 
 
-class MeetingProvider(ResourceProvider):
+class MeetingProvider(dynamic.ResourceProvider):
     """What the dynamic host runs for each Meeting. Instances hold no state before `configure`."""
 
     serialize_as_secret_always = False
 
-    def configure(self, req: ConfigureRequest) -> None:
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
         self._region = req.config.get("aws:region")
         self._profile = req.config.get("aws:profile")
-        self._lifecycle = _lifecycle(self._profile)
+        self._lifecycle = Lifecycle(lambda r, profile: _client(r, profile or self._profile))
 
     @_short_errors
-    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
         old, declared = _from_pulumi(olds), _from_pulumi(news)
         secret = declared.pop(CONFIDENTIAL, [])
-        region = declared.get("control_region") or self._region or self._region_of(declared)
-        # One issue is enough where no region is known.
-        declared |= {"control_region": region or UNKNOWN}
-        if isinstance(region, str):
-            declared.setdefault("media_region", default_media_region(region))
-        declared.setdefault("media_region", UNKNOWN)
+        region = declared.get("control_region") or self._region
+        region = region or self._region_of(declared.get("profile") or self._profile)
+        declared["control_region"] = region or UNKNOWN
+        known = default_media_region(region) if isinstance(region, str) else UNKNOWN
+        declared.setdefault("media_region", known)
         # With ignore_changes, what a refresh found is declared.
-        validated = validate(declared, may_be_empty=old.get("attendees") == {}, secret=secret)
-        issues = [*_no_region(region), *validated.issues, *_stale_token(old, declared)]
+        validated = validate(declared, may_be_empty=old.get("attendees") == {})
+        issues = [*validated.issues, *_stale_token(old, declared)]
+        if not region:
+            issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
         if not issues:
             declared["attendees"] = _by_id(declared["attendees"])
+        shown = (ValidationIssue(i.path[:1], _HIDDEN) if i.path[0] in secret else i for i in issues)
+        # Without a property, Pulumi doesn't print its whole value before the message.
+        failures = [dynamic.CheckFailure("", str(issue)) for issue in dict.fromkeys(shown)]
         if secret:
             declared[CONFIDENTIAL] = secret
-        # Without a property, Pulumi doesn't print its whole value before the message.
-        return CheckResult(_to_pulumi(declared), [CheckFailure("", str(i)) for i in issues])
+        return dynamic.CheckResult(_to_pulumi(declared), failures)
 
-    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Tell changes in place from those that need a new meeting, created before the old ends."""
         old, new = _from_pulumi(olds), _from_pulumi(news)
         differing = diff.differing(old, new)
         # An attendee whose token the state doesn't have is added again, which returns the token.
         changes = bool(differing or state.without_token(old))
         replaces = diff.replacing(differing)
-        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+        return dynamic.DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
 
     @_short_errors
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Create the meeting."""
         made = self._lifecycle.create(parse(_declared(props)))
-        return CreateResult(made.meeting.meeting_id, _outputs(made, props))
+        return dynamic.CreateResult(made.meeting.meeting_id, _outputs(made, props))
 
     @_short_errors
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         """Read the meeting; one that has ended is gone."""
         was = state.from_outputs(_from_pulumi(props))
         found = self._lifecycle.read(was)
         if found is None:
-            return ReadResult("", {})
+            return dynamic.ReadResult("", {})
         outputs = _outputs(found, props)
         # The engine keeps its inputs where none are returned.
         drifted = found.declared != was.declared
         inputs = {n: v for n, v in outputs.items() if n in {*found.declared, CONFIDENTIAL}}
-        return ReadResult(id_, outputs, inputs if drifted else None)
+        return dynamic.ReadResult(id_, outputs, inputs if drifted else None)
 
     @_short_errors
-    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
         old = state.from_outputs(_from_pulumi(olds))
         declared = parse(_declared(news), may_be_empty=True)
-        return UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
+        return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """End the meeting, where it hasn't ended."""
         self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
 
-    def _region_of(self, declared: Mapping[str, Any]) -> str | None:
+    def _region_of(self, profile: str | Unknown | None) -> str | None:
         named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        profile = declared.get("profile") or self._profile
         return named or (None if isinstance(profile, Unknown) else _region_of_profile(profile))
 
 
+#: The threads of a host share what a client learns of the quotas.
+_MAKING: Final = Lock()
+
+
+def _client(region: str, profile: str | None) -> ChimeClient:
+    with _MAKING:
+        return _new_client(region, profile)
+
+
 @cache
-def _lifecycle(profile: str | None) -> Lifecycle:
-    from meeting_provider.lifecycle import Lifecycle
+def _new_client(region: str, profile: str | None) -> ChimeClient:
+    # An update without a call should not import boto3.
+    from meeting_provider.client import ChimeClient
 
-    return Lifecycle(_clients(profile))
-
-
-def _clients(default: str | None) -> Callable[[str, str | None], ChimeClient]:
-    made: dict[tuple[str, str | None], ChimeClient] = {}
-    making = Lock()
-
-    def client(region: str, profile: str | None) -> ChimeClient:
-        # An update without a call should not import boto3.
-        from meeting_provider.client import ChimeClient
-
-        key = (region, profile or default)
-        # The threads of the host share what a client learns of the quotas.
-        with making:
-            if key not in made:
-                made[key] = ChimeClient(*key)
-            return made[key]
-
-    return client
+    return ChimeClient(region, profile)
 
 
 @cache
@@ -189,42 +181,26 @@ def _region_of_profile(profile: str | None) -> str | None:
     return control_region_of(profile)
 
 
-def _no_region(region: object) -> Iterator[ValidationIssue]:
-    if not region:
-        yield ValidationIssue(
-            ("control_region",),
-            "no region is set: use `pulumi config set aws:region` or the argument control_region, "
-            f"with one of {', '.join(CONTROL_REGIONS)}",
-        )
-
-
 def _stale_token(old: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     """A client_request_token creates one meeting, and can't create the one that replaces it."""
     token = declared.get("client_request_token")
     if not isinstance(token, str) or old.get("client_request_token") != token:
         return
-    differing = diff.differing(old, {**declared, "attendees": None})
-    replacing = [n for n in diff.replacing(differing) if not _has_unknown(declared.get(n))]
-    if replacing:
-        yield ValidationIssue(
-            ("client_request_token",),
-            f"has to change together with {', '.join(replacing)}, or be left out: "
-            "the service returns the same meeting for the same token",
-        )
+    names = diff.replacing(diff.differing(old, declared))
+    changed = [n for n in names if UNKNOWN_TEXT not in str(_to_pulumi(declared.get(n)))]
+    if changed:
+        text = f"has to change together with {', '.join(changed)}, or be left out"
+        why = "the service returns the same meeting for the same token"
+        yield ValidationIssue(("client_request_token",), f"{text}: {why}")
 
 
 def _by_id(attendees: Any) -> Any:
     """A list of attendees as a mapping by external_user_id, where every id is known."""
     if not isinstance(attendees, list):
         return attendees
-    if not all(
-        isinstance(a, Mapping) and isinstance(a["external_user_id"], str) for a in attendees
-    ):
+    if any(a is UNKNOWN or a["external_user_id"] is UNKNOWN for a in attendees):
         return attendees
-    return {
-        a["external_user_id"]: {n: v for n, v in a.items() if n != "external_user_id"}
-        for a in attendees
-    }
+    return {a.pop("external_user_id"): a for a in map(dict, attendees)}
 
 
 def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,9 +239,3 @@ def _to_pulumi(value: Any) -> Any:
     if isinstance(value, list):
         return [_to_pulumi(v) for v in value]
     return value
-
-
-def _has_unknown(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_unknown, value.values()))
-    return any(map(_has_unknown, value)) if isinstance(value, list) else value is UNKNOWN

@@ -15,7 +15,7 @@ Module, class and property names are a stored format.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from meeting_provider.errors import NoJoinData
@@ -45,36 +45,15 @@ _FIELDS: Final = ("meeting_id", "meeting_arn", "external_meeting_id", "media_reg
 
 
 @dataclass(frozen=True)
-class Attendee:
-    """An attendee of a meeting. The token is empty where the service doesn't return it."""
-
-    attendee_id: str
-    join_token: str = field(repr=False)
-    capabilities: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
 class State:
-    """A meeting that was created: its declaration, and what the service answered.
+    """A meeting that was created."""
 
-    :param declared: the declared properties, or those that a refresh found.
-    :param meeting: the meeting as the service answered it.
-    :param attendees: the attendees that the meeting has, by external_user_id.
-    """
-
+    #: The declared properties, or those that a refresh found.
     declared: Mapping[str, Any]
+    #: The meeting as the service answered it.
     meeting: MeetingAnswer
-    attendees: Mapping[str, Attendee]
-
-    @property
-    def control_region(self) -> str:
-        """The region whose endpoint knows the meeting."""
-        return str(self.declared["control_region"])
-
-    @property
-    def profile(self) -> str | None:
-        """The profile that was declared for the meeting's calls."""
-        return self.declared.get("profile")
+    #: The attendees that the meeting has, by external_user_id.
+    attendees: Mapping[str, AttendeeAnswer]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -102,15 +81,16 @@ def from_outputs(outputs: Mapping[str, Any]) -> State:
     declared = declared_in(outputs)
     default = default_capabilities(declared.get("meeting_features"))
     tokens = outputs.get("join_tokens") or {}
-    attendees = {
-        i: Attendee(
+    attendees = {}
+    for i, attendee_id in outputs["attendee_ids"].items():
+        capabilities = declared["attendees"].get(i, {}).get("capabilities") or default
+        attendees[i] = AttendeeAnswer(
+            external_user_id=i,
             attendee_id=attendee_id,
             join_token=tokens.get(i, ""),
-            capabilities=declared["attendees"].get(i, {}).get("capabilities") or default,
+            capabilities=capabilities,
         )
-        for i, attendee_id in (outputs.get("attendee_ids") or {}).items()
-    }
-    return State(declared, MeetingAnswer.model_validate(_meeting(outputs)), attendees)
+    return State(declared, _meeting(outputs), attendees)
 
 
 def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,11 +112,9 @@ def join_data(outputs: Mapping[str, Any]) -> dict[str, Any]:
     if outputs.get("attendee_ids") is None:
         return {}
     return {
-        "Meeting": MeetingAnswer.model_validate(_meeting(outputs)).wire(),
+        "Meeting": _meeting(outputs).wire(),
         "Attendees": {
-            i: AttendeeAnswer(
-                external_user_id=i, attendee_id=outputs["attendee_ids"][i], join_token=token
-            ).wire()
+            i: {"ExternalUserId": i, "AttendeeId": outputs["attendee_ids"][i], "JoinToken": token}
             for i, token in outputs["join_tokens"].items()
         },
     }
@@ -162,17 +140,15 @@ def join_info(join_data: Mapping[str, Any], source: str = "") -> dict[str, dict[
 
 def _details(meeting: MeetingAnswer) -> dict[str, Any]:
     """The answered fields that no other output property has, in the API's words."""
-    answered = meeting.wire()
-    names = {MeetingAnswer.model_fields[n].alias for n in (*_FIELDS, "media_placement")}
-    details = {name: value for name, value in answered.items() if name not in names}
+    details = dict(meeting.model_extra or {})
     if placement := meeting.media_placement.model_extra:
         details["MediaPlacement"] = placement
     return details
 
 
-def _meeting(outputs: Mapping[str, Any]) -> dict[str, Any]:
+def _meeting(outputs: Mapping[str, Any]) -> MeetingAnswer:
     """The answered meeting that output properties hold."""
     details = dict(outputs.get("meeting_details") or {})
     placement = {**(outputs.get("media_placement") or {}), **details.pop("MediaPlacement", {})}
     fields = {n: outputs[n] for n in _FIELDS if outputs.get(n)}
-    return {**fields, "media_placement": placement, **details}
+    return MeetingAnswer.model_validate({**fields, "media_placement": placement, **details})

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -20,21 +20,11 @@ from meeting_provider.models import (
     CONTROL_REGIONS,
     GOVCLOUD_PREFIX,
     MAX_ATTENDEES_IN_HIGH_RESOLUTION,
-    AttendeeFeatures,
-    AttendeeInput,
-    AudioFeatures,
-    Capabilities,
-    ContentFeatures,
-    ContentResolution,
+    MEDIA_REGIONS,
     EmptiedMeeting,
     MediaCapability,
-    MediaRegion,
-    MeetingFeatures,
     MeetingInput,
-    NotificationsConfiguration,
     Shape,
-    VideoFeatures,
-    VideoResolution,
 )
 
 
@@ -49,9 +39,6 @@ UNKNOWN: Final = Unknown()
 
 Path = tuple[str | int, ...]
 
-#: What is shown of a value that came as a secret.
-REDACTED: Final = "[secret]"
-
 #: The service that each notification target has to be of.
 TARGET_SERVICES: Final = {
     "lambda_function_arn": "lambda",
@@ -60,7 +47,26 @@ TARGET_SERVICES: Final = {
 }
 
 _LONGEST_SHOWN: Final = 76
-_RECEIVING: Final = (MediaCapability.SEND_RECEIVE, MediaCapability.RECEIVE)
+
+#: What is said of each type of pydantic's errors.
+_MESSAGES: Final = {
+    "missing": "is required",
+    "extra_forbidden": "unknown property{nearest}",
+    "string_too_short": "{shown} has {count}; at least {min_length}",
+    "string_too_long": "{shown} has {count}; at most {max_length}",
+    "too_short": "has {count}; at least {min_length}",
+    "too_long": "has {count}; at most {max_length}",
+    "string_pattern_mismatch": "{shown} {mismatch}",
+    "literal_error": "{shown} is not one of {expected}",
+    "greater_than_equal": "{shown} is too small; at least {ge}",
+    "less_than_equal": "{shown} is too large; at most {le}",
+    "reserved": "{shown} {text}",
+    "string_type": "{shown} is not a string",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "{shown} is not a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "{shown} is not a boolean, true or false"),
+    "list_type": "{shown} is not a list",
+    **dict.fromkeys(("dict_type", "model_type"), "{shown} is not an object"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,20 +79,14 @@ class ValidationIssue:
     @property
     def property(self) -> str:
         """The path in Pulumi's notation: `attendees[3].external_user_id`, `attendees["ann"]`."""
-        head, *rest = self.path or ("",)
-        keyed = head == "attendees"
-        return str(head) + "".join(_segment(p, keyed and i == 0) for i, p in enumerate(rest))
+        text = str(self.path[0]) if self.path else ""
+        for part in self.path[1:]:
+            is_key = text == "attendees" or not re.fullmatch(r"[a-zA-Z_]\w*", str(part))
+            text += f"[{json.dumps(part, ensure_ascii=False)}]" if is_key else f".{part}"
+        return text
 
     def __str__(self) -> str:
         return f"{self.property}: {self.message}"
-
-
-def _segment(part: str | int, is_key: bool) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
-    if is_key or not re.fullmatch(r"[a-zA-Z_]\w*", part):
-        return f"[{json.dumps(part, ensure_ascii=False)}]"
-    return f".{part}"
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,7 @@ class Validated:
     issues: list[ValidationIssue]
 
 
-def validate(
-    declared: Mapping[str, Any], *, may_be_empty: bool = False, secret: Collection[str] = ()
-) -> Validated:
+def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Validated:
     """Validate a declared meeting.
 
     `declared` is untrusted: any JSON value may be anywhere, and UNKNOWN stands for values that
@@ -111,33 +109,28 @@ def validate(
 
     :param declared: the properties. `attendees` is a list, or a mapping by external_user_id.
     :param may_be_empty: whether the meeting may have no attendees.
-    :param secret: the properties whose values no message may quote.
     """
     attendees = declared.get("attendees")
-    listed = declared
-    if isinstance(attendees, Mapping):
-        listed = {**declared, "attendees": _entries(attendees)}
+    keys = list(attendees) if isinstance(attendees, Mapping) else None
+    listed = declared if keys is None else {**declared, "attendees": _entries(declared)}
     model = EmptiedMeeting if may_be_empty and not attendees else MeetingInput
     meeting, issues = None, list[ValidationIssue]()
     try:
         meeting = model.model_validate(listed, by_alias=False, by_name=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        known = (e for e in found if not isinstance(_at(listed, e["loc"]), Unknown))
-        issues = [_issue(e, e["loc"][0] in secret) for e in known]
-    issues += (_hidden(i) if i.path[0] in secret else i for i in _contradictions(listed))
-    if isinstance(attendees, Mapping):
-        issues = [_at_key(i, list(attendees)) for i in issues]
-        issues += (
-            ValidationIssue(("attendees", i, "external_user_id"), "unknown property: it is the key")
-            for i, a in attendees.items()
-            if isinstance(a, Mapping) and "external_user_id" in a
-        )
+        issues += (_issue(e) for e in found if not isinstance(_at(listed, e["loc"]), Unknown))
+    issues += _contradictions(listed)
+    if keys is not None:
+        issues = [*(_at_key(i, keys) for i in issues), *_repeated_keys(declared)]
     order = {name: place for place, name in enumerate(MeetingInput.model_fields)}
     # Issues of one path stay in the order in which they were found.
     issues = sorted(
         dict.fromkeys(issues),
-        key=lambda i: (order.get(str(i.path[0]), len(order)), _sortable(i)),
+        key=lambda i: (
+            order.get(str(i.path[0]), len(order)),
+            [(isinstance(p, str), p) for p in i.path[1:]],
+        ),
     )
     return Validated(None if issues else meeting, issues)
 
@@ -154,10 +147,11 @@ def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Meeting
     return validated.meeting
 
 
-def _entries(attendees: Mapping[Any, Any]) -> list[Any]:
+def _entries(declared: Mapping[str, Any]) -> list[Any]:
     """The attendees of a mapping as the API has them."""
     return [
-        {**a, "external_user_id": i} if isinstance(a, Mapping) else a for i, a in attendees.items()
+        {**a, "external_user_id": i} if isinstance(a, Mapping) else a
+        for i, a in declared["attendees"].items()
     ]
 
 
@@ -170,17 +164,15 @@ def _at_key(issue: ValidationIssue, keys: Sequence[str]) -> ValidationIssue:
     return ValidationIssue((head, keys[int(rest[0])], *below), issue.message)
 
 
-def _sortable(issue: ValidationIssue) -> tuple[tuple[bool, str | int], ...]:
-    return tuple((isinstance(p, str), p) for p in issue.path[1:])
-
-
-def _hidden(issue: ValidationIssue) -> ValidationIssue:
-    """The issue without the value, which its message begins with."""
-    message = re.sub(r"^'.*?' (?=is|needs|contradicts)", f"{REDACTED} ", issue.message)
-    return ValidationIssue(issue.path, message)
+def _repeated_keys(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+    for i, attendee in declared["attendees"].items():
+        if isinstance(attendee, Mapping) and "external_user_id" in attendee:
+            path = ("attendees", i, "external_user_id")
+            yield ValidationIssue(path, "unknown property: it is the key")
 
 
 def _at(value: Any, loc: Sequence[str | int]) -> Any:
+    """What is at a path, or at the end of it that can be reached."""
     for part in loc:
         if isinstance(value, Mapping):
             value = value.get(part)
@@ -191,11 +183,19 @@ def _at(value: Any, loc: Sequence[str | int]) -> Any:
     return value
 
 
-def _issue(error: ErrorDetails, is_secret: bool) -> ValidationIssue:
+def _issue(error: ErrorDetails) -> ValidationIssue:
     loc = tuple(p for p in error["loc"] if p != "[key]")
-    context = error.get("ctx", {})
-    message = _message(error["type"], error["input"], context, str(error["msg"]), loc, is_secret)
-    return ValidationIssue(loc, message)
+    value, context = error["input"], error.get("ctx", {})
+    facts = {
+        **context,
+        "shown": _shown(value),
+        "count": _count(value) if isinstance(value, (str, list, dict)) else "",
+        "text": error["msg"],
+        "expected": str(context.get("expected", "")).replace("'", "").replace(" or ", ", "),
+        "nearest": _nearest(str(loc[-1])) if error["type"] == "extra_forbidden" else "",
+        "mismatch": _mismatch(value, context["pattern"]) if "pattern" in context else "",
+    }
+    return ValidationIssue(loc, _MESSAGES.get(error["type"], "{shown}: {text}").format_map(facts))
 
 
 def _shown(value: object) -> str:
@@ -206,62 +206,12 @@ def _shown(value: object) -> str:
     return f"'{text}'" if isinstance(value, str) else text
 
 
-def _message(
-    kind: str, value: Any, context: Mapping[str, Any], text: str, loc: Path, is_secret: bool
-) -> str:
-    shown = REDACTED if is_secret else _shown(value)
-    match kind:
-        case "missing":
-            return "is required"
-        case "extra_forbidden":
-            return f"unknown property{_nearest(str(loc[-1]), loc[:-1])}"
-        case "string_too_short":
-            return f"{shown} {_length(value)}; at least {context['min_length']}"
-        case "string_too_long":
-            return f"{shown} {_length(value)}; at most {context['max_length']}"
-        case "too_short":
-            least, has = context["min_length"], context["actual_length"]
-            return f"has {has} {_entry(has)}; at least {least}"
-        case "too_long":
-            has = len(value) if isinstance(value, (list, dict)) else context["actual_length"]
-            return f"has {has} {_entry(has)}; at most {context['max_length']}"
-        case "string_pattern_mismatch":
-            return f"{shown} {_mismatch(value, context['pattern'], is_secret)}"
-        case "enum":
-            return f"{shown} is not one of {_plain(context['expected'])}"
-        case "greater_than_equal":
-            return f"{shown} is too small; at least {context['ge']}"
-        case "less_than_equal":
-            return f"{shown} is too large; at most {context['le']}"
-        case "reserved":
-            return f"{shown} {text}"
-        case "string_type":
-            return f"{shown} is not a string"
-        case "int_type" | "int_parsing" | "int_from_float":
-            return f"{shown} is not a whole number"
-        case "bool_type" | "bool_parsing":
-            return f"{shown} is not a boolean, true or false"
-        case "list_type":
-            kinds = "a list or a mapping by external_user_id" if loc == ("attendees",) else "a list"
-            return f"{shown} is not {kinds}"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return f"{shown} is not an object"
-    return f"{shown}: {text}"
+def _count(value: str | list[Any] | dict[str, Any]) -> str:
+    one, several = ("character", "characters") if isinstance(value, str) else ("entry", "entries")
+    return f"{len(value)} {one if len(value) == 1 else several}"
 
 
-def _length(value: str) -> str:
-    return "has 1 character" if len(value) == 1 else f"has {len(value)} characters"
-
-
-def _entry(count: int) -> str:
-    return "entry" if count == 1 else "entries"
-
-
-def _plain(expected: str) -> str:
-    return expected.replace("'", "").replace(" or ", ", ")
-
-
-def _mismatch(value: str, pattern: str, is_secret: bool) -> str:
+def _mismatch(value: str, pattern: str) -> str:
     """What the value has that the pattern does not allow; or that it is no ARN at all."""
     allowed = pattern.removeprefix("(?a)").removeprefix("^").removesuffix(r"\Z")
     if allowed.startswith("arn"):
@@ -269,57 +219,34 @@ def _mismatch(value: str, pattern: str, is_secret: bool) -> str:
     if "(?!" in pattern and re.search(r"(.)\1{3}", value):
         return "repeats a character more than three times in a row"
     wrong = sorted({c for c in value if not re.search(pattern, c)})
-    characters = "a character" if is_secret else ", ".join(map(repr, wrong))
-    return f"has {characters}, which {allowed} does not allow"
+    return f"has {', '.join(map(repr, wrong))}, which {allowed} does not allow"
 
 
-def _nearest(name: str, parent: Path) -> str:
-    near = get_close_matches(name, _names_at(parent), n=1)
+def _nearest(name: str) -> str:
+    names = {n for shape in Shape.__subclasses__() for n in shape.model_fields} - {name}
+    near = get_close_matches(name, sorted(names), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def _names_at(parent: Path) -> list[str]:
-    names = [p for p in parent if isinstance(p, str)]
-    shapes: dict[tuple[str, ...], type[Shape]] = {
-        (): MeetingInput,
-        ("attendees",): AttendeeInput,
-        ("attendees", "capabilities"): Capabilities,
-        ("notifications_configuration",): NotificationsConfiguration,
-        ("meeting_features",): MeetingFeatures,
-        ("meeting_features", "audio"): AudioFeatures,
-        ("meeting_features", "video"): VideoFeatures,
-        ("meeting_features", "content"): ContentFeatures,
-        ("meeting_features", "attendee"): AttendeeFeatures,
-    }
-    shape = shapes.get(tuple(names))
-    return list(shape.model_fields) if shape else []
 
 
 def _contradictions(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     """What no single property shows, reported even where other properties are invalid."""
-    attendees = declared.get("attendees")
-    attendees = attendees if isinstance(attendees, list) else []
-    yield from _duplicates(attendees)
+    listed, features = declared.get("attendees"), declared.get("meeting_features")
+    attendees = dict(enumerate(listed if isinstance(listed, list) else []))
+    places: dict[str, int] = {}
+    for place, attendee in attendees.items():
+        name = attendee.get("external_user_id") if isinstance(attendee, Mapping) else None
+        if isinstance(name, str) and (first := places.setdefault(name, place)) != place:
+            path = ("attendees", place, "external_user_id")
+            text = f"{_shown(name)} is declared twice; attendees[{first}] has it already"
+            yield ValidationIssue(path, text)
     yield from _target_issues(declared)
     yield from _region_issues(declared)
-    features = declared.get("meeting_features")
     yield from _resolution_issues(features)
-    for place, attendee in enumerate(attendees):
+    for place, attendee in attendees.items():
         capabilities = attendee.get("capabilities") if isinstance(attendee, Mapping) else None
         if isinstance(capabilities, Mapping):
             path = ("attendees", place, "capabilities")
             yield from _capability_issues(path, capabilities, features)
-
-
-def _duplicates(attendees: Sequence[Any]) -> Iterator[ValidationIssue]:
-    places: dict[str, int] = {}
-    for place, attendee in enumerate(attendees):
-        name = attendee.get("external_user_id") if isinstance(attendee, Mapping) else None
-        if isinstance(name, str) and (first := places.setdefault(name, place)) != place:
-            yield ValidationIssue(
-                ("attendees", place, "external_user_id"),
-                f"{_shown(name)} is declared twice; attendees[{first}] has it already",
-            )
 
 
 def _target_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
@@ -364,58 +291,37 @@ def region_problem(region: str) -> str | None:
 
 def _region_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     region, media_region = declared.get("control_region"), declared.get("media_region")
-    if not isinstance(region, str):
-        return
-    if problem := region_problem(region):
+    if isinstance(region, str) and (problem := region_problem(region)):
         yield ValidationIssue(("control_region",), problem)
-    elif media_region in list(MediaRegion):
-        partitions = [r.startswith(GOVCLOUD_PREFIX) for r in (region, str(media_region))]
-        if partitions[0] != partitions[1]:
-            yield ValidationIssue(
-                ("media_region",),
-                f"'{media_region}' is in another AWS partition than the control region {region}",
-            )
-
-
-def _feature(features: object, kind: str, name: str) -> Any:
-    value = features
-    for part in (kind, name):
-        if isinstance(value, Unknown):
-            return value
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    elif isinstance(region, str) and media_region in MEDIA_REGIONS:
+        partitions = {r.startswith(GOVCLOUD_PREFIX) for r in (region, str(media_region))}
+        if len(partitions) == 2:
+            text = f"'{media_region}' is in another AWS partition than the control region {region}"
+            yield ValidationIssue(("media_region",), text)
 
 
 def _resolution_issues(features: object) -> Iterator[ValidationIssue]:
-    count = _feature(features, "attendee", "max_count")
-    if isinstance(count, Unknown):
-        return
+    count = _at(features, ("attendee", "max_count"))
     fits = isinstance(count, int) and count <= MAX_ATTENDEES_IN_HIGH_RESOLUTION
-    for kind, high in (("video", VideoResolution.FHD), ("content", ContentResolution.UHD)):
-        if _feature(features, kind, "max_resolution") == high and not fits:
-            yield ValidationIssue(
-                ("meeting_features", kind, "max_resolution"),
-                f"'{high}' needs attendee.max_count to be set to at most "
-                f"{MAX_ATTENDEES_IN_HIGH_RESOLUTION}",
-            )
+    if fits or isinstance(count, Unknown):
+        return
+    for kind, high in (("video", "FHD"), ("content", "UHD")):
+        if _at(features, (kind, "max_resolution")) == high:
+            most = f"set to at most {MAX_ATTENDEES_IN_HIGH_RESOLUTION}"
+            path = ("meeting_features", kind, "max_resolution")
+            yield ValidationIssue(path, f"'{high}' needs attendee.max_count to be {most}")
 
 
 def _capability_issues(
     path: Path, capabilities: Mapping[str, Any], features: object
 ) -> Iterator[ValidationIssue]:
-    video, content = (
-        next((c for c in MediaCapability if c == capabilities.get(kind)), None)
-        for kind in ("video", "content")
-    )
-    if content in _RECEIVING and video and video not in _RECEIVING:
-        yield ValidationIssue(
-            (*path, "content"),
-            f"'{content}' needs video to be SendReceive or Receive, and it is '{video}'",
-        )
+    known = {m: c for m, c in capabilities.items() if c in get_args(MediaCapability)}
+    video, content = known.get("video"), known.get("content")
+    if content in ("SendReceive", "Receive") and video in ("Send", "None"):
+        text = f"'{content}' needs video to be SendReceive or Receive, and it is '{video}'"
+        yield ValidationIssue((*path, "content"), text)
     for kind, value in (("video", video), ("content", content)):
-        forbidden = _feature(features, kind, "max_resolution") == "None"
-        if forbidden and value and value != MediaCapability.NONE:
-            yield ValidationIssue(
-                (*path, kind),
-                f"'{value}' contradicts meeting_features.{kind}.max_resolution, which is 'None'",
-            )
+        if value not in (None, "None") and _at(features, (kind, "max_resolution")) == "None":
+            feature = f"meeting_features.{kind}.max_resolution"
+            text = f"'{value}' contradicts {feature}, which is 'None'"
+            yield ValidationIssue((*path, kind), text)

@@ -35,7 +35,7 @@ from meeting_provider.errors import InvalidSchedule
 from meeting_provider.models import MeetingInput
 from meeting_provider.schedule import times
 from meeting_provider.schedule.disclosure import Disclosure
-from meeting_provider.schedule.occurrences import Window, at
+from meeting_provider.schedule.occurrences import Margins, Series, Window, at
 from meeting_provider.schedule.times import instant
 from meeting_provider.schedule.yaml_lines import Document
 from meeting_provider.validation import UNKNOWN, ValidationIssue, validate
@@ -77,12 +77,13 @@ class Event:
     description: str = ""
 
     def details(self) -> dict[str, str]:
-        """What people may know of it: title and description, and its times in RFC 3339."""
+        """The event's name, its title and description, and its times in RFC 3339.
+
+        All occurrences of a recurring event have the same event's name.
+        """
         found = {"title": self.title, "description": self.description}
-        if self.window:
-            times = ("opens", "start", "end", "closes")
-            found.update((name, getattr(self.window, name).isoformat()) for name in times)
-        return {name: text for name, text in found.items() if text}
+        times = _details(self.name, self.window) if self.window else {"event": self.name}
+        return {**{name: text for name, text in found.items() if text}, **times}
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,16 @@ class Opening:
 
     name: str
     window: Window
+    title: str = ""
+
+    def details(self) -> dict[str, str]:
+        """The event's name, its title, and its times in RFC 3339."""
+        return {**({"title": self.title} if self.title else {}), **_details(self.name, self.window)}
+
+
+def _details(name: str, window: Window) -> dict[str, str]:
+    times = {n: getattr(window, n).isoformat() for n in ("opens", "start", "end", "closes")}
+    return {"event": name.removesuffix(f"-{window.recurrence}"), **times}
 
 
 @dataclass(frozen=True)
@@ -147,11 +158,34 @@ def plan(
     """
     path = Path(path)
     draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure or Disclosure())
-    if path.is_dir() or path.suffix.lower() == ".ics":
-        draft.add_calendar(path, {})
-    else:
-        draft.add_document(path)
+    draft.add(path)
     return draft.plan()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event, or a part of one that has its own times or attendees, whenever it takes place.
+
+    `name` is the event's, without the time of a recurrence. Without a series it has no times.
+    `attendees` has each external_user_id with its mail address, or "" where none is known.
+    """
+
+    name: str
+    title: str
+    description: str
+    series: Series | None
+    margins: Margins
+    attendees: Mapping[str, str] = field(repr=False)
+
+
+def entries(path: str | Path, disclosure: Disclosure | None = None) -> tuple[Entry, ...]:
+    """All events of a schedule, past ones among them.
+
+    :raises InvalidSchedule: as `plan`.
+    """
+    draft = _Draft(datetime.now(UTC), disclosure or Disclosure())
+    draft.add(Path(path))
+    return tuple(draft.entries)
 
 
 class _Draft:
@@ -164,6 +198,14 @@ class _Draft:
         self._upcoming: list[Opening] = []
         self._reports: list[str] = []
         self._directory: dict[str, str] = {}
+        self.entries: list[Entry] = []
+
+    def add(self, path: Path) -> None:
+        """Add a schedule, which is a YAML file, a calendar, or a folder of calendars."""
+        if path.is_dir() or path.suffix.lower() == ".ics":
+            self.add_calendar(path, {})
+        else:
+            self.add_document(path)
 
     def plan(self) -> Plan:
         upcoming = sorted(self._upcoming, key=lambda o: (o.window.opens, o.name))
@@ -190,6 +232,9 @@ class _Draft:
         own, _ = times.read(said)
         arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
         texts = {k: said[k] for k in _TEXTS if k in said}
+        shown = (texts.get("title", ""), texts.get("description", ""))
+        attendees = {i: i if "@" in i else "" for i in _ids(said["attendees"])}
+        self.entries.append(Entry(name, *shown, own.series, own.margins, attendees))
         if own.series is None:
             self._open[name] = Event(name, arguments, **texts)
             return
@@ -201,7 +246,7 @@ class _Draft:
         for window in windows:
             self._add(Event(_name(name, window), arguments, window, **texts))
         if coming:
-            self._upcoming.append(Opening(_name(name, coming), coming))
+            self._upcoming.append(Opening(_name(name, coming), coming, texts.get("title", "")))
 
     def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
         """Add what is scheduled in a calendar, or in a folder of them."""
@@ -225,9 +270,19 @@ class _Draft:
             if windows or coming:
                 self._reports += map(str, invitation.reports())
             if invitation.can_meet:
+                shown = invitation.texts(self._disclosure)
+                people = invitation.directory(self._disclosure)
+                self.entries.append(
+                    Entry(invitation.name, *shown, invitation.series, shared.margins, people)
+                )
                 self._add_invitation(invitation, arguments, windows)
                 if coming:
-                    self._upcoming.append(Opening(_name(invitation.name, coming), coming))
+                    opening = Opening(
+                        _name(invitation.name, coming),
+                        coming,
+                        shown[0],
+                    )
+                    self._upcoming.append(opening)
 
     def _add_invitation(
         self, invitation: Invitation, arguments: Mapping[str, Any], windows: Sequence[Window]
@@ -249,6 +304,15 @@ class _Draft:
 
     def _add(self, event: Event) -> bool:
         return self._open.setdefault(event.name, event) is event
+
+
+def _ids(attendees: Any) -> Iterator[str]:
+    """The external_user_ids of attendees in either form."""
+    yield from (
+        attendees
+        if isinstance(attendees, Mapping)
+        else (each["external_user_id"] for each in attendees)
+    )
 
 
 def _name(name: str, window: Window) -> str:

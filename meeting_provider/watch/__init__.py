@@ -1,7 +1,8 @@
-"""Healing: waits at a stack's queue, and has `up` make a successor where a meeting ends too soon.
+"""The watcher: waits for a stack's meetings to end, and runs `up` where one ends too soon.
 
     python -m meeting_provider.watch --stack live
 
-`queue` brings what the service tells, `stack` is the watched stack by Pulumi's Automation API,
-`healing` decides what the one means for the other, and `stopping` ends it all cleanly.
+`queue` receives the notification messages, `stack` is the watched stack through Pulumi's Automation
+API, `reconciler` decides what the messages mean for the stack, `consumers` updates the stacks that
+read its outputs, and `shutdown` ends it cleanly.
 """

@@ -10,19 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from meeting_provider.watch.consumers import Consumers
 from meeting_provider.watch.errors import StackFailed, WatchError
-from meeting_provider.watch.healing import Watcher
 from meeting_provider.watch.queue import Queue
+from meeting_provider.watch.reconciler import Reconciler
+from meeting_provider.watch.shutdown import Shutdown
 from meeting_provider.watch.stack import WatchedStack
-from meeting_provider.watch.stopping import Stopping
 
 _ABOUT = """\
-Waits for meetings of a stack that end inside their windows, and runs `up` for them.
+Waits for meetings of a stack that end while they are scheduled, and runs `up` for them.
 
-It needs `pulumi` on PATH, the environment that `pulumi up` needs, and a queue of its own that the
-meetings talk to: sqs:ReceiveMessage, sqs:ChangeMessageVisibility and sqs:DeleteMessage. SIGTERM
-ends it as soon as the running `up` has. Exit codes: 0 when asked to end, 1 when it can't begin.
+It needs `pulumi` on PATH, the environment that `pulumi up` needs, and a queue of its own that
+receives the meetings' events, with sqs:ReceiveMessage, sqs:ChangeMessageVisibility and
+sqs:DeleteMessage. SIGTERM ends it once the running `up` has ended. Exit codes: 0 after a signal, 1
+when it can't begin.
 """
+
+#: The most characters of a line of the log.
+_LONGEST_LINE: Final = 2000
 
 _log: Final = logging.getLogger("meeting_provider.watch")
 
@@ -31,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Watch until asked to end; the exit code."""
     options = _parser().parse_args(arguments)
     _log_plainly()
-    stopping = Stopping()
-    stopping.listen()
+    shutdown = Shutdown()
+    shutdown.listen()
     try:
         stack = WatchedStack(options.stack, options.cwd)
-        consumers = [WatchedStack(options.stack, folder) for folder in options.then]
+        stacks = [WatchedStack(options.stack, folder) for folder in options.then]
         url = _url(stack, options.queue_url)
         region, profile = stack.setting("aws:region"), stack.setting("aws:profile")
     except WatchError as error:
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def queue() -> Queue:
         return Queue(_url(stack, options.queue_url), region, profile)
 
-    Watcher(stack, queue, consumers, stopping).run()
+    Reconciler(stack, queue, Consumers(stacks, shutdown), shutdown).run()
     return 0
 
 
@@ -74,15 +79,27 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        help="a program to bring up whenever meetings have changed, in the stack of the same name",
+        help="a program whose stack of the same name is updated when meetings have changed: first "
+        "all of it, then the resources named after these meetings or their events",
     )
     return parser
+
+
+class _Line(logging.Formatter):
+    """A line for each record: what messages say can't add lines or control a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, with its control characters escaped, and cut."""
+        text = super().format(record)
+        if len(text) > _LONGEST_LINE:
+            text = f"{text[:_LONGEST_LINE]}…"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _log_plainly() -> None:
     """A line for each thing that happens, in UTC. Of libraries only warnings."""
     handler = logging.StreamHandler()
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter = _Line("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -17,8 +17,8 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any, Final
 
-from pulumi.automation import LocalWorkspace
-from pulumi.automation.errors import CommandError, ConcurrentUpdateError, InvalidVersionError
+from pulumi.automation import LocalWorkspace, PulumiCommand
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 from meeting_provider.watch.errors import StackBusy, StackFailed
 
@@ -30,6 +30,14 @@ EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
 
 #: What a state has for an output that depends on what no target let the program make.
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+_UP: Final = (
+    *("up", "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs"),
+    *("--exec-kind", "auto.local"),
+)
+
+#: What the name of an occurrence adds to the name of its event.
+_OCCURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
 
 _STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _MOST_SAID: Final = 3
@@ -48,12 +56,17 @@ _HOLDER: Final = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>\d+)\) a
 class Known:
     """A meeting that the state has: the resource's URN, the MeetingId and the meeting's own name.
 
-    The name is the ExternalMeetingId, which is also what the service calls the meeting by.
+    The name is the ExternalMeetingId, by which notification messages name the meeting.
     """
 
     urn: str
     meeting_id: str
     name: str
+
+    @property
+    def resource(self) -> str:
+        """The name of the resource."""
+        return self.urn.rpartition("::")[2]
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,10 @@ class WatchedStack:
         self._name = name
         self._folder = folder.resolve()
         try:
-            self._workspace = LocalWorkspace(work_dir=str(self._folder))
-        except (OSError, CalledProcessError, InvalidVersionError) as error:
+            # A development build has a version that the Automation API refuses.
+            command = PulumiCommand(skip_version_check=True)
+            self._workspace = LocalWorkspace(work_dir=str(self._folder), pulumi_command=command)
+        except (OSError, CalledProcessError) as error:
             raise StackFailed(f"there is no usable pulumi on PATH: {error}") from error
 
     def __str__(self) -> str:
@@ -128,13 +143,23 @@ class WatchedStack:
             the stack is free again afterwards.
         :raises StackFailed: not all of it could be done.
         """
-        command = ["up", "--yes", "--skip-preview", "--refresh", "--continue-on-error"]
-        command += ["--suppress-outputs", "--exec-kind", "auto.local"]
-        for urn in urns:
-            # A literal that neither the program nor the state has is an error, and a pattern
-            # isn't: a meeting whose time is over is in neither.
-            command += ["--target", urn if "*" in urn else f"**{urn}"]
-        self._run(*command)
+        # A literal that neither the program nor the state has is an error, and a pattern isn't: a
+        # meeting whose time is over is in neither.
+        patterns = [urn if "*" in urn else f"**{urn}" for urn in urns]
+        self._run(*_UP, "--refresh", *_targets(patterns))
+
+    def up_named(self, names: Iterable[str]) -> None:
+        """Update the resources that have a meeting's name or its event's, and their dependents.
+
+        It doesn't refresh them first: Pulumi can't refresh dependents of a target.
+
+        :param names: the names of Meeting resources.
+        :raises StackBusy: as `up`.
+        :raises StackFailed: as `up`.
+        """
+        names = {each for name in names for each in (name, _OCCURRENCE.sub("", name))}
+        patterns = [f"**::{name}" for name in sorted(names)]
+        self._run(*_UP, "--refresh=false", "--target-dependents", *_targets(patterns))
 
     def _json(self, *command: str) -> Mapping[str, Any]:
         answer = json.loads(self._run(*command) or "{}")
@@ -158,6 +183,10 @@ class WatchedStack:
             raise StackBusy(f"another deploy has the stack {self}") from None
         except CommandError as error:
             raise StackFailed(f"pulumi {command[0]} of {self} failed: {_said(error)}") from None
+
+
+def _targets(patterns: Iterable[str]) -> list[str]:
+    return [part for pattern in patterns for part in ("--target", pattern)]
 
 
 def _said(error: CommandError) -> str:

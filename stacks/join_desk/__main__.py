@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pulumi
 from pulumi_aws import ssm
 
-from desk import addresses
-from meeting_provider import NoJoinData, join_info
+from desk import addresses, entries
 
 config = pulumi.Config()
 reference = config.get("meetings") or f"{pulumi.get_organization()}/meetings/{pulumi.get_stack()}"
@@ -18,7 +13,15 @@ stack = reference.rpartition("/")[2]
 link_key = config.require_secret("link_key")
 
 
-def keep(address: str, value: pulumi.Input[str]) -> None:
+class Event(pulumi.ComponentResource):
+    """What is kept of an event, under its name: the watcher updates it after a recovery."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("join_desk:index:Event", name)
+        self.register_outputs({})
+
+
+def keep(address: str, value: pulumi.Input[str], event: Event | None = None) -> None:
     """Declare a parameter, named after its address."""
     ssm.Parameter(
         address,
@@ -27,36 +30,35 @@ def keep(address: str, value: pulumi.Input[str]) -> None:
         # A value of more than 4 KB needs an advanced parameter, which costs.
         tier="Intelligent-Tiering",
         value=value,
-        # A create that was cut off, and that no state knows, is not in the way of the next.
+        # A parameter of an interrupted create, which no state has, doesn't block the next one.
         overwrite=True,
+        opts=pulumi.ResourceOptions(parent=event),
     )
 
 
-def keep_all(outputs: Mapping[str, Any]) -> None:
-    """Declare a parameter for every attendee.
-
-    :param outputs: the meetings' ids and their join data, by the meetings' names.
-    """
+async def declare() -> pulumi.Inputs:
+    """Declare a parameter for each event and for each attendee."""
+    meetings = pulumi.StackReference(reference)
+    # Of a meeting that an update with --target left out, the outputs are unknown. A preview takes
+    # the others nevertheless, as an update does.
+    outputs = await meetings.outputs.future(with_unknowns=True)
     try:
-        entries = {
-            meeting: join_info(outputs["join_data"].get(meeting, {}), f"{meeting} in {reference}")
-            for meeting in outputs["meeting_ids"]
+        kept = list(entries.parameters(stack, outputs, reference))
+        known_by = {
+            n: entries.text(outputs, n, reference) for n in ("attendee_ids", "attendee_key")
         }
-    except NoJoinData as error:
+    except entries.Incomplete as error:
         raise pulumi.RunError(str(error)) from None
-    for meeting, attendees in entries.items():
-        for external_user_id, entry in attendees.items():
-            address = addresses.attendee(stack, meeting, external_user_id)
-            keep(address, pulumi.Output.secret(json.dumps(entry, sort_keys=True)))
+    keep(addresses.link_key(stack), link_key)
+    events = {name: Event(name) for name in sorted({p.event for p in kept})}
+    for parameter in kept:
+        keep(parameter.address, pulumi.Output.secret(parameter.value), events[parameter.event])
+    return {
+        "meetings": stack,
+        "base_url": config.require("base_url"),
+        "link_key": link_key,
+        **{name: value and pulumi.Output.secret(value) for name, value in known_by.items()},
+    }
 
 
-keep(addresses.link_key(stack), link_key)
-meetings = pulumi.StackReference(reference)
-needed = {name: meetings.require_output(name) for name in ("meeting_ids", "join_data")}
-pulumi.Output.all(**needed).apply(keep_all)
-
-pulumi.export("meetings", stack)
-pulumi.export("base_url", config.require("base_url"))
-pulumi.export("link_key", link_key)
-for name in ("attendee_ids", "attendee_key"):
-    pulumi.export(name, meetings.get_output(name))
+pulumi.run(declare)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema
 import pytest
 import yaml
@@ -84,6 +85,27 @@ class Team:
         """Set the time that the programme is looked at."""
         self.pulumi(f"config set meetings:now {now} --stack live")
 
+    def links(self) -> dict[str, str]:
+        """The MeetingId that each attendee's link leads to, by the parameter's name."""
+        ssm = boto3.client(
+            "ssm",
+            region_name="us-east-1",
+            endpoint_url=self.cloud.endpoint,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+        )
+        pages = ssm.get_paginator("get_parameters_by_path").paginate(
+            Path="/meetings/live", Recursive=True, WithDecryption=True
+        )
+        return {
+            p["Name"].removeprefix("/meetings/live/"): json.loads(p["Value"])[0]["Meeting"][
+                "MeetingId"
+            ]
+            for page in pages
+            for p in page["Parameters"]
+            if not p["Name"].endswith(("link-key", ".event"))
+        }
+
     def join_tokens(self) -> list[str]:
         data = json.loads(self.pulumi("stack output join_data --show-secrets --json --stack live"))
         return [a["JoinToken"] for each in data.values() for a in each["Attendees"].values()]
@@ -136,8 +158,9 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     found.sh("git config user.name team && git config user.email team@example.org")
     found.sh(block("The repository"), PROJECT=str(ROOT))
     found.sh(
-        block("The stack"),
+        block("The stacks"),
         AWS_REGION="us-east-1",
+        BASE_URL="https://desk.example",
         PULUMI_BACKEND_URL=environment["PULUMI_BACKEND_URL"],
         PULUMI_CONFIG_PASSPHRASE="of the team",
     )
@@ -152,6 +175,10 @@ def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) 
     logs = team.runner.job("deploy.yaml", "push")
     before = team.live()
     assert before.keys() == {"keynote", "morning-clinic"}
+    assert team.links() == {
+        "keynote/speaker-1": before["keynote"],
+        "morning-clinic/doctor-1": before["morning-clinic"],
+    }
 
     team.sh("git switch --quiet --create more")
     team.commit(PROGRAMME + MORE, "Add a panel")
@@ -169,9 +196,15 @@ def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) 
     ended = before["keynote"]
     team.cloud.end(ended)
     team.clock("2030-01-01T18:00:00Z")
-    logs += team.runner.job("schedule.yaml", "schedule")
+    logs += team.runner.job("deploy.yaml", "schedule")
     assert team.live().keys() == {"keynote", "panel", "evening-clinic"}
     assert team.live()["keynote"] != ended
+    live = team.live()
+    assert team.links() == {
+        "keynote/speaker-1": live["keynote"],
+        "panel/speaker-3": live["panel"],
+        "evening-clinic/doctor-2": live["evening-clinic"],
+    }
     tokens = team.join_tokens()
     assert len(tokens) == 3
     leaks = sum(token in run.text for token in tokens for run in logs)
@@ -186,6 +219,28 @@ def test_a_programme_at_fault_fails_the_preview_and_changes_nothing(team: Team) 
         team.runner.job("preview.yaml", "pull_request")
     team.sh("git switch --quiet main")
     assert team.live() == before
+
+
+def test_the_comment_on_300_meetings_fits_and_has_the_totals(team: Team) -> None:
+    """GitHub takes 65,536 characters. What doesn't change isn't in it."""
+    entries = [
+        f"  - name: session-{n:03}\n    attendees: [{{external_user_id: viewer-{n:03}}}]\n"
+        for n in range(300)
+    ]
+    team.sh("git switch --quiet --create many")
+    team.commit(PROGRAMME + MORE + "".join(entries), "Add 300 sessions")
+    team.runner.job("preview.yaml", "pull_request")
+    comment = team.runner.comments[-1]
+    assert len(comment) < 65_536
+    assert re.search(r"\+ 300 to create", comment)
+    team.sh("git switch --quiet main")
+    team.sh("git switch --quiet --create one")
+    team.commit((PROGRAMME + MORE).replace("speaker-3", "speaker-4"), "Change one meeting")
+    team.runner.job("preview.yaml", "pull_request")
+    comment = team.runner.comments[-1]
+    assert "speaker-4" in comment
+    assert "keynote" not in comment
+    team.sh("git switch --quiet main")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
@@ -242,6 +297,33 @@ def test_manifests_are_what_the_operator_takes(manifest: Path) -> None:
         jsonschema.validate(document, schema)
 
 
+VERSIONS = {
+    # Each action's newest major version in July 2026, by its releases; inputs by its action.yml.
+    "actions/checkout": "v7",
+    "actions/setup-python": "v7",
+    "aws-actions/configure-aws-credentials": "v6",
+    "pulumi/actions": "v7",
+}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_of_the_versions_that_their_inputs_were_checked_with(workflow: Path) -> None:
+    """A newer one is checked by hand, and both places are changed."""
+    (job,) = load(workflow)["jobs"].values()
+    for step in uses(job):
+        action, _, version = step["uses"].partition("@")
+        assert version == VERSIONS[action]
+
+
+def test_a_deploy_runs_after_a_merge_and_by_schedule_and_never_twice_at_once() -> None:
+    """One workflow with two triggers; the desk's step comes after the meetings'."""
+    content = load(WORKFLOWS[0])
+    assert content["on"].keys() == {"push", "schedule", "workflow_dispatch"}
+    (job,) = content["jobs"].values()
+    ups = [s["with"] for s in uses(job) if s["uses"].startswith("pulumi/actions")]
+    assert [up.get("work-dir", ".") for up in ups] == [".", "stacks/join_desk"]
+
+
 def test_the_operator_looks_again_without_a_commit() -> None:
     stacks = [
         each["spec"]
@@ -249,7 +331,7 @@ def test_the_operator_looks_again_without_a_commit() -> None:
         for each in yaml.safe_load_all(manifest.read_text())
         if each["kind"] == "Stack"
     ]
-    assert len(stacks) == 2
+    assert len(stacks) == 3
     for stack in stacks:
         assert stack["continueResyncOnCommitMatch"]
         assert stack["refresh"]

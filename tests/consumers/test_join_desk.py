@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.house import House, Run
 from support.template import Template
 
@@ -63,8 +64,13 @@ class Desk:
         return (self.house.root / FIRST).read_text()
 
     def parameters(self) -> dict[str, str]:
-        """The digest of every parameter's value, but the key's, by name."""
-        return {n: digest(v) for n, v in self.values().items() if n != LINK_KEY}
+        """The digest of each attendee's parameter, by name."""
+        return {n: digest(v) for n, v in self.attendees().items()}
+
+    def attendees(self) -> dict[str, str]:
+        """Each attendee's parameter, by name."""
+        own = (LINK_KEY, "/.event")
+        return {n: v for n, v in self.values().items() if not n.endswith(own)}
 
     def values(self) -> dict[str, str]:
         ssm = self.aws("ssm", self.house.cloud.endpoint)
@@ -76,9 +82,11 @@ class Desk:
         return {parameter["Name"]: parameter["Value"] for parameter in found}
 
     def declared(self) -> dict[str, str]:
-        """What the parameters should be: each the digest of what the meetings' stack gives out."""
+        """What the parameters should be: each the digest of what the meetings' stack outputs."""
         info = self.house.join_info()
-        return {n: digest(exact(info[m][who])) for n, (m, who) in ADDRESSES.items()}
+        return {
+            n: digest(exact([{**info[m][who], "Times": {}}])) for n, (m, who) in ADDRESSES.items()
+        }
 
     def tokens(self) -> dict[str, str]:
         """The join token that the service itself has for each attendee, by parameter."""
@@ -100,7 +108,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def exact(entry: Mapping[str, Any]) -> str:
+def exact(entry: object) -> str:
     return json.dumps(entry, sort_keys=True)
 
 
@@ -126,10 +134,10 @@ def desk(template: Template, aws: Any) -> Desk:
 
 
 def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(desk: Desk) -> None:
-    assert "+ 6 created" in desk.first
+    assert "+ 10 created" in desk.first
     assert desk.parameters() == desk.declared()
-    kept = {n: json.loads(v) for n, v in desk.values().items() if n != LINK_KEY}
-    assert all(entry.keys() == {"Meeting", "Attendee"} for entry in kept.values())
+    kept = {n: json.loads(v)[0] for n, v in desk.attendees().items()}
+    assert all(entry.keys() == {"Meeting", "Attendee", "Times"} for entry in kept.values())
     joins = {n: digest(entry["Attendee"]["JoinToken"]) for n, entry in kept.items()}
     assert joins == {n: digest(token) for n, token in desk.tokens().items()}
 
@@ -147,10 +155,10 @@ def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(de
     successors = {n: digest(token) for n, token in desk.tokens().items()}
     values = desk.values()
     assert successors == {
-        n: digest(json.loads(values[n])["Attendee"]["JoinToken"]) for n in ADDRESSES
+        n: digest(json.loads(values[n])[0]["Attendee"]["JoinToken"]) for n in ADDRESSES
     }
 
-    assert "6 unchanged" in desk.up().out
+    assert "10 unchanged" in desk.up().out
     assert desk.parameters() == after
 
 
@@ -191,7 +199,7 @@ def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:
     desk.up()
     values = desk.values()
     key = values[LINK_KEY]
-    canaries = [json.loads(v)["Attendee"]["JoinToken"] for n, v in values.items() if v != key]
+    canaries = [json.loads(v)[0]["Attendee"]["JoinToken"] for v in desk.attendees().values()]
     shown = desk.house.pulumi("-C", "stacks/join_desk", "stack", "output", "--stack", "dev")
     said += [shown.text, *(p.read_text() for p in kept_files(desk))]
     assert "[secret]" in shown.out
@@ -205,3 +213,68 @@ def kept_files(desk: Desk) -> list[Path]:
     files = [p for p in state.rglob("*.json*") if p.is_file()]
     assert desk.state in files
     return [*files, *(desk.house.root / "stacks" / "join_desk").glob("*.yaml")]
+
+
+def pulumi(desk: Desk, *arguments: str, passphrase: str | None = None) -> Run:
+    env = {"PULUMI_CONFIG_PASSPHRASE": passphrase} if passphrase else {}
+    return desk.house.pulumi("-C", "stacks/join_desk", *arguments, "--stack", "dev", env=env)
+
+
+@pytest.fixture
+def stranger(desk: Desk) -> Desk:
+    """A desk whose own stack has another passphrase, with the same links."""
+    exported = json.loads(pulumi(desk, "stack", "export", "--show-secrets").out)
+    settings = desk.house.root / "stacks/join_desk/Pulumi.dev.yaml"
+    settings.unlink()
+    desk.state.unlink()
+    in_plain = desk.house.root / "export.json"
+    for command in (
+        ("stack", "init"),
+        ("config", "set", "aws:region", "us-east-1"),
+        ("config", "set", "base_url", "http://127.0.0.1:8047"),
+        ("config", "set", "--secret", "link_key", "another"),
+        ("stack", "import", "--file", str(in_plain)),
+    ):
+        if command[1] == "import":
+            salt = yaml.safe_load(settings.read_text())["encryptionsalt"]
+            provider = {"type": "passphrase", "state": {"salt": salt}}
+            exported["deployment"]["secrets_providers"] = provider
+            in_plain.write_text(json.dumps(exported))
+        run = pulumi(desk, *command, passphrase="another")
+        assert run.code == 0, run.text
+    in_plain.unlink()
+    return desk
+
+
+def test_without_the_meetings_passphrase_the_desk_changes_nothing_and_says_why(
+    stranger: Desk,
+) -> None:
+    """Pulumi leaves out secrets that it can't decrypt: an empty one is an error."""
+    before = stranger.values()
+    run = pulumi(stranger, "up", "--yes", "--skip-preview", passphrase="another")
+    assert run.code != 0
+    assert "in organization/meetings/dev is empty: Pulumi could not decrypt the secret" in run.text
+    assert "passphrase" in run.text
+    assert stranger.values() == before
+
+
+def test_outputs_with_gaps_change_no_link_in_the_preview_as_in_the_update(desk: Desk) -> None:
+    """After an update with --target that left out a new meeting, nothing is shown as deleted."""
+    desk.house.programme = (
+        EVENTS
+        + """\
+  - name: workshop
+    attendees: [{external_user_id: speaker-2}]
+"""
+    )
+    desk.house.pulumi(
+        *("up", "--yes", "--skip-preview", "--stack", "dev", "--target", "**::keynote")
+    )
+    before = desk.parameters()
+    preview = pulumi(desk, "preview")
+    update = pulumi(desk, "up", "--yes", "--skip-preview")
+    for run in (preview, update):
+        assert run.code == 0, run.text
+        assert "delete" not in run.text
+        assert "10 unchanged" in run.text
+    assert desk.parameters() == before

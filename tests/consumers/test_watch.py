@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from consumers.conftest import PROGRAMME
@@ -180,9 +183,9 @@ def test_what_nobody_can_read_is_left_to_the_dead_letters_and_kept_out_of_the_lo
     assert watch.log.count(sent["MessageId"]) == 1
 
 
-def lock(house: House, pid: int) -> Path:
-    """Have a deploy hold the stack, or seem to."""
-    folder = house.root / ".sandbox/state/.pulumi/locks/organization/meetings/dev"
+def lock(house: House, pid: int, project: str = "meetings") -> Path:
+    """Have a deploy hold a project's stack, or seem to."""
+    folder = house.root / ".sandbox/state/.pulumi/locks/organization" / project / "dev"
     folder.mkdir(parents=True, exist_ok=True)
     held = folder / "11111111-2222-3333-4444-555555555555.json"
     held.write_text(
@@ -251,13 +254,13 @@ def test_sigterm_begins_no_other_up(house: House) -> None:
     house.cloud.release()
     assert watch.wait() == 0
     assert watch.log.count("bringing up") == 1
-    assert watch.log.rstrip().endswith("ended, as asked")
+    assert watch.log.rstrip().endswith("ended by a signal")
 
 
 def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
     watch.until_quiet()
     assert watch.stop() == 0
-    assert watch.log.rstrip().endswith("ended, as asked")
+    assert watch.log.rstrip().endswith("ended by a signal")
 
 
 def test_an_end_while_nobody_watches_is_healed_by_the_next_watcher(
@@ -272,21 +275,144 @@ def test_an_end_while_nobody_watches_is_healed_by_the_next_watcher(
     watch.until_healed(ending)
 
 
-def test_who_consumes_the_outputs_is_brought_up_after_each_heal(house: House) -> None:
+def test_who_consumes_the_outputs_is_updated_after_each_recovery(house: House) -> None:
+    """Stack outputs of a consumer follow, also where none of its resources has a meeting's name."""
     reader = house.root / "reader"
     shutil.copytree(Path(__file__).parent / "reader", reader)
     made = house.pulumi("-C", "reader", "stack", "init", "dev")
     assert made.code == 0, made.text
     watch = Watch(house, "--then", "reader")
     watch.start()
-    watch.until_quiet()
+    watch.until_updated("reader", 1)
     (ending,) = watch.live("keynote")
     house.cloud.end(ending.meeting_id)
     watch.until_healed(ending)
-    watch.until_quiet()
+    watch.until_updated("reader", 2)
     run = house.pulumi("-C", "reader", "stack", "output", "running", "--json", "--stack", "dev")
     assert run.code == 0, run.text
     assert json.loads(run.out) == house.outputs()["meeting_ids"]
+    assert watch.stop() == 0
+
+
+@pytest.fixture
+def desk_watch(house: House) -> Iterator[Watch]:
+    """A watcher that keeps the join desk up to date, once it is."""
+    made = house.pulumi("-C", "stacks/join_desk", "stack", "select", "--create", "dev")
+    assert made.code == 0, made.text
+    watch = Watch(house, "--then", "stacks/join_desk")
+    watch.start()
+    watch.until_updated("join_desk", 1)
+    watch.until_quiet()
+    yield watch
+    if watch.runs:
+        watch.kill()
+
+
+def links(house: House, aws: Any) -> dict[str, tuple[int, str]]:
+    """The version and the MeetingId of each attendee's parameter."""
+    ssm = aws("ssm", house.cloud.endpoint)
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(
+        Path="/meetings/dev", Recursive=True, WithDecryption=True
+    )
+    found = [p for page in pages for p in page["Parameters"]]
+    return {
+        p["Name"]: (p["Version"], json.loads(p["Value"])[0]["Meeting"]["MeetingId"])
+        for p in found
+        if not p["Name"].endswith(("link-key", ".event"))
+    }
+
+
+def test_a_recovery_updates_the_links_of_its_meeting_only(
+    house: House, desk_watch: Watch, aws: Any
+) -> None:
+    """The desk's update targets them, and reads none of the others."""
+    before = links(house, aws)
+    (ending,) = desk_watch.live("keynote")
+    house.cloud.end(ending.meeting_id)
+    desk_watch.until_healed(ending)
+    desk_watch.until_updated("join_desk", 2)
+    after = links(house, aws)
+    (successor,) = desk_watch.live("keynote")
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"/meetings/dev/keynote/speaker-1", "/meetings/dev/keynote/viewer-1"}
+    assert {after[name] for name in changed} == {(2, successor.meeting_id)}
+
+
+def test_an_end_does_not_wait_for_the_desks_update(
+    house: House, desk_watch: Watch, aws: Any
+) -> None:
+    """While the desk's stack can't be updated, meetings are recovered. The links follow later."""
+    held = lock(house, os.getpid(), "join_desk")
+    endings = [desk_watch.live(name)[0] for name in ("keynote", "workshop")]
+    for ending in endings:
+        house.cloud.end(ending.meeting_id)
+        desk_watch.until_healed(ending)
+    desk_watch.until(lambda: "another deploy has the stack dev of join_desk" in desk_watch.log, "")
+    held.unlink()
+    current = [m.meeting_id for m in house.cloud.live()]
+    desk_watch.until(
+        lambda: {meeting_id for _, meeting_id in links(house, aws).values()} == set(current),
+        "the links lead to what lives",
+    )
+
+
+def test_a_backlog_of_old_ends_is_one_line_and_holds_up_no_live_one(
+    house: House, watch: Watch
+) -> None:
+    """Ends whose meetings were replaced long ago are read, counted and deleted."""
+    watch.until_quiet()
+    said = watch.log
+    (ending,) = watch.live("panel")
+    old = [ended_message(str(uuid.uuid4()), NAMES[n % 4]) for n in range(500)]
+    for start in range(0, len(old), 10):
+        entries = [
+            {"Id": str(n), "MessageBody": body} for n, body in enumerate(old[start : start + 10])
+        ]
+        watch.sqs.send_message_batch(QueueUrl=watch.queue_url, Entries=entries)
+    house.cloud.end(ending.meeting_id)
+    watch.until_healed(ending)
+    watch.until_quiet()
+    lines = watch.log[len(said) :].splitlines()
+    assert sum("has ended" in line for line in lines) == 1
+    counts = [int(m[1]) for line in lines if (m := re.search(r"(\d+) earlier ends", line))]
+    assert sum(counts) == 500
+    # The first ones may have come before the last were sent.
+    assert len(counts) <= 5
+
+
+def test_what_messages_say_adds_no_lines_to_the_log(watch: Watch) -> None:
+    """Newlines and escape sequences are escaped, and long ids are cut."""
+    watch.until_quiet()
+    lines = watch.log.count("\n")
+    name = "evil\n2026-01-01T00:00:00.000Z forged\x1b[2J\u202e" + "x" * 100_000
+    told = ended_message("y" * 50_000, name)
+    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=told)
+    watch.until(lambda: "needs no successor" in watch.log, "it is settled")
+    watch.until_quiet()
+    assert "evil\\n2026" in watch.log
+    assert "\x1b" not in watch.log
+    assert "\u202e" not in watch.log
+    assert max(map(len, watch.log.splitlines())) < 500
+    assert not any(
+        line.startswith("2026-01-01T00:00:00.000Z forged") for line in watch.log.splitlines()
+    )
+    assert watch.log.count("\n") - lines < 10
+
+
+def test_a_development_build_of_the_cli_is_as_good_as_a_release(house: House) -> None:
+    """Its version, such as 3.275.0-dev or 1.0.0, is not checked."""
+    watch = Watch(house)
+    folder = house.root / "dev-build"
+    folder.mkdir()
+    real = shutil.which("pulumi", path=watch.environment["PATH"])
+    cli = folder / "pulumi"
+    cli.write_text(
+        f'#!/bin/sh\n[ "$1" = version ] && {{ echo v1.0.0-dev+dirty; exit; }}\nexec "{real}" "$@"\n'
+    )
+    cli.chmod(0o755)
+    watch.environment["PATH"] = f"{folder}:{watch.environment['PATH']}"
+    watch.start()
+    watch.until_quiet()
     assert watch.stop() == 0
 
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: What a checkout has, less what is linked because it is large or is the code under test.
 COPIED = (
     *("Makefile", "Pulumi.yaml", "__main__.py", "schedule.yaml", "community.ics"),
-    *("pyproject.toml", "constraints.txt", "stacks"),
+    *("constraints.txt", "pyproject.toml", "stacks"),
 )
 LINKED = ("examples", "meeting_provider", "sandbox")
 

@@ -7,7 +7,7 @@ from typing import Any
 from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
-from meeting_provider.models import MeetingInput
+from meeting_provider.models import AttendeeAnswer, MeetingInput
 from meeting_provider.provider import MeetingProvider
 from meeting_provider.validation import parse
 
@@ -50,6 +50,18 @@ def properties(*external_user_ids: str, **changed: Any) -> dict[str, Any]:
 def declared(*external_user_ids: str, **changed: Any) -> MeetingInput:
     """The same, validated."""
     return parse(properties(*external_user_ids, **changed))
+
+
+def answered(
+    external_user_id: str, attendee_id: str, token: str, capabilities: dict[str, str]
+) -> AttendeeAnswer:
+    """An attendee as the service answers it."""
+    return AttendeeAnswer(
+        external_user_id=external_user_id,
+        attendee_id=attendee_id,
+        join_token=token,
+        capabilities=capabilities,
+    )
 
 
 def provider(config: dict[str, Any] | None = None) -> MeetingProvider:

@@ -25,10 +25,22 @@ _EXPRESSION: Final = re.compile(r"\$\{\{\s*(?P<context>\w+)\.(?P<name>[\w.]+)\s*
 
 #: Inputs of pulumi/actions that are flags of the command, by its src/config.ts and the Automation
 #: API's args.
-_FLAGS: Final = ("diff", "refresh", "expect-no-changes", "continue-on-error", "suppress-outputs")
+_FLAGS: Final = (
+    *("diff", "refresh", "expect-no-changes", "continue-on-error"),
+    *("suppress-outputs", "suppress-progress"),
+)
 
 #: Inputs that are no flags: which stack and backend, and what becomes of what it says.
-_OTHERS: Final = ("command", "stack-name", "cloud-url", "upsert", "comment-on-pr")
+_OTHERS: Final = (
+    *("command", "stack-name", "cloud-url", "work-dir", "upsert", "comment-on-pr"),
+    "always-include-summary",
+)
+
+#: What pulumi/actions leaves of a longer output in a comment, by its src/libs/pr.ts.
+_LONGEST_COMMENT: Final = 64_000
+
+#: The condition of a step that runs also after another one failed.
+_EVEN_SO: Final = "!cancelled()"
 
 
 class StepFailed(Exception):
@@ -57,7 +69,18 @@ class Runner:
         assert event in content["on"]
         (job,) = content["jobs"].values()
         environment = {**self.environment, **self._resolved(job.get("env") or {})}
-        return [run for step in job["steps"] for run in self._step(step, environment)]
+        runs: list[Run] = []
+        failure: StepFailed | None = None
+        for step in job["steps"]:
+            if failure and _EVEN_SO not in step.get("if", ""):
+                continue
+            try:
+                runs += self._step(step, environment)
+            except StepFailed as error:
+                failure = failure or error
+        if failure:
+            raise failure
+        return runs
 
     def _step(self, step: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[Run]:
         if "run" in step:
@@ -67,17 +90,22 @@ class Runner:
         inputs = self._resolved(step.get("with") or {})
         if action == PULUMI:
             environment = {**environment, "PULUMI_BACKEND_URL": inputs["cloud-url"]}
-            runs = [self._shell(c, environment) for c in pulumi_commands(inputs)]
+            folder = self.repository / inputs.get("work-dir", ".")
+            runs = [self._shell(c, environment, folder) for c in pulumi_commands(inputs)]
             if inputs.get("comment-on-pr") == "true":
-                self.comments.append(runs[-1].out)
+                out = runs[-1].out
+                is_end = inputs.get("always-include-summary") == "true"
+                self.comments.append(out[-_LONGEST_COMMENT:] if is_end else out[:_LONGEST_COMMENT])
             yield from runs
         else:
             assert action in READY
 
-    def _shell(self, script: str, environment: Mapping[str, str]) -> Run:
+    def _shell(
+        self, script: str, environment: Mapping[str, str], folder: Path | None = None
+    ) -> Run:
         done = subprocess.run(
             ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script),
-            cwd=self.repository,
+            cwd=folder or self.repository,
             env=dict(environment),
             capture_output=True,
             text=True,

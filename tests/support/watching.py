@@ -115,6 +115,11 @@ class Watch:
         """Wait until it has done all that there is to do, and the queue holds nothing."""
         self.until(lambda: self.waits and self.queued() == 0, "it waits, and the queue is empty")
 
+    def until_updated(self, folder: str, times: int) -> None:
+        """Wait until a consumer has been updated so many times."""
+        said = f"dev of {folder} is up to date"
+        self.until(lambda: self.log.count(said) >= times, f"{folder} is updated")
+
     @property
     def waits(self) -> bool:
         """Whether the last that it began is done."""

@@ -19,8 +19,13 @@ from support.meetings import declared
 from meeting_provider import client
 from meeting_provider.client import ChimeClient, control_region_of
 from meeting_provider.errors import MeetingEnded, ServiceError, Throttled, Unreachable
+from meeting_provider.models import MeetingAnswer
 
-MEETING = "0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3"
+MEETING = MeetingAnswer(
+    meeting_id="0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3",
+    meeting_arn="arn:0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3",
+    external_meeting_id="keynote",
+)
 
 #: What is called, and what a method that has an answer to read does with it.
 READING: dict[str, Callable[[ChimeClient], object]] = {
@@ -28,10 +33,10 @@ READING: dict[str, Callable[[ChimeClient], object]] = {
         declared("ana"), declared("ana").attendees, "token"
     ),
     "BatchCreateAttendee": lambda chime: chime.batch_create_attendee(
-        "keynote", MEETING, declared("ana").attendees
+        MEETING, declared("ana").attendees
     ),
-    "ListAttendees": lambda chime: chime.list_attendees("keynote", MEETING),
-    "ListTagsForResource": lambda chime: chime.list_tags("keynote", f"arn:{MEETING}"),
+    "ListAttendees": lambda chime: chime.list_attendees(MEETING),
+    "ListTagsForResource": lambda chime: chime.list_tags(MEETING),
 }
 
 
@@ -104,7 +109,7 @@ def test_a_call_says_who_makes_it(chime: Callable[[str], ChimeClient]) -> None:
         answered(request, 404, {"x-amzn-ErrorType": "NotFoundException"})
 
     with serving(answer) as endpoint, pytest.raises(MeetingEnded):
-        chime(endpoint).get_meeting("keynote", MEETING)
+        chime(endpoint).get_meeting(MEETING)
     (agent,) = agents
     assert agent.startswith("meeting-provider/")
     assert "Botocore/" in agent
@@ -135,7 +140,7 @@ def test_a_call_is_retried_while_its_operation_has_time(
     """Also where the service throttles more attempts than botocore makes for one call."""
     answers = iter([throttled] * (client.ATTEMPTS + 1) + [listed])
     with serving(in_turn(answers)) as endpoint:
-        assert chime(endpoint).bounded().list_attendees("keynote", MEETING) == []
+        assert chime(endpoint).bounded().list_attendees(MEETING) == []
     assert list(answers) == []
 
 
@@ -145,7 +150,7 @@ def test_calls_succeed_though_every_second_one_is_throttled(
     with serving(in_turn(cycle([throttled, listed]))) as endpoint:
         bounded = chime(endpoint).bounded()
         for _ in range(4):
-            assert bounded.list_attendees("keynote", MEETING) == []
+            assert bounded.list_attendees(MEETING) == []
 
 
 @pytest.mark.parametrize(
@@ -173,9 +178,9 @@ def test_an_operation_without_an_end_says_what_it_waited_for(
     with serving(answer) as endpoint:
         bounded = chime(endpoint).bounded()
         with pytest.raises(kind, match=said):
-            bounded.list_attendees("keynote", MEETING)
+            bounded.list_attendees(MEETING)
         with pytest.raises(Unreachable, match="2 s were up before this call; the service is slow"):
-            bounded.delete_meeting("keynote", MEETING)
+            bounded.delete_meeting(MEETING)
 
 
 def test_an_operation_ends_within_five_minutes() -> None:
@@ -238,7 +243,7 @@ def test_a_configuration_that_cannot_be_used_is_told_in_a_line(
     for name, value in {"AWS_CONFIG_FILE": str(config), **environment}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ServiceError, match=re.escape(says)) as error:
-        ChimeClient("us-east-1").list_tags("keynote", "arn")
+        ChimeClient("us-east-1").list_tags(MEETING)
     assert "\n" not in str(error.value)
     assert "correct the AWS_ environment variables" in str(error.value)
 

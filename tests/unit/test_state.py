@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.meetings import EVERYTHING, LISTENING, properties
+from support.meetings import EVERYTHING, LISTENING, answered, properties
 
 from meeting_provider import NoJoinData, join_info, state
 from meeting_provider.models import MeetingAnswer
-from meeting_provider.state import Attendee, State
+from meeting_provider.state import State
 
 ARN = "arn:aws:chime:eu-central-1:123456789012:meeting/one"
 ANSWER = {
@@ -29,8 +29,8 @@ BEN = {"ExternalUserId": "ben", "AttendeeId": "id-ben", "JoinToken": "token-ben"
 def made(answer: dict[str, object] | None = None, **changed: object) -> State:
     """A meeting with two attendees, of whom one may only listen."""
     attendees = {
-        "ana": Attendee("id-ana", "token-ana", EVERYTHING),
-        "ben": Attendee("id-ben", "token-ben", LISTENING),
+        "ana": answered("ana", "id-ana", "token-ana", EVERYTHING),
+        "ben": answered("ben", "id-ben", "token-ben", LISTENING),
     }
     meeting = MeetingAnswer.model_validate(ANSWER | (answer or {}))
     return State(properties(attendees=DECLARED, **changed), meeting, attendees)
@@ -80,7 +80,7 @@ class TestOutputs:
     )
     def test_come_back_as_the_same_declaration(self, declared):
         attendees = {
-            i: Attendee("id", "token", a.get("capabilities", EVERYTHING))
+            i: answered(i, "id", "token", a.get("capabilities", EVERYTHING))
             for i, a in declared.items()
         }
         whole = State(

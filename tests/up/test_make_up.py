@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -77,9 +78,11 @@ def up(house: House) -> Run:
 def counts(run: Run) -> dict[str, int]:
     """The numbers under `Resources:`, of the meetings' stack; the join desk's has its own."""
     parts = pairwise(run.out.split("Resources:"))
-    told = next(after for before, after in parts if "pulumi:Stack meetings-dev" in before)
+    summary = next(
+        after for before, after in parts if re.search("Stack meetings-dev|dev::meetings::", before)
+    )
     found = {}
-    for line in told.partition("Duration:")[0].splitlines():
+    for line in summary.partition("Duration:")[0].splitlines():
         words = line.replace("+-", "+- ").split()
         numbers = [w for w in words if w.isdigit()]
         if numbers and words[-1].isalpha():

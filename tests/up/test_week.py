@@ -126,7 +126,7 @@ def test_what_a_calendar_has_that_cannot_be_used_is_warned_of(house: House) -> N
     run = house.make("preview")
 
     assert run.code == 0, run.text
-    assert "bad.ics:4: event 'bad': DTSTART: 'soon' is no time" in run.text
+    assert "bad.ics:4: event 'bad': DTSTART: 'soon' is not a time" in run.text
     assert "Traceback" not in run.text
 
 
@@ -136,5 +136,5 @@ def test_a_now_that_is_no_time_is_one_clear_error(house: House) -> None:
     configure(house, now="noon")
     run = house.make("preview")
     assert run.code != 0
-    assert "'noon' is no time" in run.text
+    assert "'noon' is not a time" in run.text
     assert "Traceback" not in run.text

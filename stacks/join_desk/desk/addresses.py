@@ -1,34 +1,46 @@
-"""Where an attendee's join information is kept: a path that outlives the meeting."""
+"""Where an attendee's join information is kept: a path that no new meeting changes."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 from urllib.parse import quote
 
 _ROOT: Final = "/meetings"
 
+#: A file name has at most 255 bytes, and a parameter's name and ARN 1,011 characters in all.
+LONGEST_SEGMENT: Final = 128
+_DIGEST: Final = 32
+
+#: What an event's own parameter is called beside its attendees'. No text has this segment.
+_EVENT: Final = ".event"
+
 
 def segment(text: str) -> str:
-    """A text as one segment of a parameter's name, of a URL's path and of a file's.
+    """A text as one segment of a parameter's name, of a URL's path and of a file name.
 
     All of them take letters, digits, `_`, `-` and `.`. Every other byte, and the dot itself,
-    becomes a dot and two hexadecimal digits, so that no two texts have the same segment.
+    becomes a dot and two hexadecimal digits, so that no two texts have the same segment. The end
+    of a long one is replaced by `..` and a digest of the text.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     """
     unreserved = quote(text, safe="").replace(".", "%2E").replace("~", "%7E")
-    return unreserved.replace("%", ".")
+    whole = unreserved.replace("%", ".")
+    if len(whole) <= LONGEST_SEGMENT:
+        return whole
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+    return f"{whole[: LONGEST_SEGMENT - _DIGEST - 2].rstrip('.')}..{digest}"
 
 
-def attendee(stack: str, meeting: str, external_user_id: str) -> str:
+def attendee(stack: str, event: str, external_user_id: str) -> str:
     """The name of the parameter that has an attendee's current join information.
 
-    Args:
-        stack: the stack of the meetings, without organization and project.
-        meeting: the meeting's key in the stack's output `join_data`.
-        external_user_id: the attendee.
+    :param stack: the stack of the meetings, without organization and project.
+    :param event: the event's name. All occurrences of a recurring event have the same one.
+    :param external_user_id: the attendee.
     """
-    return within(stack, segment(meeting), segment(external_user_id))
+    return within(stack, segment(event), segment(external_user_id))
 
 
 def link_key(stack: str) -> str:
@@ -37,5 +49,10 @@ def link_key(stack: str) -> str:
 
 
 def within(stack: str, *segments: str) -> str:
-    """The name of a parameter of a stack, from segments that are made already."""
+    """The name of a parameter of a stack, from what `segment` returned."""
     return "/".join((_ROOT, segment(stack), *segments))
+
+
+def about(stack: str, event_segment: str) -> str:
+    """The name of the parameter that says what an event is, and when it takes place."""
+    return within(stack, event_segment, _EVENT)

@@ -1,44 +1,59 @@
-"""What a programme's attendees are sent: an invitation each, with the link that they join by.
+"""Writes what a schedule's attendees are sent: for each event an invitation with their join link.
 
 pulumi stack output --show-secrets --json | python -m desk.invitations --to FOLDER schedule.yaml
 
 Reads the outputs of the stack `join_desk` from standard input. Invited are the attendees of the
-meetings that are open, or open in the next days; an event without times is in nobody's calendar,
-unless --day says on which day it is. `links.csv` has the links of all these meetings, those without
-times too. Whoever has a link can use it: only the owner may read the files.
+events that take place now or in the next days; a recurring event is one file, with its rule and its
+exceptions. Later runs bring the files up to date: what has changed has the next SEQUENCE, and what
+is no longer scheduled becomes a cancellation. An event without times is in no calendar, unless
+--day says on which day it is. `links.csv` has all links, also of events without times. A link lets
+anybody join who has it: only the owner may read the files.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 import click
-from icalendar import Calendar, Event, vCalAddress, vUri
+from icalendar import Calendar, Event, vCalAddress
 from pydantic import BaseModel, ValidationError
 
-from desk import addresses, links
+from desk import addresses, components, links
 from meeting_provider import InvalidSchedule, schedule
+from meeting_provider.schedule import Entry
 
 #: For the owner alone to read and write.
-_PRIVATE = 0o600
+_PRIVATE: Final = 0o600
 
-PRODUCT = "-//meeting-provider//join desk//EN"
+PRODUCT: Final = "-//meeting-provider//join desk//EN"
+
+_NOT_OF_CANCELLATIONS: Final = (
+    *("STATUS", "SEQUENCE", "DTSTAMP"),
+    *("DESCRIPTION", "LOCATION", "URL", "CONFERENCE"),
+)
+
+#: A file name has 255 bytes, with its ending and what a temporary file's name adds.
+_LONGEST_NAME: Final = 100
+_ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
 
 
 class Outputs(BaseModel):
-    """What the stack `join_desk` gives: whose links, where they lead, and what signs them.
+    """What the stack `join_desk` outputs: whose links, where they lead, and what signs them.
 
-    And by what people in calendars are known there, where that was set.
+    And which ids the people in calendars have there, where that was set.
     """
 
     meetings: str
@@ -51,8 +66,7 @@ class Outputs(BaseModel):
     def parse(cls, text: str) -> Self:
         """The outputs, from what `pulumi stack output --show-secrets --json` prints.
 
-        Raises:
-            ValueError: it is something else.
+        :raises ValueError: it is something else.
         """
         try:
             return cls.model_validate_json(text)
@@ -63,118 +77,251 @@ class Outputs(BaseModel):
 
 @dataclass(frozen=True)
 class Invitation:
-    """One attendee's invitation to one event. Where it has no start, it is a link alone."""
+    """One attendee's invitation to one event: all parts of it that have the attendee."""
 
     stack: str
-    meeting: str
+    event: str
     external_user_id: str
-    link: str
-    start: date | None
-    end: date | None
+    mail: str
+    link: str = field(repr=False)
+    parts: tuple[Entry, ...] = field(repr=False)
+    occurrence: str = ""
 
     @property
     def file(self) -> Path:
-        """Its place in the folder of all invitations."""
-        name = f"{addresses.segment(self.external_user_id)}.ics"
-        return Path(addresses.segment(self.meeting), name)
+        """Its place in the folder of all invitations, by which a person is found."""
+        name = file_name(self.mail or self.external_user_id)
+        name += f"-{self.occurrence}" if self.occurrence else ""
+        return Path(file_name(self.event), f"{name}.ics")
 
-    def text(self, organizer: str, sequence: int, stamp: datetime) -> bytes:
-        """A calendar that publishes the event, and asks nobody for an answer.
+    @property
+    def title(self) -> str:
+        """What people call the event."""
+        return next((p.title for p in self.parts if p.title), self.event)
 
-        Source: RFC 5546, section 3.2.1; CONFERENCE is from RFC 7986, section 5.11.
+    def text(self, now: datetime, day: date | None, frame: _Frame) -> bytes:
+        """The invitation: a request where the attendee has an address, and else a publication.
+
+        Source: RFC 5546, sections 3.2.1 and 3.2.2.
         """
-        address = addresses.attendee(self.stack, self.meeting, self.external_user_id)
-        uid = uuid5(NAMESPACE_URL, address)
-        event = Event.new(
-            uid=uid,
-            summary=self.meeting,
-            description=f"Join: {self.link}",
-            url=self.link,
-            organizer=vCalAddress(f"mailto:{organizer}"),
-            start=self.start,
-            end=self.end,
-            sequence=sequence,
-            stamp=stamp,
-        )
-        conference = vUri(self.link, params={"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]})
-        event.add("CONFERENCE", conference)
-        calendar = Calendar.new(uid=uid, prodid=PRODUCT, method="PUBLISH", subcomponents=[event])
-        return bytes(calendar.to_ical())
+        people: dict[str, Any] = {"ORGANIZER": vCalAddress(f"mailto:{frame.organizer}")}
+        if self.mail:
+            asked = {"ROLE": "REQ-PARTICIPANT", "PARTSTAT": "NEEDS-ACTION", "RSVP": "TRUE"}
+            people["ATTENDEE"] = vCalAddress(f"mailto:{self.mail}", params=asked)
+        shown = components.Shown(self.link, people, now)
+        if self.starts:
+            events = list(components.events(self.parts, shown))
+        else:
+            assert day is not None
+            events = [components.all_day(self.parts[0], day, shown)]
+        address = addresses.attendee(self.stack, self.event, self.external_user_id)
+        uid = uuid5(NAMESPACE_URL, f"{address}/{self.occurrence}")
+        for event in events:
+            event.add("UID", str(uid))
+            event.add("SEQUENCE", frame.sequence)
+            event.add("DTSTAMP", frame.stamp)
+        return _calendar("REQUEST" if self.mail else "PUBLISH", events)
+
+    @property
+    def starts(self) -> bool:
+        """Whether it has times."""
+        return any(p.series for p in self.parts)
+
+    def takes_place(self, since: datetime, until: datetime) -> bool:
+        """Whether a meeting of it is open at some time between."""
+        return self.next(since, until) is not None
+
+    def next(self, since: datetime, until: datetime) -> datetime | None:
+        """When the next of its meetings opens, or opened if it is open."""
+        found = [
+            next((w.opens for w in p.series.windows(p.margins, since, until)), None)
+            for p in self.parts
+            if p.series
+        ]
+        return min((opens for opens in found if opens), default=None)
 
 
-def invitations(
-    events: Iterable[schedule.Event], outputs: Outputs, day: date | None = None
-) -> Iterator[Invitation]:
-    """The invitation of every attendee of every event.
+@dataclass(frozen=True)
+class _Frame:
+    """What is the same in all events of a file."""
 
-    Args:
-        events: a programme's.
-        outputs: the stack `join_desk`'s.
-        day: when an event without times is; None where nobody can say.
-    """
+    organizer: str
+    sequence: int
+    stamp: datetime
+
+
+def _calendar(method: str, events: Iterable[Event]) -> bytes:
+    calendar = Calendar()
+    calendar.add("VERSION", "2.0")
+    calendar.add("PRODID", PRODUCT)
+    calendar.add("METHOD", method)
     for event in events:
-        start, end = _times(event, day)
-        for attendee in event.arguments["attendees"]:
-            who = (outputs.meetings, event.name, attendee["external_user_id"])
-            link = links.link(outputs.base_url, outputs.link_key, *who)
-            yield Invitation(*who, link, start, end)
+        calendar.add_component(event)
+    _add_zones(calendar)
+    return bytes(calendar.to_ical())
 
 
-def _times(event: schedule.Event, day: date | None) -> tuple[date | None, date | None]:
-    if event.window:
-        return event.window.start.astimezone(UTC), event.window.end.astimezone(UTC)
-    return day, day + timedelta(days=1) if day else None
+def _add_zones(calendar: Calendar) -> None:
+    """Add the zones that are used, until a decade or two from now."""
+    years = [e.start.year for e in calendar.events]
+    last = max(*years, datetime.now(UTC).year) // 10 * 10 + 20
+    calendar.add_missing_timezones(date(min(years) - 1, 1, 1), date(last, 1, 1))
+    for zone in calendar.timezones:
+        for observance in zone.subcomponents:
+            # ical.js reads the first time of each RDATE only.
+            if listed := observance.pop("RDATE", None):
+                for time in listed.dts:
+                    observance.add("RDATE", time.dt)
 
 
-def upcoming(
-    path: str,
-    now: datetime,
-    until: datetime,
-    disclosure: schedule.Disclosure | None = None,
-) -> Iterator[schedule.Event]:
-    """The meetings of a programme that are open at an instant, or open before another.
+def file_name(text: str) -> str:
+    """A text as a name of a file or a folder: itself where a file system takes it."""
+    safe = re.sub(r"[^\w@.+=-]", "_", text).lstrip(".")
+    if safe == text and len(safe.encode()) <= _LONGEST_NAME:
+        return safe
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    cut = safe.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{cut}-{digest}"
 
-    Raises:
-        InvalidSchedule: it has faults.
+
+def invitations(entries: Iterable[Entry], outputs: Outputs) -> Iterator[Invitation]:
+    """The invitation of every attendee of every event, past ones among them."""
+    parts: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    mails: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        for external_user_id, address in entry.attendees.items():
+            parts[entry.name, external_user_id].append(entry)
+            is_address = _ADDRESS.fullmatch(address)
+            mails[entry.name, external_user_id] = address if is_address else ""
+    for (event, external_user_id), found in parts.items():
+        stack = outputs.meetings
+        link = links.link(outputs.base_url, outputs.link_key, stack, event, external_user_id)
+        mail = mails[event, external_user_id]
+        for occurrence, own in _files(found):
+            yield Invitation(stack, event, external_user_id, mail, link, own, occurrence)
+
+
+def _files(parts: Sequence[Entry]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
+    """What has a file of its own: a series with its changes, or a single part without one."""
+    whole = [p for p in parts if p.series is None or p.series.stamp is None]
+    changes = [p for p in parts if p.series and p.series.stamp is not None]
+    if whole:
+        yield "", (whole[0], *changes)
+    for part in whole[1:] if whole else changes:
+        assert part.series is not None
+        mark = part.series.stamp or part.series.segment.since or part.series.first
+        yield f"{mark:%Y%m%dT%H%M%S}", (part,)
+
+
+@dataclass
+class Folder:
+    """The folder with what was sent before.
+
+    :param path: the folder.
+    :param organizer: the mail address that invites.
+    :param now: the present time.
     """
-    seen: set[str] = set()
-    while now <= until:
-        plan = schedule.plan(path, now, disclosure)
-        yield from (event for event in plan.open if event.name not in seen)
-        seen.update(event.name for event in plan.open)
-        now = min((o.window.opens for o in plan.upcoming), default=until + timedelta.resolution)
+
+    path: Path
+    organizer: str
+    now: datetime
+
+    def write(self, invitation: Invitation, day: date | None) -> bool:
+        """Write an invitation where it is new or has changed; say whether that was so.
+
+        A changed one has the next SEQUENCE, by which a client knows which is the newer.
+        """
+        path = self.path / invitation.file
+        there = path.read_bytes() if path.exists() else b""
+        old = _read(there)
+        sequence, stamp = _frame(old)
+        # What is written depends on the time only where a series is written by its times.
+        if old and invitation.text(self.now, day, self._frame(sequence, stamp)) == there:
+            path.chmod(_PRIVATE)
+            return False
+        frame = self._frame(sequence + 1 if old else 0, datetime.now(UTC))
+        _write_private(path, invitation.text(self.now, day, frame))
+        return True
+
+    def has(self, invitation: Invitation) -> bool:
+        """Whether the invitation was written before, and not cancelled."""
+        path = self.path / invitation.file
+        old = _read(path.read_bytes()) if path.exists() else None
+        return old is not None and old.get("METHOD") != "CANCEL"
+
+    def cancel_others(self, known: Iterable[Invitation]) -> int:
+        """Turn what is no longer scheduled into cancellations; say how many.
+
+        Source: RFC 5546, section 3.2.5.
+        """
+        kept = {self.path / i.file for i in known}
+        count = 0
+        for path in sorted(self.path.glob("*/*.ics")):
+            old = _read(path.read_bytes())
+            if path in kept or old is None or old.get("METHOD") == "CANCEL" or self._is_over(old):
+                continue
+            sequence, _ = _frame(old)
+            events = [e for e in old.events if "RECURRENCE-ID" not in e] or list(old.events)
+            for event in events:
+                event.subcomponents.clear()
+                for name in (
+                    "STATUS",
+                    "SEQUENCE",
+                    "DTSTAMP",
+                    "DESCRIPTION",
+                    "LOCATION",
+                    "URL",
+                    "CONFERENCE",
+                ):
+                    event.pop(name, None)
+                event.add("STATUS", "CANCELLED")
+                event.add("SEQUENCE", sequence + 1)
+                event.add("DTSTAMP", datetime.now(UTC))
+            _write_private(path, _calendar("CANCEL", events))
+            count += 1
+        return count
+
+    def _frame(self, sequence: int, stamp: datetime) -> _Frame:
+        return _Frame(self.organizer, sequence, stamp)
+
+    def _is_over(self, old: Calendar) -> bool:
+        """Whether nothing of an invitation is still to come."""
+        return all(
+            "RRULE" not in e and "RDATE" not in e and _instant(e.end) < self.now for e in old.events
+        )
 
 
-def write(folder: Path, invitation: Invitation, organizer: str) -> bool:
-    """Write an invitation where it isn't there yet or has changed; say whether that was so.
-
-    A changed one has the next SEQUENCE, by which a calendar knows which is the newer.
-    """
-    path = folder / invitation.file
-    there = path.read_bytes() if path.exists() else b""
-    old = _event(there)
-    if old and invitation.text(organizer, old.sequence, old.stamp) == there:
-        path.chmod(_PRIVATE)
-        return False
-    sequence = old.sequence + 1 if old else 0
-    _write_private(path, invitation.text(organizer, sequence, datetime.now(UTC)))
-    return True
+def _instant(time: date) -> datetime:
+    if isinstance(time, datetime):
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return datetime(time.year, time.month, time.day, tzinfo=UTC)
 
 
-def _event(invitation: bytes) -> Event | None:
-    """The event of an invitation that was written before; None where it is no longer one."""
+def _read(content: bytes) -> Calendar | None:
+    """An invitation that was written before; None where it is no longer one."""
     try:
-        return Calendar.from_ical(invitation).events[0]
+        calendar = Calendar.from_ical(content)
     except (ValueError, IndexError):
         return None
+    return calendar if isinstance(calendar, Calendar) and calendar.events else None
+
+
+def _frame(old: Calendar | None) -> tuple[int, datetime]:
+    if old is None:
+        return 0, datetime.now(UTC)
+    event = old.events[0]
+    return int(event.get("SEQUENCE", 0)), event.stamp or datetime.now(UTC)
 
 
 def write_links(path: Path, invited: Iterable[Invitation]) -> None:
-    """Write a table of everybody's links."""
+    """Write a table of all links. Its lines end with a line feed, for `cut` and spreadsheets."""
     table = io.StringIO()
-    rows = csv.writer(table)
-    rows.writerow(("meeting", "external_user_id", "link"))
-    rows.writerows((i.meeting, i.external_user_id, i.link) for i in invited)
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("event", "title", "attendee", "external_user_id", "link"))
+    rows.writerows(
+        (i.event, i.title, i.mail or i.external_user_id, i.external_user_id, i.link)
+        for i in invited
+    )
     _write_private(path, table.getvalue().encode())
 
 
@@ -192,13 +339,32 @@ def _write_private(path: Path, content: bytes) -> None:
             raise
 
 
+def _nothing(file: str, every: Sequence[Invitation], now: datetime, days: int) -> str:
+    """Why there is nothing to invite to, and what to do."""
+    untimed = len({i.event for i in every if not i.starts})
+    later = [(opens, i.title) for i in every if (opens := i.next(now, now + components.AHEAD))]
+    said = [f"{file} has nothing to invite to in the next {days} days."]
+    if later:
+        opens, title = min(later)
+        needed = (opens.astimezone(UTC) - now).days + 1
+        said.append(f"The next event is {title} at {opens:%Y-%m-%d %H:%M %Z}: use --days {needed}.")
+    if untimed:
+        said.append(
+            f"{untimed} events have no times: their links are in links.csv, and --day 2027-03-01 "
+            "puts them into calendars on a day."
+        )
+    if not every:
+        said.append("It has no attendees.")
+    return " ".join(said)
+
+
 @click.command(help=__doc__)
 @click.argument("file")
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--days", default=7, show_default=True, help="How far ahead to invite.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="When the events without times are.")
 @click.option("--now", "at", help="RFC 3339: invite as of another time than the present one.")
-@click.option("--organizer", help="An e-mail address; by default noreply@ where the links lead.")
+@click.option("--organizer", help="A mail address; by default noreply@ the host of the links.")
 def main(
     file: str,
     folder: Path,
@@ -212,17 +378,26 @@ def main(
         now = schedule.instant(at) if at else datetime.now(UTC)
         outputs = Outputs.parse(sys.stdin.read())
         disclosure = schedule.Disclosure.of(outputs.attendee_ids, outputs.attendee_key)
-        events = list(upcoming(file, now, now + timedelta(days=days), disclosure))
+        every = list(invitations(schedule.entries(file, disclosure), outputs))
+        until = now + timedelta(days=days)
+        near = [i for i in every if i.takes_place(now, until)]
     except (ValueError, InvalidSchedule) as error:
         raise click.ClickException(str(error)) from error
-    organizer = organizer or f"noreply@{urlsplit(outputs.base_url).hostname}"
-    invited = list(invitations(events, outputs, day.date() if day else None))
-    dated = [i for i in invited if i.start]
-    changed = sum(write(folder, i, organizer) for i in dated)
-    write_links(folder / "links.csv", invited)
+    host = urlsplit(outputs.base_url).hostname
+    written = Folder(folder, organizer or f"noreply@{host}", now)
+    untimed = [i for i in every if not i.starts]
+    # An event that was invited to and moved out of the next days is brought up to date too.
+    moved = [i for i in every if i.starts and i not in near and written.has(i)]
+    sent = [*near, *moved, *(untimed if day else ())]
+    changed = sum(written.write(i, day.date() if day else None) for i in sent)
+    cancelled = written.cancel_others(every)
+    write_links(folder / "links.csv", [*near, *untimed])
     click.echo(
-        f"{folder}: {len(dated)} invitations, {changed} new or changed; {len(invited)} links"
+        f"{folder}: {len(sent)} invitations, {changed} new or changed; {cancelled} cancelled; "
+        f"{len(near) + len(untimed)} links"
     )
+    if not sent:
+        click.echo(_nothing(file, every, now, days), err=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Join links: what an attendee clicks, signed so that nobody can guess another's."""
+"""Join links: what an attendee opens, signed so that nobody can guess another attendee's."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import hmac
 from desk import addresses
 
 
-def link(base_url: str, key: str, stack: str, meeting: str, external_user_id: str) -> str:
+def link(base_url: str, key: str, stack: str, event: str, external_user_id: str) -> str:
     """An attendee's join link, which stays the same for as long as the key does.
 
-    It is a credential: whoever has it can join as this attendee.
+    It is a credential: anybody who has it can join as this attendee.
 
-    Args:
-        base_url: where the desk is reached, without a slash at the end.
-        key: what the stack's links are signed with.
-        stack: the stack of the meetings.
-        meeting: the meeting's key in the stack's output `join_data`.
-        external_user_id: the attendee.
+    :param base_url: where the desk is reached.
+    :param key: what the stack's links are signed with.
+    :param stack: the stack of the meetings.
+    :param event: the event's name. All occurrences of a recurring event have the same one.
+    :param external_user_id: the attendee.
     """
-    signature = sign(key, addresses.attendee(stack, meeting, external_user_id))
-    path = f"{addresses.segment(meeting)}/{addresses.segment(external_user_id)}"
-    return f"{base_url}/join/{path}?signature={signature}"
+    signature = sign(key, addresses.attendee(stack, event, external_user_id))
+    path = f"{addresses.segment(event)}/{addresses.segment(external_user_id)}"
+    return f"{base_url.rstrip('/')}/join/{path}?signature={signature}"
 
 
 def sign(key: str, address: str) -> str:

@@ -1,29 +1,34 @@
-"""An example desk: shows the page to whoever has a signed link, and hands out what it joins with.
+"""An example desk: shows the join page to anybody with a signed link, and returns how to join.
 
     python -m desk.server --stack dev --region eu-central-1
 
-A link is all that it asks for. In production put your own login in front of it, and TLS.
+It asks for nothing but the link. In production put your own login in front of it, and TLS.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 import signal
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import boto3
 import click
-from botocore.exceptions import BotoCoreError, ClientError
-from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnavailable
+from waitress.server import create_server
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from desk import addresses, links
+from desk import addresses
+from desk.parameters import CONFIG, LinkKey, Parameters, Unavailable
+from desk.sessions import session
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,108 +37,148 @@ PAGE: Final = Path(__file__).parents[1] / "page"
 
 _ROUTES: Final = Map(
     [
-        Rule("/join/<meeting>/<attendee>", endpoint="page", methods=["GET"]),
-        # Apart from the page, so that whatever looks into links on their way is handed no token.
-        Rule("/join/<meeting>/<attendee>/session", endpoint="session", methods=["GET"]),
-        Rule("/<file>", endpoint="file", methods=["GET"]),
+        Rule("/", endpoint="front", methods=["GET"]),
+        Rule("/join/<event>/<attendee>", endpoint="page", methods=["GET"]),
+        # Separate from the page: programs that look into links on their way get no token.
+        Rule("/join/<event>/<attendee>/session", endpoint="session", methods=["GET"]),
+        Rule("/<any('join.js', 'join.css', 'icon.svg'):file>", endpoint="file", methods=["GET"]),
     ],
     merge_slashes=False,
 )
-_FILES: Final = {"join.js": "text/javascript", "join.css": "text/css"}
+_FILES: Final = {
+    "join.js": ("build/join.js", "text/javascript"),
+    "join.css": ("build/join.css", "text/css"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+}
 
 # What the client needs: https://aws.github.io/amazon-chime-sdk-js/modules/contentsecurity_policy.html
 _HEADERS: Final = {
-    "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; media-src 'self' blob:;"
     " worker-src blob:; connect-src 'self' https://*.chime.aws wss://*.chime.aws",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
+#: Threads that answer requests: more than may wait for SSM, so that pages are served meanwhile.
+_THREADS: Final = 16
+#: Seconds after which a connection without traffic is closed.
+_IDLE_SECONDS: Final = 15
+_LONGEST_PATH: Final = 300
 
-class Parameters:
-    """What the stack `join_desk` has put into SSM.
+#: For each state that isn't `open`: the status, and what a person reads who opens the address.
+_STATUS: Final = {"open": 200, "upcoming": 404, "not_invited": 404, "over": 404}
+_PAGES: Final = {
+    403: (
+        "Wrong link",
+        "This link is not complete, or it is no longer valid. Open the link in your latest "
+        "invitation, or ask the person who invited you for a new one.",
+    ),
+    404: (
+        "Not found",
+        "There is no page at this address. To join a meeting, open the whole link in your "
+        "invitation.",
+    ),
+    405: ("Not possible", "This address can only be read."),
+}
+_FRONT: Final = (
+    "Join desk",
+    "People join meetings here, by a link of their own. To join yours, open the link in your "
+    "invitation.",
+)
 
-    Args:
-        client: boto3's SSM client.
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def get(self, name: str) -> str | None:
-        """A parameter's value, or None where there is none.
-
-        Raises:
-            ClientError, BotoCoreError: SSM can't be asked.
-        """
-        try:
-            found = self._client.get_parameter(Name=name, WithDecryption=True)
-        except self._client.exceptions.ParameterNotFound:
-            return None
-        return str(found["Parameter"]["Value"])
+_log = logging.getLogger("desk")
 
 
 class Desk:
     """The desk, as a WSGI application.
 
-    Args:
-        parameters: where the join information is.
-        stack: the stack of the meetings.
-        key: what its links are signed with.
-        page: the folder of the page, built.
+    :param parameters: where the join information is.
+    :param stack: the stack of the meetings.
+    :param key: the key that its links are signed with.
+    :param page: the folder of the page, built.
     """
 
-    def __init__(self, parameters: Parameters, stack: str, key: str, page: Path = PAGE) -> None:
+    def __init__(self, parameters: Parameters, stack: str, key: LinkKey, page: Path = PAGE) -> None:
         self._parameters = parameters
         self._stack = stack
         self._key = key
         self._html = (page / "index.html").read_bytes()
-        self._files = {name: (page / "build" / name).read_bytes() for name in _FILES}
+        self._message = Template((page / "message.html").read_text())
+        self._files = {name: (page / file).read_bytes() for name, (file, _) in _FILES.items()}
+        self._packed = {name: gzip.compress(content) for name, content in self._files.items()}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         request = Request(environ)
-        try:
-            endpoint, arguments = _ROUTES.bind_to_environ(environ).match()
-            if endpoint == "file":
-                response = self._file(**arguments)
-            else:
-                response = self._open(endpoint, request.args.get("signature", ""), **arguments)
-        except HTTPException as error:
-            response = Response(f"{error.description}\n", error.code)
-        response.headers.update(_HEADERS)
+        response = self._answer(request)
+        for name, value in _HEADERS.items():
+            response.headers[name] = value
+        response.headers.setdefault("Cache-Control", "no-store")
+        # The signature stays out of the log.
+        path = quote(request.path, safe="/")[:_LONGEST_PATH]
+        _log.info("%s %s %d", request.method, path, response.status_code)
         return response(environ, start_response)
 
-    def _file(self, file: str) -> Response:
-        if file not in _FILES:
-            raise NotFound
-        return Response(self._files[file], mimetype=_FILES[file])
-
-    def _open(self, endpoint: str, signature: str, meeting: str, attendee: str) -> Response:
-        address = addresses.within(self._stack, meeting, attendee)
-        if not links.opens(self._key, address, signature):
-            raise Forbidden("This is not the link that you were given.")
-        if endpoint == "page":
-            return Response(self._html, mimetype="text/html")
-        return Response(self._join_info(address), mimetype="application/json")
-
-    def _join_info(self, address: str) -> str:
+    def _answer(self, request: Request) -> Response:
         try:
-            value = self._parameters.get(address)
-        except (ClientError, BotoCoreError) as error:
-            print(f"{address} can't be read: {error}", file=sys.stderr)
-            raise ServiceUnavailable("The desk can't be asked right now.") from error
-        if value is None:
-            raise NotFound("This meeting is not open to you now.")
-        return value
+            endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
+        except HTTPException as error:
+            response = self._page(request, *_PAGES[error.code or 404], status=error.code or 404)
+            response.headers.extend(h for h in error.get_headers() if h[0] == "Allow")
+            return response
+        if endpoint == "front":
+            return self._page(request, *_FRONT, status=200)
+        if endpoint == "file":
+            return self._file(request, **arguments)
+        signature = request.args.get("signature", "")
+        return self._open(request, endpoint == "session", signature, **arguments)
+
+    def _page(self, request: Request, title: str, text: str, *, status: int) -> Response:
+        root = "../" * (request.path.count("/") - 1) or "./"
+        return Response(
+            self._message.substitute(title=title, text=text, root=root),
+            status,
+            mimetype="text/html",
+        )
+
+    def _file(self, request: Request, file: str) -> Response:
+        """A file that a browser keeps, and asks for again only by its ETag."""
+        mimetype = _FILES[file][1]
+        is_packed = bool(request.accept_encodings["gzip"])
+        response = Response(
+            self._packed[file] if is_packed else self._files[file], mimetype=mimetype
+        )
+        if is_packed:
+            response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers["Cache-Control"] = "no-cache"
+        response.add_etag()
+        return response.make_conditional(request)
+
+    def _open(
+        self, request: Request, is_session: bool, signature: str, event: str, attendee: str
+    ) -> Response:
+        address = addresses.within(self._stack, event, attendee)
+        if not self._key.opens(address, signature):
+            if is_session:
+                return _json({"state": "wrong_link"}, 403)
+            return self._page(request, *_PAGES[403], status=403)
+        if not is_session:
+            return Response(self._html, mimetype="text/html")
+        try:
+            entries = self._parameters.get(address)
+            about = self._parameters.get(addresses.about(self._stack, event))
+        except Unavailable as error:
+            _log.error("%s can't be read: %s", quote(address, safe="/"), error)
+            response = _json({"state": "unavailable"}, 503)
+            response.headers["Retry-After"] = "15"
+            return response
+        found = session(entries, about, datetime.now(UTC))
+        return _json(found, _STATUS[found["state"]])
 
 
-class _Handler(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say what was asked for, without the signature."""
-        path = quote(self.path.partition("?")[0], safe="/%")
-        self.log("info", "%s %s %s", self.command, path, code)
+def _json(value: dict[str, Any], status: int) -> Response:
+    return Response(json.dumps(value), status, mimetype="application/json")
 
 
 @click.command(help=__doc__)
@@ -141,27 +186,42 @@ class _Handler(WSGIRequestHandler):
 @click.option("--region", help="Where its parameters are; boto3 finds one by default.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=8047, show_default=True, help="The port; 0 for any that is free.")
-def main(stack: str, region: str | None, host: str, port: int) -> None:
+@click.option(
+    "--path",
+    default="",
+    help="The path of base_url, where a proxy passes it on: /desk for https://example.org/desk.",
+)
+def main(stack: str, region: str | None, host: str, port: int, path: str) -> None:
     """Serve until a signal says to end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # Botocore's debugging messages have the join information in them.
     logging.disable(logging.DEBUG)
-    parameters = Parameters(boto3.client("ssm", region_name=region))
+    parameters = Parameters(boto3.client("ssm", region_name=region, config=CONFIG))
     address = addresses.link_key(stack)
-    key = parameters.get(address)
-    if not key:
+    try:
+        key = LinkKey(parameters, address)
+    except Unavailable as error:
+        raise click.ClickException(f"{address} can't be read: {error}") from error
+    if not key.exists:
         raise click.ClickException(f"there is no {address}: bring the stack join_desk up first")
     if not (PAGE / "build").exists():
         raise click.ClickException(f"the page isn't built: npm install && npm run build, in {PAGE}")
-    desk = Desk(parameters, stack, key)
-    server = make_server(host, port, desk, threaded=True, request_handler=_Handler)
+    server: Any = create_server(
+        Desk(parameters, stack, key),
+        host=host,
+        port=port,
+        threads=_THREADS,
+        channel_timeout=_IDLE_SECONDS,
+        cleanup_interval=_IDLE_SECONDS // 3,
+        url_prefix=path.rstrip("/"),
+        ident="",
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    click.echo(f"the desk is at http://{host}:{server.server_port}")
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        click.echo("closed")
-    finally:
-        server.server_close()
+    # A name like localhost may have several addresses.
+    found = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
+    click.echo(f"the desk is at http://{host}:{found[0][1]}{path.rstrip('/')}")
+    server.run()
+    click.echo("closed")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the watcher is asked to end: what runs is finished, what only waits is left at once."""
+"""How the watcher ends on a signal: what runs is finished, and waits are left at once."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from contextlib import contextmanager
 
 
 class Stopped(BaseException):
-    """Leaves a wait, or what was to begin. No `except Exception` of a library may hold it up."""
+    """Leaves a wait, or what was about to begin. No `except Exception` of a library catches it."""
 
 
-class Stopping:
+class Shutdown:
     """SIGTERM and SIGINT as one request. A second signal does what it does by default."""
 
     def __init__(self) -> None:
-        #: Set once somebody has asked.
-        self.asked = threading.Event()
+        #: Set once a signal has come.
+        self.requested = threading.Event()
         self._waits = False
 
     def listen(self) -> None:
         """Take the signals of this process from now on. To be called on its main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._request)
 
     def check(self) -> None:
-        """Before what is not to be begun any more.
+        """Before what must not begin once a signal has come.
 
-        :raises Stopped: somebody has asked.
+        :raises Stopped: a signal has come.
         """
-        if self.asked.is_set():
+        if self.requested.is_set():
             raise Stopped
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Around what may be left in the middle.
 
-        :raises Stopped: somebody asks, or has asked before.
+        :raises Stopped: a signal comes, or has come before.
         """
         self._waits = True
         try:
@@ -46,8 +46,8 @@ class Stopping:
         finally:
             self._waits = False
 
-    def _ask(self, number: int, _: object) -> None:
-        self.asked.set()
+    def _request(self, number: int, _: object) -> None:
+        self.requested.set()
         signal.signal(number, signal.SIG_DFL)
         if self._waits:
             self._waits = False

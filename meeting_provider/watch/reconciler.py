@@ -1,0 +1,266 @@
+"""Notification messages -> what the stack has to bring up, until each meeting that ended is over.
+
+A message stays in the queue until a state shows that nothing is left to do about it. So a loss,
+even that of the watcher's process, only has the state read again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import tenacity
+
+from meeting_provider.errors import InvalidEvent
+from meeting_provider.events import EventType, parse
+from meeting_provider.watch.consumers import LONGEST_PAUSE, Consumers
+from meeting_provider.watch.errors import QueueFailed, StackFailed, WatchError
+from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
+from meeting_provider.watch.shutdown import Shutdown, Stopped
+from meeting_provider.watch.stack import EVERY_MEETING, Known, State, WatchedStack
+
+#: How long the queue is read before what ended is recovered, in seconds: a burst of ends is one
+#: `up`. It is less than a received message stays hidden.
+LONGEST_READ: Final = 3.0
+
+#: How many ids of earlier meetings are remembered, to recognize messages that come late.
+_REMEMBERED: Final = 10_000
+
+#: The most characters of a name or an id that are logged.
+_LONGEST_SHOWN: Final = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _End:
+    """A meeting whose end was notified, and the messages that did."""
+
+    meeting_id: str
+    name: str | None
+    messages: dict[str, Message] = field(default_factory=dict)
+    is_reported: bool = False
+
+    def __str__(self) -> str:
+        meeting_id = _shown(self.meeting_id)
+        return f"{_shown(self.name)} ({meeting_id})" if self.name else meeting_id
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+class Reconciler:
+    """Waits for ends of a stack's meetings, and runs `up` for them, one at a time.
+
+    :param stack: the stack.
+    :param queue: opens the stack's queue; called again when it fails, for it may be another then.
+    :param consumers: the stacks that are updated after meetings have changed.
+    :param shutdown: says when to end.
+    """
+
+    def __init__(
+        self,
+        stack: WatchedStack,
+        queue: Callable[[], Queue],
+        consumers: Consumers,
+        shutdown: Shutdown,
+    ) -> None:
+        self._stack = stack
+        self._open = queue
+        self._queue: Queue | None = None
+        self._consumers = consumers
+        self._shutdown = shutdown
+        self._ends: dict[str, _End] = {}
+        self._urns: dict[str, str] = {}
+        self._unreadable: set[str] = set()
+        self._earlier = 0
+        self._is_drained = True
+        # The messages of what ended before may be gone.
+        self._unsure = True
+
+    def run(self) -> None:
+        """Watch until a signal comes."""
+        self._consumers.start()
+        try:
+            while True:
+                if self._unsure or self._ends:
+                    self._persistently(self._recover)
+                self._persistently(self._receive)
+        except (Stopped, tenacity.RetryError):
+            self._consumers.finish()
+            _log.info("ended by a signal")
+
+    def _persistently(self, work: Callable[[], None]) -> None:
+        """Do something until it works, ever less often.
+
+        :raises tenacity.RetryError: a signal came, and it had not worked yet.
+        """
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(WatchError),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE),
+            stop=tenacity.stop_when_event_set(self._shutdown.requested),
+            sleep=tenacity.sleep_using_event(self._shutdown.requested),
+            before_sleep=self._report,
+        )(work)
+
+    def _report(self, attempt: tenacity.RetryCallState) -> None:
+        error = attempt.outcome and attempt.outcome.exception()
+        pause = attempt.next_action.sleep if attempt.next_action else 0
+        _log.warning("%s; trying again in %.1f seconds", error, pause)
+        if isinstance(error, QueueFailed):
+            self._queue = None
+
+    # Messages
+
+    def _receive(self) -> None:
+        """Wait for messages, and take what else is in the queue with them."""
+        with self._shutdown.waiting():
+            messages = self._messages(LONGEST_WAIT)
+            until = time.monotonic() + LONGEST_READ
+            while messages and time.monotonic() < until:
+                self._take(messages)
+                messages = self._messages(0)
+            self._take(messages)
+            self._is_drained = not messages
+
+    def _messages(self, wait: int) -> list[Message]:
+        if self._queue is None:
+            self._queue = self._open()
+        return self._queue.receive(wait)
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        """Note the ends among messages. The others need nothing done."""
+        others: list[Message] = []
+        for message in messages:
+            try:
+                detail = parse(message.body).detail
+            except InvalidEvent:
+                self._leave_alone(message)
+                continue
+            if detail.event_type != EventType.MEETING_ENDED:
+                others.append(message)
+                continue
+            end = _End(detail.meeting_id, detail.external_meeting_id)
+            self._ends.setdefault(end.meeting_id, end).messages[message.id] = message
+        self._delete(others)
+
+    def _leave_alone(self, message: Message) -> None:
+        """Leave what can't be read to the dead-letter queue. Its text stays out of the log."""
+        if message.id not in self._unreadable:
+            self._unreadable.add(message.id)
+            _log.warning(
+                "message %s (%d characters) is not a meeting event; it is left to the "
+                "dead-letter queue", message.id, len(message.body),
+            )  # fmt: skip
+
+    def _delete(self, messages: Sequence[Message]) -> None:
+        if messages and self._queue is not None:
+            self._queue.delete(messages)
+
+    # Recovery
+
+    def _recover(self) -> None:
+        """Bring up what ended where it is still declared, and forget the ends that are over.
+
+        :raises WatchError: something is left to do, which another try may achieve.
+        """
+        before = self._read().meetings
+        pending = [e for e in self._ends.values() if self._unsure or not self._is_over(e, before)]
+        for end in pending:
+            if not end.is_reported:
+                end.is_reported = True
+                _log.info("%s has ended", end)
+        self._hold(pending)
+        failure = self._bring_up(self._targets(pending))
+        state = self._read() if pending or self._unsure else State(before, has_gaps=False)
+        if state.has_gaps and not failure:
+            failure = self._bring_up({EVERY_MEETING})
+            state = self._read()
+        after = state.meetings
+        self._note_changes(before, after)
+        if self._unsure and failure is None:
+            self._unsure = False
+            self._consumers.update()
+        self._settle(after, is_done=failure is None)
+        if failure and (self._ends or self._unsure):
+            raise failure
+        _log.info("waiting for ends")
+
+    def _hold(self, ends: Iterable[_End]) -> None:
+        if self._queue is not None:
+            self._queue.hold([m for end in ends for m in end.messages.values()])
+
+    def _read(self) -> State:
+        state = self._stack.state()
+        now = {known.meeting_id: urn for urn, known in state.meetings.items()}
+        earlier = {i: urn for i, urn in self._urns.items() if i not in now}
+        self._urns = dict(list(earlier.items())[-_REMEMBERED:]) | now
+        return state
+
+    def _note_changes(self, before: dict[str, Known], after: dict[str, Known]) -> None:
+        changed = [
+            known
+            for urn, known in after.items()
+            if urn not in before or before[urn].meeting_id != known.meeting_id
+        ]
+        for known in changed:
+            _log.info("%s is now %s", known.name, known.meeting_id)
+        gone = [known for urn, known in before.items() if urn not in after]
+        if changed or gone:
+            self._consumers.update(known.resource for known in (*changed, *gone))
+
+    def _targets(self, ends: Iterable[_End]) -> set[str]:
+        """The URNs of what has to be brought up."""
+        if self._unsure:
+            return {EVERY_MEETING}
+        # An unknown meeting may be one that a failed deploy removed from the state. An update of
+        # all meetings decides that.
+        return {self._urns.get(end.meeting_id, EVERY_MEETING) for end in ends}
+
+    def _is_over(self, end: _End, meetings: dict[str, Known]) -> bool:
+        """Whether another meeting has taken its place, even by a deploy."""
+        urn = self._urns.get(end.meeting_id)
+        if urn is None:
+            return any(known.name == end.name for known in meetings.values())
+        return urn in meetings and meetings[urn].meeting_id != end.meeting_id
+
+    def _bring_up(self, urns: set[str]) -> StackFailed | None:
+        """Run `up` for these; returns its failure, which may be that of a part."""
+        if not urns:
+            return None
+        self._shutdown.check()
+        every = EVERY_MEETING in urns
+        names = ", ".join(sorted(urn.rpartition("::")[2] for urn in urns))
+        _log.info("bringing up %s", "all meetings" if every else names)
+        try:
+            self._stack.up([EVERY_MEETING] if every else sorted(urns))
+        except StackFailed as failure:
+            return failure
+        return None
+
+    def _settle(self, meetings: dict[str, Known], *, is_done: bool) -> None:
+        """Forget the ends that are over, and delete their messages."""
+        settled: list[Message] = []
+        for end in list(self._ends.values()):
+            is_over = self._is_over(end, meetings)
+            if not (is_done or is_over):
+                continue
+            del self._ends[end.meeting_id]
+            urn = self._urns.get(end.meeting_id)
+            if urn in meetings and meetings[urn].meeting_id == end.meeting_id:
+                # The service itself says that it lives. The queue brings the message again.
+                _log.warning("%s is said to have ended, and hasn't", end)
+                continue
+            if not end.is_reported:
+                self._earlier += 1
+            elif not is_over:
+                _log.info("%s needs no successor: it is no longer declared", end)
+            settled += end.messages.values()
+        if self._earlier and self._is_drained:
+            _log.info("%d earlier ends need nothing done", self._earlier)
+            self._earlier = 0
+        self._delete(settled)

@@ -1,0 +1,106 @@
+"""The outputs of the meetings' stack -> the parameters that the desk keeps."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from desk import addresses
+from meeting_provider import NoJoinData, join_info
+
+_TEXTS: Final = ("title", "description")
+_TIMES: Final = ("opens", "start", "end", "closes")
+
+
+class Incomplete(Exception):
+    """The outputs of the meetings' stack can't be used. The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that the desk keeps.
+
+    :param address: its name.
+    :param value: its value, in JSON. It may hold join tokens.
+    :param event: the name of its event.
+    """
+
+    address: str
+    value: str = field(repr=False)
+    event: str
+
+
+def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[Parameter]:
+    """What the desk keeps: for each event what it is and when, and for each attendee how to join.
+
+    :param stack: the stack of the meetings, without organization and project.
+    :param outputs: its outputs: `meeting_ids` and `join_data`, and, where they are exported,
+        `events` and `upcoming`, which say what the meetings are and when.
+    :param source: the stack's full name, for errors.
+    :raises Incomplete: outputs are missing, or secrets among them could not be decrypted.
+    """
+    if not isinstance(outputs, Mapping):
+        raise Incomplete(f"the outputs of {source} can't be read: deploy the meetings first")
+    data, ids = _required(outputs, "join_data", source), _required(outputs, "meeting_ids", source)
+    texts, upcoming = outputs.get("events") or {}, outputs.get("upcoming") or {}
+    about: dict[str, dict[str, Any]] = defaultdict(lambda: {"open": []})
+    entries: dict[str, list[Any]] = defaultdict(list)
+    events: dict[str, str] = {}
+    # A meeting without an id is one that doesn't exist yet.
+    for name in sorted(name for name, meeting_id in ids.items() if isinstance(meeting_id, str)):
+        said = texts.get(name) or {}
+        event, times = said.get("event", name), _times(said)
+        about[event] |= {n: said[n] for n in _TEXTS if n in said}
+        about[event]["open"].append(times)
+        for external_user_id, info in _join_info(data, name, source).items():
+            address = addresses.attendee(stack, event, external_user_id)
+            entries[address].append({**info, "Times": times})
+            events[address] = event
+    for name, said in upcoming.items():
+        event = said.get("event", name)
+        about[event] |= {n: said[n] for n in _TEXTS if n in said} | {"next": _times(said)}
+    for event, said in about.items():
+        address = addresses.about(stack, addresses.segment(event))
+        yield Parameter(address, json.dumps(said, sort_keys=True), event)
+    for address, entry in entries.items():
+        yield Parameter(address, json.dumps(entry, sort_keys=True), events[address])
+
+
+def text(outputs: Mapping[str, Any], name: str, source: str) -> str | None:
+    """A secret text among the outputs, or None where the stack has none of that name.
+
+    :raises Incomplete: it could not be decrypted.
+    """
+    value = outputs.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise Incomplete(f"the output {name} of {source} is empty: {_CAUSE}")
+
+
+_CAUSE: Final = (
+    "Pulumi could not decrypt the secret. Check the stack's passphrase, or the permission to "
+    "decrypt with its KMS key"
+)
+
+
+def _required(outputs: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
+    if name not in outputs:
+        raise Incomplete(f"{source} has no output {name}: deploy the meetings first")
+    value = outputs[name]
+    if not isinstance(value, Mapping):
+        raise Incomplete(f"the output {name} of {source} is empty: {_CAUSE}")
+    return value
+
+
+def _join_info(data: Mapping[str, Any], meeting: str, source: str) -> dict[str, Any]:
+    try:
+        return join_info(data.get(meeting) or {}, f"the meeting {meeting} in {source}")
+    except NoJoinData as error:
+        raise Incomplete(str(error)) from None
+
+
+def _times(said: Mapping[str, Any]) -> dict[str, str]:
+    return {name: said[name] for name in _TIMES if name in said}

@@ -1,0 +1,111 @@
+"""What the stack `join_desk` has put into SSM, read within seconds or not at all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from desk import links
+
+#: A request waits for SSM for about five seconds in all.
+CONFIG: Final = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
+)
+
+#: How many requests may wait for SSM at once. Pages are served beside them.
+MOST_READERS: Final = 12
+
+#: How old the link key may be, in seconds, and how old once a signature doesn't match.
+LONGEST_KEPT: Final = 60.0
+KEPT_ON_MISMATCH: Final = 2.0
+
+
+class Unavailable(Exception):
+    """SSM can't be read now. The message says why."""
+
+
+class Parameters:
+    """The parameters of a stack.
+
+    :param client: boto3's SSM client, made with CONFIG.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._readers = threading.BoundedSemaphore(MOST_READERS)
+
+    def get(self, name: str) -> str | None:
+        """A parameter's value, or None where there is none.
+
+        :raises Unavailable: SSM doesn't answer, denies the call, or too many requests wait for it.
+        """
+        if not self._readers.acquire(blocking=False):
+            raise Unavailable(f"{MOST_READERS} requests wait for SSM already")
+        try:
+            found = self._client.get_parameter(Name=name, WithDecryption=True)
+        except self._client.exceptions.ParameterNotFound:
+            return None
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable(str(error)) from error
+        finally:
+            self._readers.release()
+        return str(found["Parameter"]["Value"])
+
+
+class LinkKey:
+    """The key that links are signed with, read again from time to time.
+
+    A new key takes the place of the old one within LONGEST_KEPT seconds. A signature that doesn't
+    match has it read at once, but not more often than every KEPT_ON_MISMATCH seconds, however many
+    wrong signatures there are.
+
+    :param parameters: where the key is.
+    :param name: its parameter.
+    :param now: a clock, in seconds.
+    """
+
+    def __init__(
+        self, parameters: Parameters, name: str, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._parameters = parameters
+        self._name = name
+        self._now = now
+        self._lock = threading.Lock()
+        self._key = parameters.get(name)
+        self._read_at = now()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a key."""
+        return bool(self._key)
+
+    def opens(self, address: str, signature: str) -> bool:
+        """Whether a signature opens an address."""
+        self._refresh(LONGEST_KEPT)
+        if self._matches(address, signature):
+            return True
+        self._refresh(KEPT_ON_MISMATCH)
+        return self._matches(address, signature)
+
+    def _matches(self, address: str, signature: str) -> bool:
+        key = self._key
+        return bool(key) and links.opens(str(key), address, signature)
+
+    def _refresh(self, oldest: float) -> None:
+        """Read the key again where it is older. One request does, and the others don't wait."""
+        if self._now() - self._read_at < oldest or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._now() - self._read_at >= oldest:
+                self._read_at = self._now()
+                self._key = self._parameters.get(self._name)
+        except Unavailable:
+            # Without SSM a link opens no meeting either. The next request tries again.
+            pass
+        finally:
+            self._lock.release()

@@ -1,0 +1,256 @@
+"""In a real browser, the join page says the truth in every state, on every screen.
+
+With SCREENSHOTS=<folder> the pictures are kept there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browser import Browser
+from support.house import ROOT
+
+from chime_sandbox import server
+from desk import addresses, links
+
+STACK = "dev"
+DESK = ROOT / "stacks/join_desk"
+NAME = "stand-up"
+LONG = "Quarterly-all-hands-of-every-region-and-department-" * 3
+PEOPLE = ["You", "dana.poe@example.org", "a-very-long-external-user-id-" * 2 + "0123456", "語" * 64]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots are kept."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(javascript: Path) -> Iterator[Browser]:
+    """A browser."""
+    found = Browser(javascript)
+    yield found
+    found.close()
+
+
+@dataclass
+class Site:
+    """A desk that serves, and the parameters that it reads."""
+
+    url: str
+    ssm: Any
+    links_key: str = "key"
+
+    def link(self, event: str = NAME, who: str = "ann", key: str = "key") -> str:
+        return links.link(self.url, key, STACK, event, who)
+
+    def put(self, meeting: str | None, **about: Any) -> None:
+        """Have the event be so, and Ann's meeting be this."""
+        self._set(addresses.about(STACK, NAME), {"title": "Stand-up", **about})
+        name = addresses.attendee(STACK, NAME, "ann")
+        if meeting is None:
+            self._remove(name)
+        else:
+            self._set(name, [{**joining(meeting), "Times": {}}])
+
+    def _set(self, name: str, value: Any) -> None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        self.ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+
+    def _remove(self, name: str) -> None:
+        self.ssm.delete_parameters(Names=[name])
+
+    def forget(self) -> None:
+        self._remove(addresses.about(STACK, NAME))
+
+
+def joining(meeting: str) -> dict[str, Any]:
+    host = "00000000000000000000000000000000.k.m1.ec1.app.chime.aws"
+    return {
+        "Meeting": {
+            "MeetingId": meeting,
+            "ExternalMeetingId": NAME,
+            "MediaRegion": "eu-central-1",
+            "MediaPlacement": {
+                "AudioHostUrl": f"{host}:3478",
+                "SignalingUrl": f"wss://signal.m1.ec1.app.chime.aws/control/{meeting}",
+                "TurnControlUrl": "https://ccp.cp.ec1.app.chime.aws/v2/turn_sessions",
+            },
+        },
+        "Attendee": {
+            "AttendeeId": "22222222-2222-4222-8222-222222222222",
+            "ExternalUserId": "ann",
+            "JoinToken": "dG9rZW4",
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def site(aws: Any) -> Iterator[Site]:
+    """The desk as a process of its own, on an emulated SSM."""
+    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock",
+                    "--ignore-scripts", "--silent"], cwd=DESK / "page", check=True)  # fmt: skip
+    subprocess.run(
+        ["npm", "run", "build", "--silent"], cwd=DESK / "page", check=True, capture_output=True
+    )
+    with server.running() as endpoint:
+        ssm = aws("ssm", endpoint)
+        found = Site("", ssm)
+        found._set(addresses.link_key(STACK), "key")
+        found._set(addresses.about(STACK, NAME), {"title": "Stand-up"})
+        environment = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "PYTHONPATH": f"{ROOT}:{DESK}",
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "desk.server", "--stack", STACK, "--region", "us-east-1",
+             "--port", "0"],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            found.url = process.stdout.readline().split()[-1]
+            yield found
+            process.terminate()
+
+
+def ahead(hours: float) -> dict[str, str]:
+    start = datetime.now(UTC) + timedelta(hours=hours)
+    times = {"opens": -0.25, "start": 0, "end": 1, "closes": 1.5}
+    return {n: (start + timedelta(hours=h)).isoformat() for n, h in times.items()}
+
+
+def text(browser: Browser) -> tuple[str, str]:
+    seen = browser.do("look")
+    assert seen["errors"] == []
+    return seen["state"], seen["text"]
+
+
+def test_an_open_meeting_is_ready_to_join(site: Site, browser: Browser) -> None:
+    """With its title."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link())
+    state, said = text(browser)
+    assert state == "ready"
+    assert "Stand-up" in said
+    assert "Ready to join." in said
+
+
+def test_a_meeting_that_is_not_open_yet_says_when_it_opens(site: Site, browser: Browser) -> None:
+    """In the visitor's own zone; and it is ready by itself once it is open."""
+    site.put(None, next=ahead(48))
+    browser.do("open", url=site.link())
+    state, said = text(browser)
+    assert state == "upcoming"
+    assert "This meeting opens on" in said
+    assert "Ready" not in said
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("pass", seconds=61)
+    browser.do("wait", state="ready")
+
+
+def test_a_meeting_that_has_ended_says_so_and_the_next_one_is_ready_by_itself(
+    site: Site, browser: Browser
+) -> None:
+    """While the desk still has the ended one, the page does not say that one could join."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link(), ended=True)
+    browser.do("click", name="Join")
+    browser.do("wait", state="ended")
+    browser.do("pass", seconds=40)
+    state, said = text(browser)
+    assert state == "ended"
+    assert "This meeting has ended." in said
+    assert "Ready to join" not in said
+    site.put("33333333-3333-4333-8333-333333333333")
+    browser.do("pass", seconds=16)
+    browser.do("wait", state="ready")
+    assert browser.do("look")["shown"]["meetingId"].startswith("33333333")
+
+
+def test_joining_for_long_says_so_and_can_be_left(site: Site, browser: Browser) -> None:
+    """Where the service doesn't answer."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link())
+    browser.do("click", name="Join")
+    browser.do("wait", state="joining")
+    browser.do("pass", seconds=11)
+    browser.do("wait", state="joining-slowly")
+    browser.do("click", name="Cancel")
+    browser.do("wait", state="left")
+    assert "You have left the meeting." in text(browser)[1]
+
+
+def test_what_is_over_or_somebody_elses_says_so(site: Site, browser: Browser) -> None:
+    """No "try again" where that wouldn't help."""
+    site.put(None, open=[{}])
+    browser.do("open", url=site.link())
+    assert text(browser)[0] == "not_invited"
+    site.forget()
+    browser.do("open", url=site.link())
+    state, said = text(browser)
+    assert state == "over"
+    assert "no other one is scheduled" in said
+    assert "Try again" not in said
+
+
+def test_a_wrong_link_the_front_and_unknown_paths_have_pages(site: Site, browser: Browser) -> None:
+    """Each says what this is and what to do."""
+    for url, status, expected in (
+        (site.link(key="another"), 403, "Wrong link"),
+        (f"{site.url}/", 200, "Join desk"),
+        (f"{site.url}/nowhere/at/all", 404, "Not found"),
+    ):
+        browser.do("open", url=url)
+        seen = browser.do("look")
+        assert expected in seen["text"]
+        assert status in seen["answers"].values()
+        assert (seen["violations"], seen["errors"]) == ([], [])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    "state",
+    ["ready", "joining", "joining-slowly", "joined", "reconnecting", "left", "upcoming", "ended",
+     "over", "not_invited", "wrong_link", "unavailable", "failed", "elsewhere", "removed"],
+)  # fmt: skip
+def test_every_state_fits_every_screen_and_is_accessible(
+    site: Site, browser: Browser, pictures: Path, state: str, width: int, dark: bool
+) -> None:
+    """At 1280 and 390 pixels, light and dark, with long names: nothing overflows, axe is clean."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link(), width=width, dark=dark)
+    in_meeting = state in ("joined", "reconnecting")
+    facts = {"title": LONG, "description": "Line one.\nLine two.", "microphone": True, **ahead(48)}
+    found = [{"deviceId": "a", "label": "A microphone with quite a long name " * 3}]
+    browser.do(
+        "render",
+        state=state,
+        facts=facts,
+        tiles=PEOPLE if in_meeting else [],
+        devices=[{"id": i, "found": found} for i in ("microphone", "speaker", "webcam")]
+        if in_meeting
+        else [],
+    )
+    shade = "dark" if dark else "light"
+    seen = browser.do("look", screenshot=str(pictures / f"{state}-{width}-{shade}.png"))
+    assert seen["state"] == state
+    assert seen["violations"] == []
+    assert seen["overflows"] is False
+    assert (seen["background"] == "rgb(255, 255, 255)") is not dark
+    assert seen["title"] == LONG

@@ -1,0 +1,105 @@
+// Drives the join page in a real browser, by commands of one line of JSON each on stdin. Says what the
+// page shows; never a token. The browser knows no host but this machine: instead of Chime's signaling
+// there is a WebSocket that says nothing, or that the meeting has ended.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const [executablePath, view] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+  ],
+});
+/** The meeting has ended: the close code that the service gives, by the client's JoinAndReceiveIndexTask. */
+const MEETING_ENDED = 4410;
+
+let context;
+let page;
+let seen;
+
+const commands = {
+  async open({ url, width = 1280, dark = false, ended = false }) {
+    await context?.close();
+    context = await browser.newContext({
+      viewport: { width, height: 800 },
+      colorScheme: dark ? 'dark' : 'light',
+      locale: 'en-GB',
+      timezoneId: 'Europe/Berlin',
+      bypassCSP: true,
+    });
+    page = await context.newPage();
+    seen = { answers: {}, errors: [] };
+    page.on('pageerror', (error) => seen.errors.push(error.message));
+    page.on('response', (response) => {
+      const { hostname, pathname } = new URL(response.url());
+      if (hostname === '127.0.0.1') {
+        seen.answers[pathname] = response.status();
+      }
+    });
+    await page.clock.install();
+    await page.routeWebSocket(/chime\.aws/, (socket) => {
+      // The client sends its JOIN first.
+      socket.onMessage(() => ended && socket.close({ code: MEETING_ENDED }));
+    });
+    await page.goto(url);
+    if (await page.locator('body[data-state]').count()) {
+      await page.waitForSelector('body:not([data-state=loading])');
+    }
+  },
+  click: ({ name }) => page.getByRole('button', { name, exact: true }).click(),
+  wait: ({ state }) => page.waitForSelector(`body[data-state=${state}]`, { timeout: 60_000 }),
+  pass: ({ seconds }) => page.clock.runFor(seconds * 1000),
+  /** Show a state, and tiles, by the page's own view. */
+  async render({ state, facts, tiles = [], devices = [] }) {
+    const source = readFileSync(view, 'utf8').replace(/^export /gm, '');
+    const calls = [
+      `show(${JSON.stringify(state)}, ${JSON.stringify(facts)});`,
+      ...tiles.map((name, id) => `tile(${id}, ${JSON.stringify(name)});`),
+      ...devices.map((each) => `offer(${JSON.stringify(each.id)}, ${JSON.stringify(each.found)});`),
+      `document.querySelector('#devices').open = ${devices.length > 0};`,
+    ];
+    await page.evaluate(`(() => { ${source}\n${calls.join('\n')} })()`);
+  },
+  async look({ screenshot }) {
+    if (screenshot) {
+      await page.screenshot({ path: screenshot, fullPage: true });
+    }
+    await page.evaluate(axe);
+    const violations = await page.evaluate(async () => (await globalThis.axe.run()).violations);
+    return {
+      ...seen,
+      state: await page.locator('body').getAttribute('data-state'),
+      text: await page.locator('body').innerText(),
+      title: await page.title(),
+      shown: await page.locator('[data-shows]').evaluateAll((places) =>
+        Object.fromEntries(places.map((place) => [place.dataset.shows, place.textContent])),
+      ),
+      overflows: await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth),
+      violations: violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 120)}`),
+      background: await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+    };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: name, ...options } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ result: (await commands[name](options)) ?? null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error) }));
+  }
+}
+await browser.close();
