@@ -7,8 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import closing, redirect_stdout
-from io import StringIO
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,11 @@ from support import pages
 from support.house import House, Run
 from support.pages import PAGES, Block
 
-from meeting_provider.watch.__main__ import main as watch
-
 #: Commands that are not run here, and why not.
 NOT_RUN = {
     r"pip install .*": "the wheels are built, installed and used in a test of their own",
     r"make (lint|test|test-unit|format|bench|soak|faults)": "it runs this test, or takes too long",
-    r"make (desk|watch)|python -m meeting_provider\.watch .*": "runs until it is stopped",
+    r"make (desk|watch)|python -m (meeting_provider\.watch|desk\.server) .*": "runs until stopped",
     r"chime-sandbox run -- pytest": "a test below runs it, with the files that its page shows",
     r"kubectl .*": "needs a cluster; the manifests are checked against their schemas",
 }
@@ -110,10 +107,8 @@ def test_a_reason_stands_for_a_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", sorted({c for b in CONSOLES for c in b.commands() if ".watch " in c})
+    "command", sorted({c for b in CONSOLES for c in b.commands() if c.startswith("python -m ")})
 )
-def test_the_watcher_knows_its_options(command: str) -> None:
-    options = shlex.split(command)[3:]
-    with redirect_stdout(StringIO()), pytest.raises(SystemExit) as ended:
-        watch([*options, "--help"])
-    assert ended.value.code == 0
+def test_what_runs_until_stopped_knows_its_options(house: House, command: str) -> None:
+    done = house.run(*shlex.split(f"{command} --help"), env={"PYTHONPATH": "stacks/join_desk"})
+    assert done.code == 0, done.text

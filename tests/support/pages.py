@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 #: Every page that people read.
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "sandbox/README.md"),
+    "stacks/join_desk/README.md",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")),
 )
 
