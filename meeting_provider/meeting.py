@@ -84,8 +84,9 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
-    #: The attendees by external_user_id, as declared: `{}`, or `capabilities` and `tags`.
-    #: Not typed as a mapping: of a resource that `--target` leaves out, Pulumi returns the inputs.
+    #: The attendees by external_user_id, as declared: `{}`, or `capabilities` and `tags`. Not typed
+    #: as a mapping: Pulumi returns the inputs, which may be a list, of a resource that `--target`
+    #: leaves out, of one with an unknown id, and in its mocks.
     attendees: pulumi.Output[Any]
     #: Each attendee's AttendeeId, by external_user_id.
     attendee_ids: pulumi.Output[dict[str, str]]

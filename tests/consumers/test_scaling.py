@@ -33,7 +33,7 @@ events:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A checkout with a programme of its own."""
-    built = House.build(tmp_path_factory.mktemp("growing") / "house")
+    built = House.build(tmp_path_factory.mktemp("scaling") / "house")
     built.programme = PROGRAMME
     # A program's settings are written beside it: not beside the one that everybody shares.
     (built.root / "examples").unlink()
@@ -44,7 +44,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def commands() -> str:
     """The first commands of the page."""
-    found = re.search(r"```sh\n(.*?)```", (ROOT / "docs" / "growing.md").read_text(), re.DOTALL)
+    found = re.search(r"```sh\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(), re.DOTALL)
     assert found is not None
     return found[1]
 

@@ -1,0 +1,267 @@
+"""What README and docs say is true of the code, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import re
+import tomllib
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+import pulumi
+import pytest
+from packaging.requirements import Requirement
+from pulumi.runtime import mocks, settings
+from pydantic import BaseModel
+from support import pages
+from support.constraints import service_model
+from support.pages import PAGES, ROOT
+
+from benchmarks import page as performance
+from benchmarks.__main__ import FIGURES
+from meeting_provider import Meeting, client, diff, models, notifications
+from meeting_provider.models import MeetingInput
+from meeting_provider.schedule import planning, times
+
+#: `make bench` writes it.
+GENERATED = "docs/performance.md"
+
+
+def pyproject(folder: str = ".") -> dict[str, Any]:
+    return tomllib.loads((ROOT / folder / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings(page: str) -> None:
+    for link in pages.links(page):
+        if urlsplit(link).scheme:
+            assert link.startswith("https://"), link
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        name = str(target.resolve().relative_to(ROOT))
+        if name == GENERATED:
+            continue
+        assert target.exists(), link
+        assert not anchor or anchor in pages.anchors(name), link
+
+
+def test_every_page_is_linked_from_the_readme_or_a_page_of_it() -> None:
+    found, new = {"README.md"}, {"README.md"}
+    while new:
+        targets = {(p, link.partition("#")[0]) for p in new for link in pages.links(p)}
+        paths = {(ROOT / p).parent / link for p, link in targets if link}
+        reached = {str(p.resolve().relative_to(ROOT)) for p in paths if p.is_file()}
+        new = (reached & set(PAGES)) - found
+        found |= new
+    assert found == set(PAGES)
+
+
+def test_the_readme_is_short() -> None:
+    text = pages.text("README.md")
+    assert len(text.splitlines()) <= 150
+    assert len(text.split()) <= 900
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_exist(page: str) -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    found = re.findall(r"(?:^|`)make ([a-z][a-z-]*)", pages.text(page), re.MULTILINE)
+    assert set(found) <= set(phony[1].split())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_pip_installs_has_the_extras(page: str) -> None:
+    projects = [pyproject(), pyproject("sandbox")]
+    extras = {p["project"]["name"]: p["project"]["optional-dependencies"] for p in projects}
+    for what in re.findall(r"pip install '?([\w\[\],-]+)", pages.text(page)):
+        requirement = Requirement(what)
+        assert requirement.extras <= set(extras[requirement.name])
+
+
+def first_column(page: str, heading: str) -> list[str]:
+    """The names in the first column of a table."""
+    return [name for row in pages.rows(page, heading) for name in pages.names(row[0])]
+
+
+def nested(name: str, model: type[BaseModel]) -> set[str]:
+    return {f"{name}.{field}" for field in model.model_fields}
+
+
+def test_the_arguments_of_meeting_are_those_of_the_model() -> None:
+    described = first_column("docs/meeting.md", "Arguments")
+    attendees = nested("attendees[]", models.AttendeeInput)
+    assert sorted(described) == sorted({*MeetingInput.model_fields, *attendees})
+
+
+def test_the_arguments_say_what_a_change_does() -> None:
+    changes = {pages.names(r[0])[0]: r[-1] for r in pages.rows("docs/meeting.md", "Arguments")}
+    for name in MeetingInput.model_fields:
+        assert changes[name] == ("new meeting" if diff.replacing([name]) else "in place"), name
+
+
+def test_the_nested_arguments_are_those_of_the_models() -> None:
+    values = {pages.names(r[0])[0]: r[2] for r in pages.rows("docs/meeting.md", "Arguments")}
+    features = {
+        f"{kind}.{field}"
+        for kind, model in models.MeetingFeatures.model_fields.items()
+        for shape in (models.AudioFeatures, models.VideoFeatures, models.ContentFeatures,
+                      models.AttendeeFeatures)
+        if shape.__name__ == f"{kind.capitalize()}Features" and model
+        for field in shape.model_fields
+    }  # fmt: skip
+    assert set(pages.names(values["meeting_features"])) == features
+    targets = set(models.NotificationsConfiguration.model_fields)
+    assert set(pages.names(values["notifications_configuration"])) == targets
+    capabilities = {*models.Capabilities.model_fields, *get_args(models.MediaCapability)}
+    assert set(pages.names(values["attendees[].capabilities"])) == capabilities
+
+
+def test_the_attributes_of_meeting_are_its_outputs() -> None:
+    found = pages.rows("docs/meeting.md", "Attributes")
+    described = {n: row for row in found if len(row) == 3 for n in pages.names(row[0])}
+    computed = {n for n, value in vars(Meeting).items() if isinstance(value, property)}
+    assert set(described) == {"id", *Meeting.__annotations__, *computed}
+    secrets = {n for n, row in described.items() if row[1] == "yes"}
+    assert secrets == {"join_tokens", "meeting_details", "join_data", "join_info"}
+    urls = set(pages.names(described["media_placement"][2]))
+    assert urls == set(models.MediaPlacement.model_fields)
+
+
+def test_the_arguments_of_notifications_are_those_of_the_signature() -> None:
+    signature = inspect.signature(notifications.MeetingNotifications.__init__).parameters
+    described = first_column("docs/notifications.md", "Arguments")
+    assert sorted(described) == sorted(signature.keys() - {"self", "name", "opts"})
+    attributes = first_column("docs/notifications.md", "Attributes")
+    assert sorted(attributes) == sorted(notifications.MeetingNotifications.__annotations__)
+
+
+def test_the_policy_of_a_key_is_what_the_code_returns() -> None:
+    [block] = pages.blocks("docs/notifications.md", "json")
+    assert json.loads(block.text) == notifications.key_policy_statement()
+
+
+def test_the_arguments_of_an_event_are_those_of_the_schedule() -> None:
+    found = [r[0] for r in pages.rows("docs/schedule.md", "Arguments of an event")]
+    described = {name: "*" in cell for cell in found for name in pages.names(cell)}
+    assert set(described) == {"name", "title", "description", *times.ARGUMENTS}
+    assert {name for name, is_shared in described.items() if is_shared} == set(times.SHARED)
+    sections = first_column("docs/schedule.md", "Sections")
+    assert sorted(sections) == sorted([*planning._SECTIONS, "x-..."])
+
+
+def test_the_settings_of_the_stack_are_those_that_the_program_reads() -> None:
+    tree = ast.parse((ROOT / "__main__.py").read_text())
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args]
+    reads = [c for c in calls if getattr(c.func, "attr", "") in ("get", "get_bool")]
+    keys = {a.value for c in reads for a in c.args if isinstance(a, ast.Constant)}
+    assert set(first_column("docs/schedule.md", "Settings of the stack")) == keys
+
+
+def called() -> set[str]:
+    """The operations that the client names where it calls."""
+    tree = ast.parse(inspect.getsource(client))
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    operations = [c.args[0] for c in calls if getattr(c.func, "attr", "") == "_call"]
+    assert operations
+    return {str(ast.literal_eval(n)) for n in operations}
+
+
+def test_the_policy_allows_what_the_client_calls_and_no_more() -> None:
+    [block] = pages.blocks("docs/operating.md", "json")
+    [statement] = json.loads(block.text)["Statement"]
+    assert statement["Effect"] == "Allow"
+    assert statement["Action"] == sorted(f"chime:{operation}" for operation in called())
+    assert called() <= set(service_model().operation_names)
+
+
+def contract(name: str) -> list[list[str]]:
+    """The layers of one of import-linter's contracts, from top to bottom."""
+    contracts = pyproject()["tool"]["importlinter"]["contracts"]
+    [found] = [c for c in contracts if c["name"] == name]
+    assert found["exhaustive"]
+    return [layer.split(" | ") for layer in found["layers"]]
+
+
+def picture(layers: list[list[str]]) -> str:
+    """Layers as a picture in text, one box for each."""
+    inside = [" │ ".join(layer) for layer in layers]
+    width = max(map(len, inside)) + 2
+    line = "─" * width
+    between = f"├{line}┤\n"
+    boxes = between.join(f"│{each:^{width}}│\n" for each in inside)
+    return f"┌{line}┐\n{boxes}└{line}┘\n"
+
+
+def test_the_pictures_of_the_layers_are_the_contracts() -> None:
+    drawn = [b.text for b in pages.blocks("docs/architecture.md", "")]
+    wanted = [picture(contract("Layers point downwards")), picture(contract("In schedule/ too"))]
+    assert drawn == wanted
+
+
+def test_the_page_on_architecture_describes_each_module() -> None:
+    page = pages.text("docs/architecture.md").partition("Inside `schedule/`")[0]
+    described = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert described == [m for layer in contract("Layers point downwards") for m in layer]
+
+
+@pytest.mark.skipif(not FIGURES.exists(), reason="nothing has been measured")
+def test_the_page_on_performance_is_made_of_its_figures() -> None:
+    assert pages.text(GENERATED) == performance.text(json.loads(FIGURES.read_text()))
+
+
+#: The Python blocks of all pages. A test is run as such: tests/docs/test_commands.py.
+PYTHON = [b for page in PAGES for b in pages.blocks(page, "python")]
+PROGRAMS = [b for b in PYTHON if "\ndef test_" not in b.text]
+
+
+class Cloud(mocks.Mocks):
+    """Outputs for whatever a program declares."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        outputs = {
+            "meeting_ids": {"keynote": "1"},
+            "join_data": {"keynote": {"Meeting": {"MeetingId": "1"}, "Attendees": {"ann": {}}}},
+        }
+        given = {
+            "arn": f"arn:aws:x:us-east-1:1:{args.name}",
+            "url": "https://x",
+            "outputs": outputs,
+        }
+        return args.name, {**given, **args.inputs}
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        return {"region": "us-east-1", "partition": "aws", "accountId": "1", "id": "1"}
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_python_compiles(block: pages.Block) -> None:
+    compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_programs_declare_what_they_show(
+    block: pages.Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each program of the docs runs to its end as it stands."""
+    monkeypatch.chdir(ROOT)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    mocks.set_mocks(Cloud(), preview=False)
+    pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
+
+    @pulumi.runtime.test
+    def program() -> None:
+        exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
+
+    try:
+        program()
+    finally:
+        pulumi.runtime.set_all_config({})
+        settings.reset_options()
+        asyncio.set_event_loop(None)
+        loop.close()
