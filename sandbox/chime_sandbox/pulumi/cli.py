@@ -210,13 +210,13 @@ def _compile(work: Path, built: Path) -> None:
             f"building the CLI takes {BUILD_GIGABYTES} GB of disk for a while, and {work.parent} "
             f"has {free:.1f} GB free: make room, or install Pulumi, {INSTALL_PAGE}"
         )
-    go, environment = _go(work)
     version = pinned_version()
     _say(
         f"there is no Pulumi CLI here: building {version} from its Go module. This takes about "
         f"six minutes on two cores, once for this machine, and leaves 120 MB in {work.parent}. "
         f"To do without, stop this and install Pulumi: {INSTALL_PAGE}"
     )
+    go, environment = _go(work)
     _say("downloading its modules, about 300 MB")
     module = _module(work)
     packages = _output([go, "list", "-deps", _PACKAGE], module, environment).splitlines()
