@@ -15,10 +15,10 @@ from support.house import ROOT, House
 PROGRAMME = """\
 events:
   - name: keynote
-    tags: {room: main-stage}
+    tags: {room: main-hall}
     attendees: [{external_user_id: speaker-1}]
   - name: closing
-    tags: {room: main-stage}
+    tags: {room: main-hall}
     attendees: [{external_user_id: speaker-1}]
   - name: demo
     tags: {room: expo}
@@ -57,7 +57,7 @@ def test_the_split_programme_comes_up_in_its_stacks(house: House) -> None:
     )
     assert run.code == 0, run.text
     placed = {stack: ids(house, stack) for stack in stacks(house)}
-    assert placed["main-stage"].keys() == {"keynote", "closing"}
+    assert placed["main-hall"].keys() == {"keynote", "closing"}
     assert placed["track-1"] == placed["track-2"] == {}
     assert placed["others-1"].keys() | placed["others-2"].keys() == {"demo", "lounge", "quiet-room"}
     together = [each for part in placed.values() for each in part.items()]
