@@ -29,7 +29,7 @@ define UPDATE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help ready cli up preview down outputs events desk invitations watch requests test test-unit bench faults soak heal lint format
+.PHONY: help ready cli yaml up preview down outputs events desk invitations watch requests test test-unit bench faults soak heal lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,7 +84,7 @@ watch: ready ## bring up, within seconds, each meeting that ends too soon
 requests: ready ## show the requests that the emulated Chime has seen
 	@$(SANDBOX) admin requests
 
-test: .venv/.dev cli ## run every test
+test: .venv/.dev yaml ## run every test
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-unit: .venv/.dev ## run the tests that start no process
@@ -119,6 +119,10 @@ $(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
 # Building the CLI and setting up the environment, where either is needed, go on side by side.
 ready:
 	@$(MAKE) --silent --no-print-directory --jobs=2 .venv/.sandbox cli
+
+# Tests run programs in YAML too.
+yaml: $(PYTHON)
+	@$(PYTHON) sandbox/chime_sandbox/pulumi/cli.py --yaml >/dev/null
 
 # Only the sandbox's stack runs without a Pulumi of the user's own.
 cli: $(PYTHON)

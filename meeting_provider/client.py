@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.metadata import version
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final, TypeVar
 
 import boto3
@@ -42,6 +42,7 @@ from meeting_provider.models import (
     AttendeeInput,
     AttendeesAnswer,
     CreateAnswer,
+    FoundAnswer,
     MeetingAnswer,
     MeetingInput,
     tag_list,
@@ -59,9 +60,9 @@ ATTEMPTS: Final = 4
 #: call that is under way then and the delete that undoes a create, it ends within five minutes.
 OPERATION_SECONDS: Final = 100.0
 
-#: As many calls of an operation at once as there can be: the host has four threads, and each makes
+#: As many calls of an operation at once as there can be: an engine makes some 16, and each makes
 #: up to four calls for its meeting.
-_CONNECTIONS: Final = 16
+_CONNECTIONS: Final = 64
 
 _SERVICE: Final = "chime-sdk-meetings"
 
@@ -118,13 +119,16 @@ class ChimeClient:
 
     :param region: a control region.
     :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
+    :param cancelled: set once no operation is to make another call.
     :raises ServiceError: AWS's own configuration can't be used. Every method raises one, which
         names the meeting, where its call fails.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
     """
 
-    def __init__(self, region: str, profile: str | None = None) -> None:
+    def __init__(
+        self, region: str, profile: str | None = None, cancelled: Event | None = None
+    ) -> None:
         _quieten()
         self._region = region
         self._config = Config(
@@ -141,6 +145,7 @@ class ChimeClient:
         self._clients: dict[str, Any] = {}
         self._making = Lock()
         self._deadline: float | None = None
+        self._cancelled = cancelled or Event()
 
     def bounded(self) -> ChimeClient:
         """The same client for one operation on a meeting, which may take OPERATION_SECONDS."""
@@ -161,9 +166,10 @@ class ChimeClient:
         """End the meeting. MeetingEnded where it is gone already."""
         self._call("DeleteMeeting", meeting, MeetingId=meeting.meeting_id)
 
-    def get_meeting(self, meeting: MeetingAnswer) -> None:
-        """Raise MeetingEnded where there is no such meeting."""
-        self._call("GetMeeting", meeting, MeetingId=meeting.meeting_id)
+    def get_meeting(self, meeting: MeetingAnswer) -> MeetingAnswer:
+        """The meeting. MeetingEnded where there is none of that id."""
+        answer = self._call("GetMeeting", meeting, MeetingId=meeting.meeting_id)
+        return _read(FoundAnswer, answer, "GetMeeting", meeting).meeting
 
     def batch_create_attendee(
         self, meeting: MeetingAnswer, attendees: Sequence[AttendeeInput]
@@ -237,6 +243,8 @@ class ChimeClient:
         if self._deadline is not None and self._is_over():
             cause = f"{OPERATION_SECONDS:.0f} s were up before this call"
             remedy = "the service is slow or throttles: run `pulumi up` again later"
+            if self._cancelled.is_set():
+                cause, remedy = "it was cancelled before this call", "run `pulumi up` again"
             raise Unreachable(operation, cause, remedy, str(meeting))
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unreachable)),
@@ -253,7 +261,8 @@ class ChimeClient:
         return answer
 
     def _is_over(self) -> bool:
-        return self._deadline is None or time.monotonic() >= self._deadline
+        is_late = self._deadline is None or time.monotonic() >= self._deadline
+        return is_late or self._cancelled.is_set()
 
     def _attempt(self, operation: str, meeting: str, arguments: dict[str, Any]) -> dict[str, Any]:
         with self._making, _signing_in():

@@ -26,6 +26,9 @@ CREATE_ONLY: Final = arguments(Argument.CREATE_ONLY)
 #: What an attendee may do, by medium: audio, video, content.
 Capabilities = Mapping[str, str]
 
+#: A place, and the value there before and after.
+Difference = tuple[tuple[str, ...], Any, Any]
+
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The names of the declared properties that differ, in the order of the model.
@@ -41,6 +44,33 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if old.get(n) != new.get(n)
         and _comparable(n, old.get(n), default) != _comparable(n, new.get(n), default)
     ]
+
+
+def detailed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    """Each place that differs, with the value there before and after: None where there is none.
+
+    A place is a property's name and the keys below it, such as an attendee's external_user_id.
+    """
+    features = new.get("meeting_features")
+    default = default_capabilities(features if isinstance(features, Mapping) else None)
+    for name in differing(old, new):
+        was, now = old.get(name), new.get(name)
+        if name != "attendees" or not isinstance(was, Mapping) or not isinstance(now, Mapping):
+            yield from _places((name,), _pruned(was), _pruned(now))
+            continue
+        for i in dict.fromkeys([*was, *now]):
+            before, after = (_comparable_attendee(a.get(i), default) for a in (was, now))
+            if before != after:
+                yield from _places((name, i), was.get(i), now.get(i))
+
+
+def _places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            if old.get(key) != new.get(key):
+                yield from _places((*place, key), old.get(key), new.get(key))
+    else:
+        yield place, old, new
 
 
 def replacing(names: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
@@ -36,7 +37,6 @@ from meeting_provider.models import (
 from meeting_provider.state import State
 
 if TYPE_CHECKING:
-    # An update without a call should not import boto3.
     from meeting_provider.client import ChimeClient
 
 #: Codes in the `Errors` of an answer that may succeed at another attempt.
@@ -54,6 +54,34 @@ _waiting_for_another: Final = tenacity.retry(
     stop=tenacity.stop_after_attempt(5),
     reraise=True,
 )
+
+
+class Clients:
+    """The clients of an account, each made when it is first used. The threads of a host share them.
+
+    :param profile: the profile where none was declared; by default what boto3's chain finds.
+    """
+
+    def __init__(self, profile: str | None = None) -> None:
+        self._profile = profile
+        self._made: dict[tuple[str, str | None], ChimeClient] = {}
+        self._making = Lock()
+        self._cancelled = Event()
+
+    def __call__(self, region: str, profile: str | None) -> ChimeClient:
+        """The client of a control region and, where one was declared, a profile."""
+        # An update without a call should not import boto3.
+        from meeting_provider.client import ChimeClient
+
+        key = (region, profile or self._profile)
+        with self._making:
+            if key not in self._made:
+                self._made[key] = ChimeClient(*key, self._cancelled)
+            return self._made[key]
+
+    def cancel(self) -> None:
+        """Have the operations that are under way fail at their next call. No call is retried."""
+        self._cancelled.set()
 
 
 class Lifecycle:
@@ -100,6 +128,22 @@ class Lifecycle:
         except MeetingEnded:
             return None
         return _as_found(state, listed, tags)
+
+    def find(self, meeting_id: str, control_region: str) -> State | None:
+        """A meeting that was created elsewhere, with a declaration that says the same.
+
+        No call returns the client request token, the notification targets and the network type.
+
+        :returns: None where the control region has no such meeting.
+        """
+        client = self._client(control_region, None).bounded()
+        try:
+            meeting = client.get_meeting(MeetingAnswer(meeting_id=meeting_id))
+            listed, tags = _read(client, meeting)
+        except MeetingEnded:
+            return None
+        declared = {"attendees": {}, **meeting.declared(), "control_region": control_region}
+        return _as_found(State(declared, meeting, {}), listed, tags)
 
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_pascal
+from pydantic.alias_generators import to_pascal, to_snake
 from pydantic_core import PydanticCustomError
 
 MAX_ATTENDEES: Final = 250
@@ -68,6 +68,10 @@ def _text(least: int, most: int, pattern: str | None = None) -> Any:
     return Field(min_length=least, max_length=most, pattern=pattern)
 
 
+def _doc(description: str) -> Any:
+    return Field(description=description)
+
+
 ExternalId = Annotated[str, _text(2, 64, _ID_CHARACTERS), AfterValidator(_not_reserved)]
 ClientRequestToken = Annotated[str, _text(2, 64, _REQUEST_CHARACTERS)]
 PrimaryMeetingId = Annotated[str, _text(2, 64)]
@@ -109,7 +113,7 @@ class Capabilities(Shape):
 
 
 class AttendeeInput(Shape):
-    """An attendee as declared. The tags stay in the state: the API no longer takes them."""
+    """An attendee. The API no longer takes the tags: they are kept in the state."""
 
     external_user_id: ExternalId
     capabilities: Capabilities | None = None
@@ -125,7 +129,7 @@ class AttendeeInput(Shape):
 
 
 class NotificationsConfiguration(Shape):
-    """Where the service sends the meeting's events. Write-only: no call returns it."""
+    """The targets of the meeting's events, in its control region. No call returns them."""
 
     lambda_function_arn: Arn | None = None
     sns_topic_arn: Arn | None = None
@@ -175,16 +179,35 @@ class Argument(Enum):
 
 
 class MeetingInput(Shape):
-    """A meeting as declared: every parameter of CreateMeetingWithAttendees, and some settings.
+    """An Amazon Chime SDK meeting with its attendees.
+
+    The service ends a meeting that nobody is connected to for five minutes, and any meeting after
+    24 hours. The next update notices that, and creates its successor with a new id and new tokens.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
 
-    attendees: Annotated[list[AttendeeInput], _text(1, MAX_ATTENDEES)]
-    external_meeting_id: Annotated[ExternalId, Argument.CREATE_ONLY]
-    media_region: Annotated[MediaRegion, Argument.CREATE_ONLY]
-    client_request_token: Annotated[ClientRequestToken | None, Argument.CREATE_ONLY] = None
-    meeting_host_id: Annotated[ExternalId | None, Argument.CREATE_ONLY] = None
+    attendees: Annotated[
+        list[AttendeeInput], _text(1, MAX_ATTENDEES), _doc("The attendees by external user id.")
+    ]
+    external_meeting_id: Annotated[
+        ExternalId,
+        Argument.CREATE_ONLY,
+        _doc("The meeting's own name; by default the resource's name."),
+    ]
+    media_region: Annotated[
+        MediaRegion,
+        Argument.CREATE_ONLY,
+        _doc("Where media is hosted; by default the control region where it can, else us-east-1."),
+    ]
+    client_request_token: Annotated[
+        ClientRequestToken | None,
+        Argument.CREATE_ONLY,
+        _doc("Random by default. Set one only where another program finds the meeting by it."),
+    ] = None
+    meeting_host_id: Annotated[
+        ExternalId | None, Argument.CREATE_ONLY, _doc("Reserved by the service.")
+    ] = None
     media_placement_network_type: Annotated[
         Literal["Ipv4Only", "DualStack"] | None, Argument.CREATE_ONLY
     ] = None
@@ -192,14 +215,31 @@ class MeetingInput(Shape):
     notifications_configuration: Annotated[
         NotificationsConfiguration | None, Argument.CREATE_ONLY
     ] = None
-    primary_meeting_id: Annotated[PrimaryMeetingId | None, Argument.CREATE_ONLY] = None
+    primary_meeting_id: Annotated[
+        PrimaryMeetingId | None,
+        Argument.CREATE_ONLY,
+        _doc("The meeting to replicate: the id of the primary."),
+    ] = None
     tags: Tags | None = None
     tenant_ids: Annotated[TenantIds | None, Argument.CREATE_ONLY] = None
-    ignore_undeclared_attendees: Annotated[bool, Field(strict=True), Argument.SETTING] = False
-    #: The region whose endpoint the calls go to. `check` fills it in where it isn't declared.
-    control_region: Annotated[str, Argument.CREATE_ONLY, Argument.SETTING]
-    #: The profile of AWS's own configuration that the calls are signed with.
-    profile: Annotated[str | None, Argument.CREATE_ONLY, Argument.SETTING] = None
+    ignore_undeclared_attendees: Annotated[
+        bool,
+        Field(strict=True),
+        Argument.SETTING,
+        _doc("Leave alone the attendees that others add. By default the next update removes them."),
+    ] = False
+    control_region: Annotated[
+        str,
+        Argument.CREATE_ONLY,
+        Argument.SETTING,
+        _doc("The region whose endpoint the calls go to; by default the provider's or AWS's own."),
+    ]
+    profile: Annotated[
+        str | None,
+        Argument.CREATE_ONLY,
+        Argument.SETTING,
+        _doc("The profile of AWS's own configuration that calls are signed with."),
+    ] = None
 
     def properties(self) -> dict[str, Any]:
         """The meeting as Pulumi properties, its attendees as a mapping by external_user_id."""
@@ -289,8 +329,20 @@ class MeetingAnswer(Answer):
     media_region: str | None = None
     media_placement: MediaPlacement = MediaPlacement()
 
+    def declared(self) -> dict[str, Any]:
+        """The arguments of a meeting that the answer tells, as Pulumi properties."""
+        answered, fields = self.wire(), MeetingInput.model_fields
+        named = {n: answered.get(field.alias or n) for n, field in fields.items()}
+        return {n: _in_snake_case(v) for n, v in named.items() if v}
+
     def __str__(self) -> str:
         return f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
+
+
+def _in_snake_case(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {to_snake(n): _in_snake_case(v) for n, v in value.items()}
+    return value
 
 
 def _in_lower_case(capabilities: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -325,5 +377,11 @@ class AttendeesAnswer(Answer):
 
 class CreateAnswer(AttendeesAnswer):
     """What CreateMeetingWithAttendees answers."""
+
+    meeting: MeetingAnswer
+
+
+class FoundAnswer(Answer):
+    """What GetMeeting answers."""
 
     meeting: MeetingAnswer

@@ -6,24 +6,18 @@ Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import diff, state
+from meeting_provider import checking, diff, state
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Lifecycle
-from meeting_provider.models import CONTROL_REGIONS, default_media_region
-from meeting_provider.validation import UNKNOWN, Unknown, ValidationIssue, parse, validate
-
-if TYPE_CHECKING:
-    from meeting_provider.client import ChimeClient
+from meeting_provider.lifecycle import Clients, Lifecycle
+from meeting_provider.validation import UNKNOWN, parse
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,13 +27,6 @@ PROVIDER_KEY: Final = "__provider"
 #: The input property that names the arguments that the program gave as secrets. The host of a
 #: dynamic provider gets the values without that mark, and no message may quote them.
 CONFIDENTIAL: Final = "secret_arguments"
-
-_HIDDEN: Final = "is invalid; the error is not shown, since the value is a secret"
-
-_NO_REGION: Final = (
-    "no region is set: use `pulumi config set aws:region` or the argument control_region, with "
-    f"one of {', '.join(CONTROL_REGIONS)}"
-)
 
 
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
@@ -53,28 +40,18 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except MeetingProviderError as error:
-            failed, text = error, str(error)
+            failed = error
         secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, "[secret]")
-        if text != str(failed):
+        if (text := checking.redacted(str(failed), secrets)) != str(failed):
             failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
 
     return short
 
 
-def _secrets(props: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of the arguments that the program gave as secrets."""
-    remaining = [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
-    while remaining:
-        match remaining.pop():
-            case str() as text if text:
-                yield text
-            case Mapping() as mapping:
-                remaining += [*mapping, *mapping.values()]
-            case list() as values:
-                remaining += values
+def _secrets(props: Mapping[str, Any]) -> list[Any]:
+    """The arguments that the program gave as secrets."""
+    return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
 
 
 class MeetingProvider(dynamic.ResourceProvider):
@@ -84,33 +61,21 @@ class MeetingProvider(dynamic.ResourceProvider):
 
     def configure(self, req: dynamic.ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
-        self._region = req.config.get("aws:region")
-        self._profile = req.config.get("aws:profile")
-        self._lifecycle = Lifecycle(lambda r, profile: _client(r, profile or self._profile))
+        profile = req.config.get("aws:profile")
+        self._settings = checking.Settings(req.config.get("aws:region"), profile)
+        self._lifecycle = _lifecycle(profile)
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
         old, declared = _from_pulumi(olds), _from_pulumi(news)
         secret = declared.pop(CONFIDENTIAL, [])
-        region = declared.get("control_region") or self._region
-        region = region or self._region_of(declared.get("profile") or self._profile)
-        declared["control_region"] = region or UNKNOWN
-        known = default_media_region(region) if isinstance(region, str) else UNKNOWN
-        declared.setdefault("media_region", known)
-        # With ignore_changes, what a refresh found is declared.
-        validated = validate(declared, may_be_empty=old.get("attendees") == {})
-        issues = [*validated.issues, *_stale_token(old, declared)]
-        if not region:
-            issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
-        if not issues:
-            declared["attendees"] = _by_id(declared["attendees"])
-        shown = (ValidationIssue(i.path[:1], _HIDDEN) if i.path[0] in secret else i for i in issues)
-        # Without a property, Pulumi doesn't print its whole value before the message.
-        failures = [dynamic.CheckFailure("", str(issue)) for issue in dict.fromkeys(shown)]
+        checked, issues = checking.check(declared, old, self._settings, secret)
         if secret:
-            declared[CONFIDENTIAL] = secret
-        return dynamic.CheckResult(_to_pulumi(declared), failures)
+            checked[CONFIDENTIAL] = secret
+        # Without a property, Pulumi doesn't print its whole value before the message.
+        failures = [dynamic.CheckFailure("", str(issue)) for issue in issues]
+        return dynamic.CheckResult(_to_pulumi(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Tell changes in place from those that need a new meeting, created before the old ends."""
@@ -152,55 +117,11 @@ class MeetingProvider(dynamic.ResourceProvider):
         """End the meeting, where it hasn't ended."""
         self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
 
-    def _region_of(self, profile: str | Unknown | None) -> str | None:
-        named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        return named or (None if isinstance(profile, Unknown) else _region_of_profile(profile))
-
-
-#: The threads of a host share what a client learns of the quotas.
-_MAKING: Final = Lock()
-
-
-def _client(region: str, profile: str | None) -> ChimeClient:
-    with _MAKING:
-        return _new_client(region, profile)
-
 
 @cache
-def _new_client(region: str, profile: str | None) -> ChimeClient:
-    # An update without a call should not import boto3.
-    from meeting_provider.client import ChimeClient
-
-    return ChimeClient(region, profile)
-
-
-@cache
-def _region_of_profile(profile: str | None) -> str | None:
-    from meeting_provider.client import control_region_of
-
-    return control_region_of(profile)
-
-
-def _stale_token(old: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
-    """A client_request_token creates one meeting, and can't create the one that replaces it."""
-    token = declared.get("client_request_token")
-    if not isinstance(token, str) or old.get("client_request_token") != token:
-        return
-    names = diff.replacing(diff.differing(old, declared))
-    changed = [n for n in names if UNKNOWN_TEXT not in str(_to_pulumi(declared.get(n)))]
-    if changed:
-        text = f"has to change together with {', '.join(changed)}, or be left out"
-        why = "the service returns the same meeting for the same token"
-        yield ValidationIssue(("client_request_token",), f"{text}: {why}")
-
-
-def _by_id(attendees: Any) -> Any:
-    """A list of attendees as a mapping by external_user_id, where every id is known."""
-    if not isinstance(attendees, list):
-        return attendees
-    if any(a is UNKNOWN or a["external_user_id"] is UNKNOWN for a in attendees):
-        return attendees
-    return {a.pop("external_user_id"): a for a in map(dict, attendees)}
+def _lifecycle(profile: str | None) -> Lifecycle:
+    # The providers of a host share what a client learns of the quotas.
+    return Lifecycle(Clients(profile))
 
 
 def _declared(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,10 @@ from meeting_provider.models import (
     MediaPlacement,
     MeetingAnswer,
     MeetingInput,
+    can_be_set,
     default_capabilities,
 )
+from meeting_provider.validation import UNKNOWN
 
 #: The output properties that are secret. The details may repeat what was declared as a secret.
 SECRETS: Final = ("join_tokens", "meeting_details")
@@ -96,6 +98,40 @@ def from_outputs(outputs: Mapping[str, Any]) -> State:
 def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """The declared properties among output properties."""
     return {n: outputs[n] for n in MeetingInput.model_fields if outputs.get(n) is not None}
+
+
+def planned(declared: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The output properties after a create, or an update in place, as far as they are known.
+
+    :param declared: the properties. UNKNOWN stands for values that aren't known yet.
+    :param old: the output properties of the meeting that is updated.
+    """
+    was = old or {}
+    known = {n: was.get(n, UNKNOWN) for n in ("meeting_id", "meeting_arn", "media_placement")}
+    if old is None or "meeting_details" in was:
+        known["meeting_details"] = was.get("meeting_details", UNKNOWN)
+    attendees = declared["attendees"]
+    for name in ("attendee_ids", "join_tokens"):
+        known[name] = UNKNOWN
+        if isinstance(attendees, Mapping):
+            same = {i for i, a in attendees.items() if _stays(i, a, declared, was)}
+            known[name] = {i: was[name][i] if i in same else UNKNOWN for i in attendees}
+    return {**declared, **known}
+
+
+def _stays(
+    external_user_id: str, declared: Any, meeting: Mapping[str, Any], old: Mapping[str, Any]
+) -> bool:
+    """Whether an update keeps the attendee, with attendee id and join token."""
+    features = meeting.get("meeting_features")
+    if external_user_id not in old.get("join_tokens", ()) or not isinstance(declared, Mapping):
+        return False
+    default = default_capabilities(features)
+    was, can = (
+        a.get("capabilities") or default
+        for a in (old["attendees"].get(external_user_id, {}), declared)
+    )
+    return was == can or (isinstance(can, Mapping) and can_be_set(can, features))
 
 
 def without_token(outputs: Mapping[str, Any]) -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from chime_sandbox import HOME, emulator
-from chime_sandbox.pulumi.cli import Cli
+from chime_sandbox.pulumi.cli import Cli, built_yaml_folder
 
 _LANGUAGE_RUNTIME: Final = Path(__file__).parent / "pulumi" / "language_runtime.py"
 
@@ -47,6 +47,8 @@ def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str
             "AWS_EC2_METADATA_DISABLED": "true",
         }
     folders = [str(cli.path.parent)]
+    if (yaml := built_yaml_folder()).exists():
+        folders.append(str(yaml))
     if (wanted := _plugin_version()) and not _has_real_plugin(inherited):
         if "PULUMI_HOME" in inherited:
             folders.append(str(_install(home / "plugin")))

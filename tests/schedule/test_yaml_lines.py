@@ -188,8 +188,13 @@ def test_a_leap_day_that_is_a_monday_happens(load: Load) -> None:
 def test_an_event_has_a_title_a_description_and_its_times_for_people(load: Load) -> None:
     text = f"title: Stand-up, description: 'Daily, short', {ANN}"
     plain, timed = load(f"events:\n- {{name: one, {text}}}\n- {{name: two, {TIMES}, {ANN}}}").open
-    assert plain.details() == {"title": "Stand-up", "description": "Daily, short"}
+    assert plain.details() == {
+        "event": "one",
+        "title": "Stand-up",
+        "description": "Daily, short",
+    }
     assert timed.details() == {
+        "event": "two",
         "opens": "2027-03-01T08:45:00+00:00",
         "start": "2027-03-01T09:00:00+00:00",
         "end": "2027-03-01T10:00:00+00:00",

@@ -4,8 +4,11 @@
 Go module, whose version go.mod pins, and kept in the user's cache folder. A build needs Go, which a
 package of PyPI brings where it isn't installed.
 
+The language runtime for programs in YAML is another Go module. Where Pulumi has none of its own,
+it is built and kept in the same way, and only when it is asked for.
+
 This file needs nothing but Python, so that a build can start while packages are still being
-installed: `python sandbox/chime_sandbox/pulumi/cli.py`.
+installed: `python sandbox/chime_sandbox/pulumi/cli.py`, with `--yaml` for the YAML runtime too.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +46,8 @@ _MODULES: Final = Path(__file__).parent
 _PACKAGE: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _SDK: Final = "github.com/pulumi/pulumi/sdk/v3"
 _VERSION_VARIABLE: Final = f"{_SDK}/go/common/version.Version"
+_YAML: Final = "github.com/pulumi/pulumi-yaml"
+_YAML_RUNTIME: Final = "pulumi-language-yaml"
 
 #: What of Pulumi's SDK for Python belongs beside the CLI.
 _SCRIPTS: Final = (
@@ -103,8 +108,28 @@ def find(environment: Mapping[str, str] = os.environ) -> Cli:
         )
     folder = cache_folder() / f"pulumi-cli-{pinned_version()}"
     if not folder.exists():
-        _build(folder)
+        _build(folder, pinned_version(), _compile)
     return Cli(folder / "pulumi", "built for this machine", is_built=True)
+
+
+def yaml_runtime(cli: Cli, environment: Mapping[str, str] = os.environ) -> Path:
+    """The language runtime for programs in YAML, built if Pulumi has none of its own.
+
+    :raises NoCli: the build failed.
+    """
+    folders = os.pathsep.join([str(cli.path.parent), environment.get("PATH", "")])
+    if path := shutil.which(_YAML_RUNTIME, path=folders):
+        return Path(path)
+    folder = built_yaml_folder()
+    if not folder.exists():
+        _build(folder, folder.name.rpartition("-")[2], _compile_yaml)
+    return folder / _YAML_RUNTIME
+
+
+def built_yaml_folder() -> Path:
+    """The folder of a YAML runtime that was built, whether it is there or not."""
+    version = _in_go_mod(rf"{re.escape(_YAML)} v(\S+)", "yaml")
+    return cache_folder() / f"{_YAML_RUNTIME}-{version}"
 
 
 def cache_folder() -> Path:
@@ -121,8 +146,8 @@ def pinned_version() -> str:
     return _in_go_mod(r"github\.com/pulumi/pulumi/pkg/v3 v(\S+)")
 
 
-def _in_go_mod(pattern: str) -> str:
-    found = re.search(pattern, (_MODULES / "go.mod").read_text())
+def _in_go_mod(pattern: str, folder: str = "") -> str:
+    found = re.search(pattern, (_MODULES / folder / "go.mod").read_text())
     assert found, f"go.mod has no {pattern}"
     return found[1]
 
@@ -142,41 +167,43 @@ def _say(line: str) -> None:
     print(f"pulumi: {line}", file=sys.stderr, flush=True)
 
 
-def _build(folder: Path) -> None:
-    """Build the CLI, unless another process does so meanwhile, in which case it is waited for."""
+def _build(folder: Path, version: str, compile_into: Callable[[Path, Path], None]) -> None:
+    """Build a tool, unless another process does so meanwhile, in which case it is waited for."""
     cache = folder.parent
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / f"{folder.name}.lock"):
+    with _locked(cache / f"{folder.name}.lock", version):
         if folder.exists():
             return
         # What builds that were killed have left.
-        for leftover in cache.glob("building-*"):
+        for leftover in cache.glob(f"building-{folder.name}-*"):
             _remove(leftover)
-        work = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+        work = Path(tempfile.mkdtemp(prefix=f"building-{folder.name}-", dir=cache))
         try:
-            _compile(work, folder.name)
-            (work / folder.name).rename(folder)
+            built = work / folder.name
+            built.mkdir()
+            compile_into(work, built)
+            built.rename(folder)
         except OSError as error:
             raise NoCli(f"can't build the CLI in {work}: {error.strerror}") from error
         finally:
             _remove(work)
-    _say(f"{pinned_version()} is built, and kept in {folder}")
+    _say(f"{version} is built, and kept in {folder}")
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, version: str) -> Iterator[None]:
     """Hold a lock that ends with this process, however it ends."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say(f"another command is building {pinned_version()}; waiting for it")
+            _say(f"another command is building {version}; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _compile(work: Path, name: str) -> None:
-    """Build the CLI in a folder of its own, with what belongs beside it."""
+def _compile(work: Path, built: Path) -> None:
+    """Build the CLI, with what belongs beside it."""
     free = shutil.disk_usage(work).free / 1e9
     if free < BUILD_GIGABYTES:
         raise NoCli(
@@ -191,14 +218,9 @@ def _compile(work: Path, name: str) -> None:
         f"To do without, stop this and install Pulumi: {INSTALL_PAGE}"
     )
     _say("downloading its modules, about 300 MB")
-    module = work / "module"
-    module.mkdir()
-    for file in ("go.mod", "go.sum"):
-        shutil.copy(_MODULES / file, module)
+    module = _module(work)
     packages = _output([go, "list", "-deps", _PACKAGE], module, environment).splitlines()
     sdk = Path(_output([go, "list", "-m", "-f", "{{.Dir}}", _SDK], module, environment).strip())
-    built = work / name
-    built.mkdir()
     command = [go, "build", "-v", "-trimpath"]
     command += ["-ldflags", f"-s -w -X {_VERSION_VARIABLE}={version}"]
     _with_progress(
@@ -210,6 +232,23 @@ def _compile(work: Path, name: str) -> None:
     launcher = built / "pulumi-language-python"
     launcher.write_text(_LANGUAGE_RUNTIME)
     launcher.chmod(0o755)
+
+
+def _compile_yaml(work: Path, built: Path) -> None:
+    """Build the language runtime for programs in YAML."""
+    go, environment = _go(work)
+    _say(f"building {_YAML_RUNTIME} from its Go module, once for this machine: about three minutes")
+    command = [go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(built / _YAML_RUNTIME)]
+    _output([*command, f"{_YAML}/cmd/{_YAML_RUNTIME}"], _module(work, "yaml"), environment)
+
+
+def _module(work: Path, folder: str = "") -> Path:
+    """A copy of a module that requires what is built, for Go to work in."""
+    module = work / "module"
+    module.mkdir()
+    for file in ("go.mod", "go.sum"):
+        shutil.copy(_MODULES / folder / file, module)
+    return module
 
 
 def _go(work: Path) -> tuple[str, dict[str, str]]:
@@ -279,14 +318,17 @@ def _remove(folder: Path) -> None:
 
 
 def main() -> None:
-    """Have a CLI, and say which."""
+    """Have a CLI, and with `--yaml` the YAML runtime, and say which."""
     try:
         cli = find()
+        yaml = yaml_runtime(cli) if "--yaml" in sys.argv[1:] else None
     except NoCli as error:
         sys.exit(f"pulumi: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     print(f"{cli.path} ({cli.origin})")
+    if yaml:
+        print(yaml)
 
 
 if __name__ == "__main__":

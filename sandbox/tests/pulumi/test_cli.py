@@ -128,6 +128,26 @@ def test_an_old_version_on_path_is_passed_over_for_the_one_that_was_built(
 
 
 @needs_go
+def test_the_yaml_runtime_is_the_one_beside_the_cli_or_the_one_that_was_built(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    pulumi = executable(tmp_path / "pulumi", "v3.274.1")
+    runtime = tmp_path / "pulumi" / "pulumi-language-yaml"
+    built = cache(environment) / cli.built_yaml_folder().name / "pulumi-language-yaml"
+    for file in (runtime, built):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+        file.chmod(0o755)
+    command = [*COMMAND, "--yaml"]
+    for expected in (runtime, built):
+        found = subprocess.run(
+            command, env=environment | {"PULUMI": str(pulumi)}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert (found.returncode, found.stdout.splitlines()[-1]) == (0, str(expected))
+        runtime.unlink(missing_ok=True)
+
+
 def test_a_build_without_a_registry_fails_with_one_sentence(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -1,0 +1,14 @@
+import * as chime from "@pulumi/chime-meetings";
+
+const standup = new chime.Meeting("standup", {
+    attendees: {
+        ann: {},
+        bob: { capabilities: { audio: "SendReceive", video: "Receive", content: "Receive" } },
+    },
+    meetingFeatures: { video: { maxResolution: "HD" } },
+    tags: { team: "blue" },
+});
+
+export const id = standup.id;
+export const meeting = standup.joinData.apply(data => data.Meeting);
+export const ann = standup.joinData.apply(data => data.Attendees.ann);

@@ -1,0 +1,217 @@
+"""Pulumi's ResourceProvider protocol -> the lifecycle. Unknowns and secrets stay here.
+
+Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto
+"""
+# ruff: noqa: N802 - the methods' names are the protocol's
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import empty_pb2, struct_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2 as pb
+
+from meeting_provider import diff, state
+from meeting_provider.checking import Settings, check, has_unknown, redacted
+from meeting_provider.errors import MeetingProviderError
+from meeting_provider.lifecycle import Clients, Lifecycle
+from meeting_provider.plugin import VERSION, properties, schema
+from meeting_provider.plugin.properties import JOIN_DATA, SECRETS, Properties
+from meeting_provider.validation import UNKNOWN, parse
+
+Context = grpc.ServicerContext
+R = TypeVar("R")
+Method = Callable[["Plugin", Any, Context], R]
+
+
+def _one_line(method: Method[R]) -> Method[R]:
+    """Answer errors by one line, without a traceback and without the values of secrets."""
+
+    @wraps(method)
+    def answered(self: Plugin, request: Any, context: Context) -> R:
+        try:
+            return method(self, request, context)
+        except MeetingProviderError as error:
+            text = properties.message(redacted(str(error), _secrets(request)))
+        except Exception as error:
+            # The text of an unexpected error may have anything in it.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"internal error: {type(error).__name__} in {place.name}, line {place.lineno}"
+        return context.abort(grpc.StatusCode.UNKNOWN, text)
+
+    return answered
+
+
+def _secrets(request: Any) -> Iterator[Any]:
+    """The values in a request that are secrets."""
+    for name in ("properties", "olds", "news"):
+        if name in request.DESCRIPTOR.fields_by_name:
+            found = properties.read(getattr(request, name))
+            yield from (found.values[n] for n in found.secret)
+
+
+class Plugin(provider_pb2_grpc.ResourceProviderServicer):
+    """One provider: configured once, then called by the engine, many calls at a time."""
+
+    def __init__(self) -> None:
+        self._refreshes = False
+        self._settings = Settings()
+        self._clients = Clients()
+        self._lifecycle = Lifecycle(self._clients)
+
+    def Handshake(
+        self, request: pb.ProviderHandshakeRequest, context: Context
+    ) -> pb.ProviderHandshakeResponse:
+        """Learn what the engine can do."""
+        self._refreshes = request.supports_refresh_before_update
+        return pb.ProviderHandshakeResponse(accept_secrets=True)
+
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:
+        """The version of this package."""
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(self, request: pb.GetSchemaRequest, context: Context) -> pb.GetSchemaResponse:
+        """The package schema, from which Pulumi generates the SDKs of all languages."""
+        return pb.GetSchemaResponse(schema=schema.FILE.read_text("utf-8"))
+
+    @_one_line
+    def Configure(self, request: pb.ConfigureRequest, context: Context) -> pb.ConfigureResponse:
+        """Take region and profile from the provider's settings."""
+        values = properties.read(request.args).values
+        self._settings = Settings(*(values.get(n) for n in schema.SETTINGS))
+        # Nothing is called with settings that aren't known yet.
+        profile = None if self._settings.profile is UNKNOWN else self._settings.profile
+        self._clients = Clients(profile)
+        self._lifecycle = Lifecycle(self._clients)
+        return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    @_one_line
+    def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
+        """Report all errors at once. Fill in the name and the regions."""
+        old, new = properties.read(request.olds), properties.read(request.news)
+        declared = {"external_meeting_id": request.urn.rsplit("::", 1)[-1], **new.values}
+        checked, issues = check(declared, old.values, self._settings, new.secret)
+        return pb.CheckResponse(
+            inputs=properties.write(checked, new.secret),
+            # Without a property, Pulumi doesn't print its whole value before the message.
+            failures=[pb.CheckFailure(reason=properties.message(str(i))) for i in issues],
+        )
+
+    @_one_line
+    def Diff(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
+        """Tell changes in place from those that need a new meeting, created before the old ends."""
+        old, new = (properties.read(p).values for p in (request.olds, request.news))
+        replacing = diff.replacing(diff.differing(old, new))
+        places = list(diff.detailed(old, new))
+        # An attendee whose token the state doesn't have is added again, which returns the token.
+        places += ((("join_tokens", i), None, UNKNOWN) for i in sorted(state.without_token(old)))
+        return pb.DiffResponse(
+            changes=pb.DiffResponse.DIFF_SOME if places else pb.DiffResponse.DIFF_NONE,
+            diffs=[properties.path([n]) for n in dict.fromkeys(p[0] for p, *_ in places)],
+            replaces=[properties.path([n]) for n in replacing],
+            detailedDiff={
+                properties.path(p): _kind(was, now, replaces=p[0] in replacing)
+                for p, was, now in places
+            },
+            hasDetailedDiff=True,
+        )
+
+    @_one_line
+    def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
+        """Create the meeting, or say what is known of it before."""
+        given = properties.read(request.properties)
+        if request.preview:
+            return pb.CreateResponse(properties=_planned(given))
+        made = self._lifecycle.create(parse(given.values))
+        return pb.CreateResponse(
+            id=made.meeting.meeting_id,
+            properties=_outputs(made, given.secret),
+            refresh_before_update=self._refreshes,
+        )
+
+    @_one_line
+    def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
+        """Read the meeting, to refresh or to import it; one that has ended is gone."""
+        given, inputs = properties.read(request.properties), properties.read(request.inputs)
+        was = state.from_outputs(given.values) if "attendee_ids" in given.values else None
+        if was:
+            found = self._lifecycle.read(was)
+        else:
+            found = self._lifecycle.find(request.id, self._settings.known_region())
+        if found is None:
+            return pb.ReadResponse()
+        is_same = was is not None and found.declared == was.declared
+        return pb.ReadResponse(
+            id=request.id,
+            properties=_outputs(found, given.secret),
+            inputs=request.inputs if is_same else properties.write(found.declared, inputs.secret),
+            refresh_before_update=self._refreshes,
+        )
+
+    @_one_line
+    def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
+        """Change attendees, their capabilities and the tags in place, or say what is known."""
+        old, new = properties.read(request.olds), properties.read(request.news)
+        if request.preview:
+            return pb.UpdateResponse(properties=_planned(new, old.values))
+        declared = parse(new.values, may_be_empty=True)
+        made = self._lifecycle.update(state.from_outputs(old.values), declared)
+        return pb.UpdateResponse(
+            properties=_outputs(made, new.secret), refresh_before_update=self._refreshes
+        )
+
+    @_one_line
+    def Delete(self, request: pb.DeleteRequest, context: Context) -> empty_pb2.Empty:
+        """End the meeting, where it hasn't ended."""
+        self._lifecycle.delete(state.from_outputs(properties.read(request.properties).values))
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
+        """Have what is under way fail at its next call: a create ends its meeting again."""
+        self._clients.cancel()
+        return empty_pb2.Empty()
+
+
+def _planned(given: Properties, old: dict[str, Any] | None = None) -> struct_pb2.Struct:
+    outputs = state.planned(given.values, old)
+    join_data = UNKNOWN if has_unknown(outputs) else state.join_data(outputs)
+    return properties.write(outputs | {JOIN_DATA: join_data}, given.secret | SECRETS)
+
+
+def _outputs(made: state.State, secret: frozenset[str]) -> struct_pb2.Struct:
+    outputs = made.outputs()
+    return properties.write(outputs | {JOIN_DATA: state.join_data(outputs)}, secret | SECRETS)
+
+
+def _kind(was: Any, now: Any, *, replaces: bool) -> pb.PropertyDiff:
+    kind = "ADD" if was is None else "DELETE" if now is None else "UPDATE"
+    return pb.PropertyDiff(kind=pb.PropertyDiff.Kind.Value(kind + "_REPLACE" * replaces))
+
+
+def main() -> None:
+    """Serve on a port that is printed, until the engine is gone or ends the process."""
+    # It reports with a traceback what this plugin doesn't implement.
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    engine, ended = os.getppid(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    sizes = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
+    # As many calls at once as an engine makes, and one that cancels them.
+    server = grpc.server(ThreadPoolExecutor(64), options=[(n, -1) for n in sizes])
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    while os.getppid() == engine and not ended.wait(1.0):
+        pass
+    server.stop(120.0).wait()  # What is under way may end.
