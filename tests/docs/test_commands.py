@@ -21,6 +21,7 @@ NOT_RUN = {
     r"make (lint|test|test-unit|format|bench|soak|faults)": "it runs this test, or takes too long",
     r"make (desk|watch)|python -m (meeting_provider\.watch|desk\.server) .*": "runs until stopped",
     r"chime-sandbox run -- pytest": "a test below runs it, with the files that its page shows",
+    r"pulumi (package|import) .*": "tests/plugin runs it, in a Pulumi YAML program",
     r"kubectl .*": "needs a cluster; the manifests are checked against their schemas",
 }
 
