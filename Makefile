@@ -29,7 +29,7 @@ define UPDATE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help ready cli yaml up preview down outputs events desk invitations watch requests test test-unit bench faults soak heal lint format
+.PHONY: help ready cli yaml up preview down outputs events desk invitations watch requests test test-unit bench faults soak recoveries lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,8 +99,8 @@ faults: .venv/.dev cli ## try every fault and every kill at every call, and prin
 soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any order
 	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
 
-heal: .venv/.dev cli ## end fifty meetings in a row, with faults and kills, and have the watcher replace them
-	HEAL=all $(PYTHON) -m pytest --capture=no tests/consumers/test_watch.py -k every_end
+recoveries: .venv/.dev cli ## end fifty meetings in a row, with faults and kills, and have the watcher replace them
+	RECOVERIES=all $(PYTHON) -m pytest --capture=no tests/consumers/test_watch.py -k every_end
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m ruff check

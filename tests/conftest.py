@@ -1,4 +1,4 @@
-"""What tests of several floors stand on."""
+"""What tests of several folders use."""
 
 import fcntl
 import os

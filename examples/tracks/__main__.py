@@ -1,4 +1,4 @@
-"""Declares the stack's own part of the programme, with a queue of its own."""
+"""Declares the stack's own part of the schedule, with a queue of its own."""
 
 import pulumi
 from split import STACKS, stack_of
@@ -7,18 +7,18 @@ from meeting_provider import Meeting, MeetingNotifications, schedule
 
 stack = pulumi.get_stack()
 if stack not in STACKS:
-    raise pulumi.RunError(f"no part of the programme is in the stack {stack}: {', '.join(STACKS)}")
+    raise pulumi.RunError(f"no part of the schedule is in the stack {stack}: {', '.join(STACKS)}")
 
 events = schedule.load(pulumi.Config().get("schedule") or "../../schedule.yaml")
-told = MeetingNotifications(f"meetings-{stack}")
+notifications = MeetingNotifications(f"meetings-{stack}")
 meetings = {
     event.name: Meeting(
-        event.name, notifications_configuration=told.configuration, **event.arguments
+        event.name, notifications_configuration=notifications.configuration, **event.arguments
     )
     for event in events
     if stack_of(event) == stack
 }
 
-pulumi.export("queue_url", told.queue_url)
+pulumi.export("queue_url", notifications.queue_url)
 pulumi.export("meeting_ids", {name: meeting.id for name, meeting in meetings.items()})
 pulumi.export("join_data", {name: meeting.join_data for name, meeting in meetings.items()})

@@ -1,4 +1,4 @@
-"""The rule: which stack each event of the programme is in.
+"""The rule: which stack each event of the schedule is in.
 
 python split.py    the stacks' names, one a line
 """
@@ -11,7 +11,7 @@ from zlib import crc32
 from meeting_provider.schedule import Event
 
 #: Rooms that are busy enough for a stack of their own, which is named after them.
-ROOMS: Final = ("main-stage", "track-1", "track-2")
+ROOMS: Final = ("main-hall", "track-1", "track-2")
 
 #: What all other events are spread over.
 OTHERS: Final = ("others-1", "others-2")
@@ -23,7 +23,7 @@ def stack_of(event: Event) -> str:
     """The one stack that an event is in: the same on every machine, whatever else is declared.
 
     Changing the rule moves meetings, and a meeting that moves is a new one. So add a room before
-    the programme is up, and rather a stack for it than one more of the others.
+    the schedule is up, and rather a stack for it than one more of the others.
     """
     room = (event.arguments.get("tags") or {}).get("room")
     if room in ROOMS:

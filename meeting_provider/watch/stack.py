@@ -139,7 +139,7 @@ class WatchedStack:
 
         Looks at what is there first, whatever the project's settings say about that.
 
-        :raises StackBusy: somebody else has it. Where whoever that was has died on this machine,
+        :raises StackBusy: another process has it. If that was one of this machine which has ended,
             the stack is free again afterwards.
         :raises StackFailed: not all of it could be done.
         """
@@ -197,7 +197,7 @@ def _said(error: CommandError) -> str:
 
 
 def _is_orphaned(said: str) -> bool:
-    """Whether whoever holds the stack's locks is gone: processes of this machine that ended."""
+    """Whether the holders of the stack's locks are gone: processes of this machine that ended."""
     holders = list(_HOLDER.finditer(said))
     return bool(holders) and all(
         h["host"] == socket.gethostname() and not _is_running(int(h["pid"])) for h in holders

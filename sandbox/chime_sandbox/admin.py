@@ -24,7 +24,7 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call or notification, from the request log: ``chime_sandbox.chime.request_log.Entry``."""
+    """One call or notification, from the request log: `chime_sandbox.chime.request_log.Entry`."""
 
     time: float
     service: str
@@ -63,7 +63,7 @@ class Attendee:
 class Meeting:
     """A meeting, alive or ended. Times are seconds since the epoch on the emulator's clock.
 
-    ``request`` holds the parameters that made it, named as in the API.
+    `request` holds the parameters that made it, named as in the API.
     """
 
     meeting_id: str
@@ -99,7 +99,7 @@ class Meeting:
 
 @dataclass(frozen=True)
 class Held:
-    """A call that is stopped until ``release``."""
+    """A call that is stopped until `release`."""
 
     number: int
     operation: str
@@ -110,7 +110,7 @@ class Held:
 
 
 class Sandbox:
-    """The admin route of the cloud at ``endpoint``. Every method raises SandboxError."""
+    """The admin route of the cloud at `endpoint`. Every method raises SandboxError."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint.rstrip("/")
@@ -120,7 +120,7 @@ class Sandbox:
     def requests(self, *, after: int = 0, service: str | None = "chime") -> list[Call]:
         """The calls so far, oldest first: those of one service, or of all with None.
 
-        ``after`` is the number of a call; only later ones are given.
+        `after` is the number of a call; only later ones are given.
         """
         calls = [Call(**each) for each in self._get("requests", after=after)]
         return [call for call in calls if service in (None, call.service)]
@@ -132,7 +132,7 @@ class Sandbox:
     def notifications(self, *, after: int = 0) -> list[Call]:
         """What was sent so far to meetings' queues and topics, and what was swallowed on the way.
 
-        ``operation`` is the event type, ``target`` the ARN, ``fault`` why it was swallowed.
+        `operation` is the event type, `target` the ARN, `fault` why it was swallowed.
         """
         return self.requests(after=after, service=NOTIFICATION)
 
@@ -183,7 +183,7 @@ class Sandbox:
     def publish(self, meeting_id: str, attendee_id: str, event: str) -> None:
         """Publish an event of an attendee's video or content, which no client can cause here.
 
-        ``event`` is an event type such as ``chime:AttendeeVideoStarted``.
+        `event` is an event type such as `chime:AttendeeVideoStarted`.
         """
         self._post(f"meetings/{meeting_id}/attendees/{attendee_id}/publish", event=event)
 
@@ -200,11 +200,11 @@ class Sandbox:
         seconds: float = 1.0,
         meeting: str | None = None,
     ) -> None:
-        """Have the next ``count`` calls of an operation fail, after ``skip`` that don't.
+        """Have the next `count` calls of an operation fail, after `skip` that don't.
 
-        ``meeting`` is the MeetingId or ExternalMeetingId of the one meeting that it is for;
-        ``kind`` is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or
-        hold; ``seconds`` the length of a delay, or the Retry-After of unavailable.
+        `meeting` is the MeetingId or ExternalMeetingId of the one meeting that it is for;
+        `kind` is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or
+        hold; `seconds` the length of a delay, or the Retry-After of unavailable.
         """
         self._post(
             "faults", kind=kind, operation=operation, when=when, count=count, skip=skip,
@@ -219,7 +219,7 @@ class Sandbox:
         external_user_ids: list[str] | None = None,
         message: str = "The attendee couldn't be created",
     ) -> None:
-        """Have the next ``count`` attendees of batches, or of those named, fail in ``Errors``."""
+        """Have the next `count` attendees of batches, or of those named, fail in `Errors`."""
         self._post(
             "faults/attendees", code=code, count=count, external_user_ids=external_user_ids,
             message=message,
@@ -246,14 +246,14 @@ class Sandbox:
         self.fault("hold", operation, when=when, skip=skip, meeting=meeting)
 
     def wait_held(self, timeout: float = 30.0) -> Held:
-        """The call that is held, waiting up to ``timeout`` seconds for one.
+        """The call that is held, waiting up to `timeout` seconds for one.
 
         Raises SandboxError where none is held by then.
         """
         return self.wait_all_held(1, timeout)[0]
 
     def wait_all_held(self, number: int, timeout: float = 30.0) -> list[Held]:
-        """The calls that are held, waiting up to ``timeout`` seconds for so many of them.
+        """The calls that are held, waiting up to `timeout` seconds for so many of them.
 
         Raises SandboxError where there are fewer by then.
         """
@@ -268,7 +268,7 @@ class Sandbox:
     def release(self, number: int | None = None, *, drop: bool = False) -> int:
         """Let one held call go on, or all; how many did.
 
-        With ``drop`` their connections are closed where they stand instead: a call held before the
+        With `drop` their connections are closed where they stand instead: a call held before the
         service acts never does.
         """
         query = {"drop": int(drop)} | ({} if number is None else {"number": number})
@@ -279,9 +279,9 @@ class Sandbox:
     def quota(
         self, operation: str = ANY, *, rate: float | None, burst: float | None = None
     ) -> None:
-        """Allow an operation, or each, ``rate`` calls a second and ``burst`` at once.
+        """Allow an operation, or each, `rate` calls a second and `burst` at once.
 
-        None lifts the quota; without ``burst`` it is the rate.
+        None lifts the quota; without `burst` it is the rate.
         """
         self._post("quotas", operation=operation, rate=rate, burst=burst)
 

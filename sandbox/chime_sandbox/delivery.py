@@ -25,7 +25,7 @@ GUARDS = ("aws:SourceAccount",)
 
 
 class Delivery:
-    """A subscriber of a service's announcer. ``sent`` is called after every message that went."""
+    """A subscriber of a service's announcer. `sent` is called after every message that went."""
 
     def __init__(self, service: ChimeService, sent: Callable[[], None]) -> None:
         self._service = service
@@ -42,7 +42,7 @@ class Delivery:
             self._latest = self._worker.submit(self._deliver, event, arns, text)
 
     def settle(self, timeout: float = SETTLE_SECONDS) -> None:
-        """Wait until what has happened so far is delivered, ``timeout`` seconds at most."""
+        """Wait until what has happened so far is delivered, `timeout` seconds at most."""
         if self._latest is not None:
             wait([self._latest], timeout)
 

@@ -87,7 +87,7 @@ def _http_date(second: int) -> str:
 
 
 class LoopbackServer(ThreadedWSGIServer):
-    """A server that only this machine can reach, on ``port`` or, with 0, on any free one."""
+    """A server that only this machine can reach, on `port` or, with 0, on any free one."""
 
     daemon_threads = True
     block_on_close = False

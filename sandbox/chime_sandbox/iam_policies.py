@@ -26,10 +26,10 @@ IF_EXISTS: Final = "IfExists"
 
 @dataclass(frozen=True)
 class Access:
-    """What a service, such as ``meetings.chime.amazonaws.com``, is about to do.
+    """What a service, such as `meetings.chime.amazonaws.com`, is about to do.
 
-    ``context`` holds the condition keys of the request. An Allow counts only with a condition on
-    each of the keys ``guards``: who takes calls for others must not be let in for just anybody.
+    `context` holds the condition keys of the request. An Allow counts only with a condition on
+    each of the keys `guards`: who takes calls for others must not be let in for just anybody.
     """
 
     principal: str
@@ -109,7 +109,7 @@ def _fits(statement: Statement, element: str, matches: Callable[[Any], bool]) ->
 
 
 def _is_principal(said: Any, service: str) -> bool:
-    """``"*"`` and ``{"AWS": "*"}`` mean the same: everybody, services too."""
+    """`"*"` and `{"AWS": "*"}` mean the same: everybody, services too."""
     if not isinstance(said, Mapping):
         return bool(said == "*")
     return "*" in _listed(said.get("AWS", ())) or service in _listed(said.get("Service", ()))

@@ -33,7 +33,7 @@ LOCK_TYPE = type(RLock())
 class _Pickler(pickle.Pickler):
     """Copes with what moto's backends hold besides data: locks, a default, a dict of its own.
 
-    A queue's condition is made anew: whoever waits on the old one for messages is not data either.
+    A queue's condition is created again: what waits on the old one for messages is not data either.
     """
 
     def reducer_override(self, value: Any) -> Any:
@@ -51,7 +51,7 @@ class _Pickler(pickle.Pickler):
 
 
 class MotoServices:
-    """Moto's services, restored from ``store`` and saved to it."""
+    """Moto's services, restored from `store` and saved to it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,7 +1,7 @@
 """The queues and topics that a service sends to by itself: moto's, by their ARNs.
 
 Nobody's credentials are at work here, so there is no call to sign: it is moto's backends that are
-asked. They don't look at policies; whoever sends has to.
+asked. They don't evaluate policies: the sender has to.
 """
 
 import uuid
@@ -20,7 +20,7 @@ class Undeliverable(Exception):
 class Target(ABC):
     """A queue or a topic, which needn't exist.
 
-    ``actions`` is what its policy has to allow for a message to get there.
+    `actions` is what its policy has to allow for a message to get there.
     """
 
     service: ClassVar[str]

@@ -1,7 +1,7 @@
 """One loopback endpoint for all of AWS that the sandbox needs.
 
-``AWS_ENDPOINT_URL`` is all the set-up: a call's signature names its service and region. Amazon
-Chime SDK Meetings is answered by ``sandbox.chime``, SNS, SQS, STS and SSM by moto. What happens in
+`AWS_ENDPOINT_URL` is all the set-up: a call's signature names its service and region. Amazon
+Chime SDK Meetings is answered by `sandbox.chime`, SNS, SQS, STS and SSM by moto. What happens in
 a meeting is delivered to its queue and topic.
 
     python -m chime_sandbox.server --port 0 --state-file .sandbox/cloud

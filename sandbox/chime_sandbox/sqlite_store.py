@@ -1,7 +1,7 @@
 """What the sandbox remembers from one process to the next: one file, by SQLite.
 
 Every change is written before its call is answered, in one transaction, so that a killed process
-loses nothing that it has promised; the newest changes stand in a second file, ``-wal``, until
+loses nothing that it has promised; the newest changes stand in a second file, `-wal`, until
 SQLite moves them. Nothing is synced to the disk: a power cut may cost the file,
 which is no loss for a sandbox.
 """
@@ -20,7 +20,7 @@ class StateFileError(Exception):
 
 
 class Store:
-    """Bodies by kind and id, in the file at ``path``; where that is None, nothing is kept.
+    """Bodies by kind and id, in the file at `path`; where that is None, nothing is kept.
 
     The file is locked for as long as it is open, and readable by its owner alone: it holds join
     tokens. Raises StateFileError where another process has it, or another program made it.

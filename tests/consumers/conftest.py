@@ -1,4 +1,4 @@
-"""Houses whose programme is up, for what consumes it."""
+"""Checkouts whose schedule is up, for what consumes it."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.house import House
+from support.checkout import Checkout
 from support.watching import Watch
 
 # A browser is no requirement of the project: where it isn't there, its test isn't either.
@@ -16,7 +16,7 @@ collect_ignore = (
     [] if all(map(shutil.which, _BROWSING)) else ["test_page.py", "test_page_states.py"]
 )
 
-PROGRAMME = """\
+SCHEDULE = """\
 events:
   - name: keynote
     attendees: [{external_user_id: speaker-1}, {external_user_id: viewer-1}]
@@ -32,32 +32,32 @@ events:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout with four meetings, which are up."""
-    with closing(House.build(tmp_path_factory.mktemp("consumers") / "house")) as built:
-        built.programme = PROGRAMME
+    with closing(Checkout.build(tmp_path_factory.mktemp("consumers") / "checkout")) as built:
+        built.schedule = SCHEDULE
         selected = built.pulumi("stack", "select", "--create", "dev")
         assert selected.code == 0, selected.text
         _up(built)
         yield built
 
 
-def _up(house: House) -> None:
-    run = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+def _up(checkout: Checkout) -> None:
+    run = checkout.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
     assert run.code == 0, run.text
 
 
 @pytest.fixture
-def watch(house: House) -> Iterator[Watch]:
-    """A watcher that watches; the programme is as it was at first, and up."""
-    house.cloud.clear_faults()
-    if house.programme != PROGRAMME:
-        house.programme = PROGRAMME
-        _up(house)
-    watch = Watch(house)
+def watch(checkout: Checkout) -> Iterator[Watch]:
+    """A watcher that watches; the schedule is as it was at first, and up."""
+    checkout.cloud.clear_faults()
+    if checkout.schedule != SCHEDULE:
+        checkout.schedule = SCHEDULE
+        _up(checkout)
+    watch = Watch(checkout)
     watch.start()
     yield watch
-    house.cloud.clear_faults()
+    checkout.cloud.clear_faults()
     if watch.runs:
         watch.kill()
 

@@ -72,7 +72,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock that the link key's age is told by."""
+    """The clock that the link key's age is measured by."""
     return Clock()
 
 

@@ -16,7 +16,7 @@ import boto3
 import jsonschema
 import pytest
 import yaml
-from support.house import ROOT, House
+from support.checkout import ROOT, Checkout
 from support.pipeline import READY, Runner, StepFailed, load, pulumi_commands
 
 from chime_sandbox.admin import Sandbox
@@ -26,7 +26,7 @@ WORKFLOWS = sorted((DOCS / "gitops" / ".github" / "workflows").glob("*.yaml"))
 MANIFESTS = sorted((DOCS / "gitops" / "kubernetes").glob("*.yaml"))
 SCHEMAS = Path(__file__).parent / "schemas"
 
-PROGRAMME = """\
+SCHEDULE = """\
 events:
   - name: keynote
     attendees: [{external_user_id: speaker-1}]
@@ -77,12 +77,12 @@ class Team:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def commit(self, programme: str, why: str) -> None:
-        (self.repository / "schedule.yaml").write_text(programme)
+    def commit(self, schedule: str, why: str) -> None:
+        (self.repository / "schedule.yaml").write_text(schedule)
         self.sh(f"git add schedule.yaml && git commit --quiet --message '{why}'")
 
     def clock(self, now: str) -> None:
-        """Set the time that the programme is looked at."""
+        """Set the time that the schedule is looked at."""
         self.pulumi(f"config set meetings:now {now} --stack live")
 
     def links(self) -> dict[str, str]:
@@ -123,19 +123,19 @@ class Team:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """A repository as the page lays it out, with its stack and its programme on main."""
+    """A repository as the page lays it out, with its stack and its schedule on main."""
     base = tmp_path_factory.mktemp("gitops")
-    machine = House(base / "machine")
+    machine = Checkout(base / "machine")
     machine.root.mkdir()
     path = [str(ROOT), sysconfig.get_path("purelib")]
     tell = "import json, os; print(json.dumps(dict(os.environ)))"
-    told = machine.run(
+    shown = machine.run(
         *(sys.executable, "-m", "chime_sandbox", "run", "--", sys.executable, "-c", tell),
         env={"PYTHONPATH": ":".join(path)},
     )
-    assert told.code == 0, told.text
+    assert shown.code == 0, shown.text
     # What pip would fetch is there already.
-    environment = {**json.loads(told.out), "PIP_NO_INDEX": "1"}
+    environment = {**json.loads(shown.out), "PIP_NO_INDEX": "1"}
     del environment["PULUMI_CONFIG_PASSPHRASE"]
     (base / "repository").mkdir()
     runner = Runner(
@@ -165,7 +165,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         PULUMI_CONFIG_PASSPHRASE="of the team",
     )
     found.sh("git add --all")
-    found.commit(PROGRAMME, "Begin")
+    found.commit(SCHEDULE, "Begin")
     yield found
     machine.close()
 
@@ -181,7 +181,7 @@ def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) 
     }
 
     team.sh("git switch --quiet --create more")
-    team.commit(PROGRAMME + MORE, "Add a panel")
+    team.commit(SCHEDULE + MORE, "Add a panel")
     logs += team.runner.job("preview.yaml", "pull_request")
     (comment,) = team.runner.comments
     assert re.search(r"^\s*\+ .*Meeting: \(create\)", comment, re.MULTILINE)
@@ -211,10 +211,10 @@ def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) 
     assert leaks == 0
 
 
-def test_a_programme_at_fault_fails_the_preview_and_changes_nothing(team: Team) -> None:
+def test_a_schedule_at_fault_fails_the_preview_and_changes_nothing(team: Team) -> None:
     before = team.live()
     team.sh("git switch --quiet --create typo")
-    team.commit(PROGRAMME.replace("attendees", "atendees", 1), "Mistype")
+    team.commit(SCHEDULE.replace("attendees", "atendees", 1), "Mistype")
     with pytest.raises(StepFailed, match="did you mean 'attendees'"):
         team.runner.job("preview.yaml", "pull_request")
     team.sh("git switch --quiet main")
@@ -228,14 +228,14 @@ def test_the_comment_on_300_meetings_fits_and_has_the_totals(team: Team) -> None
         for n in range(300)
     ]
     team.sh("git switch --quiet --create many")
-    team.commit(PROGRAMME + MORE + "".join(entries), "Add 300 sessions")
+    team.commit(SCHEDULE + MORE + "".join(entries), "Add 300 sessions")
     team.runner.job("preview.yaml", "pull_request")
     comment = team.runner.comments[-1]
     assert len(comment) < 65_536
     assert re.search(r"\+ 300 to create", comment)
     team.sh("git switch --quiet main")
     team.sh("git switch --quiet --create one")
-    team.commit((PROGRAMME + MORE).replace("speaker-3", "speaker-4"), "Change one meeting")
+    team.commit((SCHEDULE + MORE).replace("speaker-3", "speaker-4"), "Change one meeting")
     team.runner.job("preview.yaml", "pull_request")
     comment = team.runner.comments[-1]
     assert "speaker-4" in comment

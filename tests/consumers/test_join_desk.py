@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from support.house import House, Run
+from support.checkout import Checkout, Run
 from support.template import Template
 
 ODD = "ann.o'hara@example.org"
@@ -50,18 +50,18 @@ FIRST = "first.log"
 class Desk:
     """A checkout with the desk in it, and what is where as digests."""
 
-    house: House
+    checkout: Checkout
     aws: Any
 
     def up(self) -> Run:
-        run = self.house.make("up")
+        run = self.checkout.make("up")
         assert run.code == 0, run.text
         return run
 
     @property
     def first(self) -> str:
         """What the first `make up` said."""
-        return (self.house.root / FIRST).read_text()
+        return (self.checkout.root / FIRST).read_text()
 
     def parameters(self) -> dict[str, str]:
         """The digest of each attendee's parameter, by name."""
@@ -73,7 +73,7 @@ class Desk:
         return {n: v for n, v in self.values().items() if not n.endswith(own)}
 
     def values(self) -> dict[str, str]:
-        ssm = self.aws("ssm", self.house.cloud.endpoint)
+        ssm = self.aws("ssm", self.checkout.cloud.endpoint)
         pages = ssm.get_paginator("get_parameters_by_path").paginate(
             Path="/meetings", Recursive=True, WithDecryption=True
         )
@@ -83,15 +83,15 @@ class Desk:
 
     def declared(self) -> dict[str, str]:
         """What the parameters should be: each the digest of what the meetings' stack outputs."""
-        info = self.house.join_info()
+        info = self.checkout.join_info()
         return {
             n: digest(exact([{**info[m][who], "Times": {}}])) for n, (m, who) in ADDRESSES.items()
         }
 
     def tokens(self) -> dict[str, str]:
         """The join token that the service itself has for each attendee, by parameter."""
-        client = self.aws("chime-sdk-meetings", self.house.cloud.endpoint)
-        meetings = {m.external_meeting_id: m.meeting_id for m in self.house.cloud.live()}
+        client = self.aws("chime-sdk-meetings", self.checkout.cloud.endpoint)
+        meetings = {m.external_meeting_id: m.meeting_id for m in self.checkout.cloud.live()}
         attendees = {
             (name, attendee["ExternalUserId"]): attendee["JoinToken"]
             for name, meeting in meetings.items()
@@ -101,7 +101,7 @@ class Desk:
 
     @property
     def state(self) -> Path:
-        return self.house.root / ".sandbox/state/.pulumi/stacks/join_desk/dev.json"
+        return self.checkout.root / ".sandbox/state/.pulumi/stacks/join_desk/dev.json"
 
 
 def digest(text: str) -> str:
@@ -114,13 +114,13 @@ def exact(entry: object) -> str:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    """A checkout with two meetings in its programme, and what its first `make up` said."""
+    """A checkout with two meetings in its schedule, and what its first `make up` said."""
 
-    def furnish(house: House) -> None:
-        house.programme = EVENTS
-        run = house.make("up")
+    def furnish(checkout: Checkout) -> None:
+        checkout.schedule = EVENTS
+        run = checkout.make("up")
         assert run.code == 0, run.text
-        (house.root / FIRST).write_text(run.text)
+        (checkout.root / FIRST).write_text(run.text)
 
     made = Template(tmp_path_factory.mktemp("desk"), furnish)
     yield made
@@ -129,8 +129,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
 
 @pytest.fixture
 def desk(template: Template, aws: Any) -> Desk:
-    """A checkout whose programme and desk are up."""
-    return Desk(template.house(), aws)
+    """A checkout whose schedule and desk are up."""
+    return Desk(template.checkout(), aws)
 
 
 def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(desk: Desk) -> None:
@@ -142,11 +142,11 @@ def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(de
     assert joins == {n: digest(token) for n, token in desk.tokens().items()}
 
     before = desk.parameters()
-    keynote = next(m for m in desk.house.cloud.live() if m.external_meeting_id == "keynote")
-    desk.house.cloud.end(keynote.meeting_id)
-    healed = desk.up()
+    keynote = next(m for m in desk.checkout.cloud.live() if m.external_meeting_id == "keynote")
+    desk.checkout.cloud.end(keynote.meeting_id)
+    recovered = desk.up()
 
-    assert "~ 2 updated" in healed.out
+    assert "~ 2 updated" in recovered.out
     after = desk.parameters()
     assert after == desk.declared()
     assert {n for n in ADDRESSES if after[n] != before[n]} == {
@@ -164,43 +164,43 @@ def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(de
 
 def test_whoever_is_taken_out_loses_the_parameter_and_down_leaves_none(desk: Desk) -> None:
     before = desk.parameters()
-    desk.house.programme = EVENTS.replace(", {external_user_id: host-1}", "")
+    desk.checkout.schedule = EVENTS.replace(", {external_user_id: host-1}", "")
 
     assert "- 1 deleted" in desk.up().out
     assert desk.parameters() == {n: v for n, v in before.items() if n != HOST}
 
-    ssm = desk.aws("ssm", desk.house.cloud.endpoint)
+    ssm = desk.aws("ssm", desk.checkout.cloud.endpoint)
     ssm.delete_parameter(Name="/meetings/dev/keynote/speaker-1")
     desk.up()
     assert desk.parameters() == {n: v for n, v in before.items() if n != HOST}
 
-    down = desk.house.make("down")
+    down = desk.checkout.make("down")
     assert down.code == 0, down.text
     assert down.out.index("join_desk-dev") < down.out.index("meetings-dev")
     assert json.loads(desk.state.read_text())["checkpoint"]["latest"].get("resources", []) == []
 
 
-def test_invitations_are_to_the_programme_and_as_of_the_time_that_the_stack_is_set_to(
+def test_invitations_are_to_the_schedule_and_as_of_the_time_that_the_stack_is_set_to(
     desk: Desk,
 ) -> None:
-    house = desk.house
-    assert "4 links" in house.make("invitations").out
-    (house.root / "later.yaml").write_text(LATER)
+    checkout = desk.checkout
+    assert "4 links" in checkout.make("invitations").out
+    (checkout.root / "later.yaml").write_text(LATER)
     for name, setting in (("schedule", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
-        house.pulumi("config", "set", name, setting, "--stack", "dev")
-    run = house.make("invitations")
+        checkout.pulumi("config", "set", name, setting, "--stack", "dev")
+    run = checkout.make("invitations")
     assert "1 invitations, 1 new or changed; 1 links" in run.out, run.text
-    assert "/workshop/" in (house.root / ".sandbox/invitations/links.csv").read_text()
-    assert "4 links" in house.make("invitations", "SCHEDULE=schedule.yaml").out
+    assert "/workshop/" in (checkout.root / ".sandbox/invitations/links.csv").read_text()
+    assert "4 links" in checkout.make("invitations", "SCHEDULE=schedule.yaml").out
 
 
 def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:
-    said = [desk.first, desk.house.make("down").text]
+    said = [desk.first, desk.checkout.make("down").text]
     desk.up()
     values = desk.values()
     key = values[LINK_KEY]
     canaries = [json.loads(v)[0]["Attendee"]["JoinToken"] for v in desk.attendees().values()]
-    shown = desk.house.pulumi("-C", "stacks/join_desk", "stack", "output", "--stack", "dev")
+    shown = desk.checkout.pulumi("-C", "stacks/join_desk", "stack", "output", "--stack", "dev")
     said += [shown.text, *(p.read_text() for p in kept_files(desk))]
     assert "[secret]" in shown.out
     assert len(canaries) == len(ADDRESSES)
@@ -209,25 +209,25 @@ def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:
 
 def kept_files(desk: Desk) -> list[Path]:
     """What the runs have left, less the emulated service's own memory."""
-    state = desk.house.root / ".sandbox" / "state"
+    state = desk.checkout.root / ".sandbox" / "state"
     files = [p for p in state.rglob("*.json*") if p.is_file()]
     assert desk.state in files
-    return [*files, *(desk.house.root / "stacks" / "join_desk").glob("*.yaml")]
+    return [*files, *(desk.checkout.root / "stacks" / "join_desk").glob("*.yaml")]
 
 
 def pulumi(desk: Desk, *arguments: str, passphrase: str | None = None) -> Run:
     env = {"PULUMI_CONFIG_PASSPHRASE": passphrase} if passphrase else {}
-    return desk.house.pulumi("-C", "stacks/join_desk", *arguments, "--stack", "dev", env=env)
+    return desk.checkout.pulumi("-C", "stacks/join_desk", *arguments, "--stack", "dev", env=env)
 
 
 @pytest.fixture
 def stranger(desk: Desk) -> Desk:
     """A desk whose own stack has another passphrase, with the same links."""
     exported = json.loads(pulumi(desk, "stack", "export", "--show-secrets").out)
-    settings = desk.house.root / "stacks/join_desk/Pulumi.dev.yaml"
+    settings = desk.checkout.root / "stacks/join_desk/Pulumi.dev.yaml"
     settings.unlink()
     desk.state.unlink()
-    in_plain = desk.house.root / "export.json"
+    in_plain = desk.checkout.root / "export.json"
     for command in (
         ("stack", "init"),
         ("config", "set", "aws:region", "us-east-1"),
@@ -260,14 +260,14 @@ def test_without_the_meetings_passphrase_the_desk_changes_nothing_and_says_why(
 
 def test_outputs_with_gaps_change_no_link_in_the_preview_as_in_the_update(desk: Desk) -> None:
     """After an update with --target that left out a new meeting, nothing is shown as deleted."""
-    desk.house.programme = (
+    desk.checkout.schedule = (
         EVENTS
         + """\
   - name: workshop
     attendees: [{external_user_id: speaker-2}]
 """
     )
-    desk.house.pulumi(
+    desk.checkout.pulumi(
         *("up", "--yes", "--skip-preview", "--stack", "dev", "--target", "**::keynote")
     )
     before = desk.parameters()

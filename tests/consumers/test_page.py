@@ -16,11 +16,11 @@ from urllib.request import urlopen
 import pytest
 from icalendar import Calendar
 from support.browser import Browser
-from support.house import House
+from support.checkout import Checkout
 
 from chime_sandbox.admin import Meeting
 
-PROGRAMME = """\
+SCHEDULE = """\
 events:
   - name: keynote
     attendees: [{external_user_id: speaker-1}, {external_user_id: ann@example.org}]
@@ -32,7 +32,7 @@ START_SECONDS = 120
 class Visitor:
     """A browser, and a checkout whose desk is open."""
 
-    house: House
+    checkout: Checkout
     browser: Browser
 
     def open(self, link: str) -> dict[str, Any]:
@@ -43,37 +43,37 @@ class Visitor:
 
     def invitation(self, file: str) -> str:
         """The link in an invitation."""
-        text = (self.house.root / ".sandbox" / "invitations" / file).read_bytes()
+        text = (self.checkout.root / ".sandbox" / "invitations" / file).read_bytes()
         (event,) = Calendar.from_ical(text).events
         return str(event["URL"])
 
     @property
     def keynote(self) -> Meeting:
         """The keynote as the service has it."""
-        (found,) = self.house.cloud.live()
+        (found,) = self.checkout.cloud.live()
         return found
 
 
 @pytest.fixture(scope="module")
 def visitor(tmp_path_factory: pytest.TempPathFactory, javascript: Path) -> Iterator[Visitor]:
-    """A programme that is up, everybody invited, and the desk open as `make desk` opens it."""
-    with closing(House.build(tmp_path_factory.mktemp("page") / "house")) as house:
-        house.programme = PROGRAMME
+    """A schedule that is up, everybody invited, and the desk open as `make desk` opens it."""
+    with closing(Checkout.build(tmp_path_factory.mktemp("page") / "checkout")) as checkout:
+        checkout.schedule = SCHEDULE
         port = free_port()
-        settings = house.root / "stacks/join_desk/Pulumi.dev.yaml"
+        settings = checkout.root / "stacks/join_desk/Pulumi.dev.yaml"
         settings.write_text(settings.read_text().replace(":8047", f":{port}"))
-        house.environment |= {"PORT": str(port), "INVITE": "--day 2027-03-01"}
+        checkout.environment |= {"PORT": str(port), "INVITE": "--day 2027-03-01"}
         for command in ("up", "invitations", "stacks/join_desk/page/build/join.js"):
-            run = house.make(command)
+            run = checkout.make(command)
             assert run.code == 0, run.text
-        with (house.root / "desk.log").open("w") as log:
+        with (checkout.root / "desk.log").open("w") as log:
             desk = subprocess.Popen(
-                ["make", "desk"], cwd=house.root, env=house.env(), stdout=log, stderr=log
+                ["make", "desk"], cwd=checkout.root, env=checkout.env(), stdout=log, stderr=log
             )
             browser = Browser(javascript)
             try:
                 wait_for(f"http://127.0.0.1:{port}/join.css")
-                yield Visitor(house, browser)
+                yield Visitor(checkout, browser)
             finally:
                 browser.close()
                 desk.send_signal(signal.SIGTERM)
@@ -104,8 +104,8 @@ def test_an_invitations_link_makes_the_session_of_the_meeting_that_is_there_now(
     first = visitor.keynote
     assert_joins(visitor.open(link), first)
 
-    visitor.house.cloud.end(first.meeting_id)
-    run = visitor.house.make("up")
+    visitor.checkout.cloud.end(first.meeting_id)
+    run = visitor.checkout.make("up")
     assert run.code == 0, run.text
 
     successor = visitor.keynote
@@ -131,8 +131,8 @@ def assert_joins(seen: dict[str, Any], meeting: Meeting) -> None:
 def test_an_attendee_who_was_taken_out_is_told_so(visitor: Visitor) -> None:
     """The link leads to no token any more, and the page says why."""
     link = visitor.invitation("keynote/speaker-1.ics")
-    visitor.house.programme = PROGRAMME.replace("{external_user_id: speaker-1}, ", "")
-    run = visitor.house.make("up")
+    visitor.checkout.schedule = SCHEDULE.replace("{external_user_id: speaker-1}, ", "")
+    run = visitor.checkout.make("up")
     assert run.code == 0, run.text
     seen = visitor.open(link)
     assert seen["answers"]["/join/keynote/speaker-1/session"] == 404
@@ -143,7 +143,7 @@ def test_an_attendee_who_was_taken_out_is_told_so(visitor: Visitor) -> None:
 def test_the_desk_writes_down_who_asked_for_what_and_no_signature(visitor: Visitor) -> None:
     link = visitor.invitation("keynote/ann@example.org.ics")
     visitor.open(link)
-    log = (visitor.house.root / "desk.log").read_text()
+    log = (visitor.checkout.root / "desk.log").read_text()
     assert "GET /join/keynote/ann.40example.2Eorg/session 200" in log
     signature = link.partition("signature=")[2]
     assert (signature in log or "JoinToken" in log) is False

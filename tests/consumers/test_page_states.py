@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from support.browser import Browser
-from support.house import ROOT
+from support.checkout import ROOT
 
 from chime_sandbox import server
 from desk import addresses, links

@@ -1,4 +1,4 @@
-"""One programme in many stacks: each meeting is in exactly one of them."""
+"""One schedule in many stacks: each meeting is in exactly one of them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.house import ROOT, House
+from support.checkout import ROOT, Checkout
 
-PROGRAMME = """\
+SCHEDULE = """\
 events:
   - name: keynote
-    tags: {room: main-stage}
+    tags: {room: main-hall}
     attendees: [{external_user_id: speaker-1}]
   - name: closing
-    tags: {room: main-stage}
+    tags: {room: main-hall}
     attendees: [{external_user_id: speaker-1}]
   - name: demo
     tags: {room: expo}
@@ -31,10 +31,10 @@ events:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A checkout with a programme of its own."""
-    built = House.build(tmp_path_factory.mktemp("scaling") / "house")
-    built.programme = PROGRAMME
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout with a schedule of its own."""
+    built = Checkout.build(tmp_path_factory.mktemp("scaling") / "checkout")
+    built.schedule = SCHEDULE
     # A program's settings are written beside it: not beside the one that everybody shares.
     (built.root / "examples").unlink()
     shutil.copytree(ROOT / "examples", built.root / "examples")
@@ -49,40 +49,40 @@ def commands() -> str:
     return found[1]
 
 
-def test_the_split_programme_comes_up_in_its_stacks(house: House) -> None:
-    run = house.run(
+def test_the_split_schedule_comes_up_in_its_stacks(checkout: Checkout) -> None:
+    run = checkout.run(
         *(sys.executable, "-m", "chime_sandbox", "run", "--", "bash", "-eo", "pipefail", "-c"),
         f"export AWS_REGION=us-east-1\n{commands()}",
         timeout=600,
     )
     assert run.code == 0, run.text
-    placed = {stack: ids(house, stack) for stack in stacks(house)}
-    assert placed["main-stage"].keys() == {"keynote", "closing"}
+    placed = {stack: ids(checkout, stack) for stack in stacks(checkout)}
+    assert placed["main-hall"].keys() == {"keynote", "closing"}
     assert placed["track-1"] == placed["track-2"] == {}
     assert placed["others-1"].keys() | placed["others-2"].keys() == {"demo", "lounge", "quiet-room"}
     together = [each for part in placed.values() for each in part.items()]
-    live = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
+    live = {m.external_meeting_id: m.meeting_id for m in checkout.cloud.live()}
     assert len(together) == len(live) == 5
     assert dict(together) == live
 
 
-def test_a_stack_that_the_rule_does_not_know_is_refused(house: House) -> None:
+def test_a_stack_that_the_rule_does_not_know_is_refused(checkout: Checkout) -> None:
     program = Path("examples") / "tracks"
-    made = house.pulumi("-C", str(program), "stack", "init", "track-9")
+    made = checkout.pulumi("-C", str(program), "stack", "init", "track-9")
     assert made.code == 0, made.text
-    run = house.pulumi("-C", str(program), "up", "--yes", "--stack", "track-9")
+    run = checkout.pulumi("-C", str(program), "up", "--yes", "--stack", "track-9")
     assert run.code != 0
-    assert "no part of the programme is in the stack track-9" in run.text
+    assert "no part of the schedule is in the stack track-9" in run.text
 
 
-def stacks(house: House) -> list[str]:
-    run = house.run(sys.executable, "examples/tracks/split.py")
+def stacks(checkout: Checkout) -> list[str]:
+    run = checkout.run(sys.executable, "examples/tracks/split.py")
     assert run.code == 0, run.text
     return run.out.split()
 
 
-def ids(house: House, stack: str) -> dict[str, str]:
-    run = house.pulumi("-C", "examples/tracks", "stack", "output", "--json", "--stack", stack)
+def ids(checkout: Checkout, stack: str) -> dict[str, str]:
+    run = checkout.pulumi("-C", "examples/tracks", "stack", "output", "--json", "--stack", stack)
     assert run.code == 0, run.text
     found: dict[str, str] = json.loads(run.out)["meeting_ids"]
     return found

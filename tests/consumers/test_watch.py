@@ -1,4 +1,4 @@
-"""The watcher heals what ends too soon, and only that, whatever happens to it meanwhile."""
+"""The watcher replaces what ends too soon, and only that, whatever happens to it meanwhile."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consumers.conftest import PROGRAMME
-from consumers.healing import NAMES, heal
-from support.house import House
+from consumers.conftest import SCHEDULE
+from consumers.recovery import NAMES, recover
+from support.checkout import Checkout
 from support.watching import Watch
 
-ALL = os.environ.get("HEAL") == "all"
+ALL = os.environ.get("RECOVERIES") == "all"
 ENDS, KILL_EVERY = (50, 7) if ALL else (6, 4)
 
 
@@ -37,33 +37,36 @@ def ended_message(meeting_id: str, name: str) -> str:
     return json.dumps({**envelope, "detail": detail})
 
 
-def join_tokens(house: House) -> list[str]:
-    return [t for each in house.join_tokens().values() for t in each.values()]
+def join_tokens(checkout: Checkout) -> list[str]:
+    return [t for each in checkout.join_tokens().values() for t in each.values()]
 
 
-def test_every_end_has_one_successor_through_faults_and_kills(house: House, watch: Watch) -> None:
-    healed = heal(house, watch, ENDS, KILL_EVERY)
+def test_every_end_has_one_successor_through_faults_and_kills(
+    checkout: Checkout, watch: Watch
+) -> None:
+    recovered = recover(checkout, watch, ENDS, KILL_EVERY)
     watch.until_quiet()
-    assert len(healed.seconds) == ENDS
-    assert healed.kills == ENDS // KILL_EVERY
-    assert sorted(m.external_meeting_id for m in house.cloud.live()) == sorted(NAMES)
+    assert len(recovered.seconds) == ENDS
+    assert recovered.kills == ENDS // KILL_EVERY
+    assert sorted(m.external_meeting_id for m in checkout.cloud.live()) == sorted(NAMES)
     assert watch.overlaps() == []
-    leaks = sum(token in watch.log for token in join_tokens(house))
+    leaks = sum(token in watch.log for token in join_tokens(checkout))
     assert leaks == 0
     print(
-        f"\n{ENDS} ends, {healed.kills} kills: healed after {min(healed.seconds):.1f} to "
-        f"{max(healed.seconds):.1f} seconds, {statistics.median(healed.seconds):.1f} at the median"
+        f"\n{ENDS} ends, {recovered.kills} kills: recovered after {min(recovered.seconds):.1f} to "
+        f"{max(recovered.seconds):.1f} seconds, "
+        f"{statistics.median(recovered.seconds):.1f} at the median"
     )
 
 
-def test_a_burst_of_ends_is_one_up(house: House, watch: Watch) -> None:
+def test_a_burst_of_ends_is_one_up(checkout: Checkout, watch: Watch) -> None:
     watch.until_quiet()
     before = watch.log.count("bringing up")
-    endings = house.cloud.live()
+    endings = checkout.cloud.live()
     for meeting in endings:
-        house.cloud.end(meeting.meeting_id)
+        checkout.cloud.end(meeting.meeting_id)
     for meeting in endings:
-        watch.until_healed(meeting)
+        watch.until_recovered(meeting)
     watch.until_quiet()
     assert len(endings) == len(NAMES)
     # The ends may come on both sides of one look at the queue.
@@ -71,7 +74,7 @@ def test_a_burst_of_ends_is_one_up(house: House, watch: Watch) -> None:
 
 
 TIMED = (
-    PROGRAMME
+    SCHEDULE
     + """\
   - name: evening
     start: 2030-01-01T18:00:00Z
@@ -86,39 +89,39 @@ TIMED = (
 
 
 @pytest.fixture
-def at(house: House) -> Iterator[Callable[[str], None]]:
-    """Sets the time that the programme is looked at."""
+def at(checkout: Checkout) -> Iterator[Callable[[str], None]]:
+    """Sets the time that the schedule is looked at."""
 
     def set_now(time: str) -> None:
-        run = house.pulumi("config", "set", "meetings:now", time, "--stack", "dev")
+        run = checkout.pulumi("config", "set", "meetings:now", time, "--stack", "dev")
         assert run.code == 0, run.text
 
     yield set_now
-    house.pulumi("config", "rm", "meetings:now", "--stack", "dev")
+    checkout.pulumi("config", "rm", "meetings:now", "--stack", "dev")
 
 
 def test_nothing_is_made_outside_of_its_window(
-    house: House, watch: Watch, at: Callable[[str], None]
+    checkout: Checkout, watch: Watch, at: Callable[[str], None]
 ) -> None:
     watch.until_quiet()
-    house.programme = TIMED
+    checkout.schedule = TIMED
     at("2030-01-01T18:30:00Z")
-    bring_up(house)
+    bring_up(checkout)
     (evening,) = watch.live("evening")
-    house.cloud.end(evening.meeting_id)
-    watch.until_healed(evening)
+    checkout.cloud.end(evening.meeting_id)
+    watch.until_recovered(evening)
     watch.until_quiet()
 
     (evening,) = watch.live("evening")
     at("2030-01-01T20:30:00Z")
-    house.cloud.end(evening.meeting_id)
+    checkout.cloud.end(evening.meeting_id)
     watch.until(lambda: "evening" in settled(watch), "the evening's end is settled")
     watch.until_quiet()
     # What has opened meanwhile is made as well, or the outputs would have a gap in its place.
     assert watch.live("evening") == []
     assert len(watch.live("night")) == 1
-    lives = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
-    ids = house.outputs()["meeting_ids"]
+    lives = {m.external_meeting_id: m.meeting_id for m in checkout.cloud.live()}
+    ids = checkout.outputs()["meeting_ids"]
     assert {**ids, "room-7": ids["clinic"]} == {**lives, "clinic": lives["room-7"]}
 
 
@@ -126,42 +129,44 @@ def settled(watch: Watch) -> str:
     return "\n".join(x for x in watch.log.splitlines() if "needs no successor" in x)
 
 
-def bring_up(house: House) -> None:
-    run = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+def bring_up(checkout: Checkout) -> None:
+    run = checkout.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
     assert run.code == 0, run.text
 
 
-def test_what_a_deploy_ends_is_left_alone(house: House, watch: Watch) -> None:
+def test_what_a_deploy_ends_is_left_alone(checkout: Checkout, watch: Watch) -> None:
     watch.until_quiet()
-    house.programme = PROGRAMME.replace("eu-central-1", "eu-west-1").split("  - name: clinic")[0]
-    bring_up(house)
-    after = house.cloud.writes()[-1].number
+    checkout.schedule = SCHEDULE.replace("eu-central-1", "eu-west-1").split("  - name: clinic")[0]
+    bring_up(checkout)
+    after = checkout.cloud.writes()[-1].number
     watch.until(lambda: "needs no successor" in watch.log, "the clinic's end is settled")
     watch.until_quiet()
-    assert house.cloud.writes(after=after) == []
-    assert sorted(m.external_meeting_id for m in house.cloud.live()) == sorted(NAMES[:3])
+    assert checkout.cloud.writes(after=after) == []
+    assert sorted(m.external_meeting_id for m in checkout.cloud.live()) == sorted(NAMES[:3])
 
 
-def test_ends_told_twice_late_or_of_strangers_make_nothing(house: House, watch: Watch) -> None:
+def test_ends_told_twice_late_or_of_strangers_make_nothing(
+    checkout: Checkout, watch: Watch
+) -> None:
     (ending,) = watch.live("keynote")
-    house.cloud.end(ending.meeting_id)
-    watch.until_healed(ending)
+    checkout.cloud.end(ending.meeting_id)
+    watch.until_recovered(ending)
     watch.until_quiet()
-    after = house.cloud.writes()[-1].number
+    after = checkout.cloud.writes()[-1].number
     for _ in range(2):
-        told = ended_message(ending.meeting_id, "keynote")
-        watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=told)
+        ended = ended_message(ending.meeting_id, "keynote")
+        watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=ended)
     stranger = ended_message("11111111-2222-3333-4444-555555555555", "of-another-stack")
     watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=stranger)
     watch.until_quiet()
-    assert house.cloud.writes(after=after) == []
+    assert checkout.cloud.writes(after=after) == []
 
 
 def test_an_end_that_the_service_denies_makes_nothing_and_stays_told(watch: Watch) -> None:
     watch.until_quiet()
     (alive,) = watch.live("keynote")
-    told = ended_message(alive.meeting_id, "keynote")
-    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=told)
+    ended = ended_message(alive.meeting_id, "keynote")
+    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=ended)
     watch.until(lambda: "is said to have ended, and hasn't" in watch.log, "it is noticed")
     assert watch.queued() == 1
     assert watch.live("keynote") == [alive]
@@ -169,23 +174,23 @@ def test_an_end_that_the_service_denies_makes_nothing_and_stays_told(watch: Watc
 
 
 def test_what_nobody_can_read_is_left_to_the_dead_letters_and_kept_out_of_the_log(
-    house: House, watch: Watch
+    checkout: Checkout, watch: Watch
 ) -> None:
     watch.until_quiet()
     sent = watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody="not for anybody's eyes")
     watch.until(lambda: sent["MessageId"] in watch.log, "it is noticed")
     (ending,) = watch.live("panel")
-    house.cloud.end(ending.meeting_id)
-    watch.until_healed(ending)
+    checkout.cloud.end(ending.meeting_id)
+    watch.until_recovered(ending)
     watch.until(lambda: watch.dead_letters() == ["not for anybody's eyes"], "it is put aside")
     watch.until_quiet()
     assert "anybody's eyes" not in watch.log
     assert watch.log.count(sent["MessageId"]) == 1
 
 
-def lock(house: House, pid: int, project: str = "meetings") -> Path:
+def lock(checkout: Checkout, pid: int, project: str = "meetings") -> Path:
     """Have a deploy hold a project's stack, or seem to."""
-    folder = house.root / ".sandbox/state/.pulumi/locks/organization" / project / "dev"
+    folder = checkout.root / ".sandbox/state/.pulumi/locks/organization" / project / "dev"
     folder.mkdir(parents=True, exist_ok=True)
     held = folder / "11111111-2222-3333-4444-555555555555.json"
     held.write_text(
@@ -201,57 +206,59 @@ def lock(house: House, pid: int, project: str = "meetings") -> Path:
     return held
 
 
-def test_a_deploy_that_runs_is_waited_for(house: House, watch: Watch) -> None:
+def test_a_deploy_that_runs_is_waited_for(checkout: Checkout, watch: Watch) -> None:
     watch.until_quiet()
-    held = lock(house, os.getpid())
+    held = lock(checkout, os.getpid())
     (ending,) = watch.live("workshop")
-    house.cloud.end(ending.meeting_id)
+    checkout.cloud.end(ending.meeting_id)
     watch.until(lambda: watch.log.count("another deploy has the stack") >= 2, "it tries twice")
     assert watch.live("workshop") == []
     assert watch.queued() > 0
     held.unlink()
-    watch.until_healed(ending)
+    watch.until_recovered(ending)
     watch.until_quiet()
 
 
-def test_a_deploy_that_died_on_this_machine_is_not_waited_for(house: House, watch: Watch) -> None:
+def test_a_deploy_that_died_on_this_machine_is_not_waited_for(
+    checkout: Checkout, watch: Watch
+) -> None:
     watch.until_quiet()
     with subprocess.Popen(("true",)) as gone:
         gone.wait()
-    held = lock(house, gone.pid)
+    held = lock(checkout, gone.pid)
     (ending,) = watch.live("workshop")
-    house.cloud.end(ending.meeting_id)
-    watch.until_healed(ending)
+    checkout.cloud.end(ending.meeting_id)
+    watch.until_recovered(ending)
     watch.until_quiet()
     assert not held.exists()
 
 
-def test_sigterm_lets_the_running_up_finish(house: House, watch: Watch) -> None:
+def test_sigterm_lets_the_running_up_finish(checkout: Checkout, watch: Watch) -> None:
     watch.until_quiet()
     (ending,) = watch.live("keynote")
-    house.cloud.hold("CreateMeetingWithAttendees")
-    house.cloud.end(ending.meeting_id)
-    house.cloud.wait_held(120)
+    checkout.cloud.hold("CreateMeetingWithAttendees")
+    checkout.cloud.end(ending.meeting_id)
+    checkout.cloud.wait_held(120)
     watch.ask_to_stop()
     time.sleep(0.5)
     assert watch.runs
-    house.cloud.release()
+    checkout.cloud.release()
     assert watch.wait() == 0
     successor = watch.successor(ending)
     assert successor is not None, watch.log
-    assert house.outputs()["meeting_ids"]["keynote"] == successor.meeting_id
+    assert checkout.outputs()["meeting_ids"]["keynote"] == successor.meeting_id
     assert "Traceback" not in watch.log
 
 
-def test_sigterm_begins_no_other_up(house: House) -> None:
+def test_sigterm_begins_no_other_up(checkout: Checkout) -> None:
     """Neither of the meetings, whatever is left to be done, nor of who consumes the outputs."""
-    house.cloud.hold("ListAttendees")
-    watch = Watch(house, "--then", "nowhere")
+    checkout.cloud.hold("ListAttendees")
+    watch = Watch(checkout, "--then", "nowhere")
     watch.start()
-    house.cloud.wait_held(120)
+    checkout.cloud.wait_held(120)
     watch.ask_to_stop()
     time.sleep(0.5)
-    house.cloud.release()
+    checkout.cloud.release()
     assert watch.wait() == 0
     assert watch.log.count("bringing up") == 1
     assert watch.log.rstrip().endswith("ended by a signal")
@@ -264,42 +271,42 @@ def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
 
 
 def test_an_end_while_nobody_watches_is_healed_by_the_next_watcher(
-    house: House, watch: Watch
+    checkout: Checkout, watch: Watch
 ) -> None:
     watch.until_quiet()
     watch.kill()
     (ending,) = watch.live("room-7")
-    house.cloud.end(ending.meeting_id)
+    checkout.cloud.end(ending.meeting_id)
     watch.sqs.purge_queue(QueueUrl=watch.queue_url)
     watch.start()
-    watch.until_healed(ending)
+    watch.until_recovered(ending)
 
 
-def test_who_consumes_the_outputs_is_updated_after_each_recovery(house: House) -> None:
+def test_who_consumes_the_outputs_is_updated_after_each_recovery(checkout: Checkout) -> None:
     """Stack outputs of a consumer follow, also where none of its resources has a meeting's name."""
-    reader = house.root / "reader"
+    reader = checkout.root / "reader"
     shutil.copytree(Path(__file__).parent / "reader", reader)
-    made = house.pulumi("-C", "reader", "stack", "init", "dev")
+    made = checkout.pulumi("-C", "reader", "stack", "init", "dev")
     assert made.code == 0, made.text
-    watch = Watch(house, "--then", "reader")
+    watch = Watch(checkout, "--then", "reader")
     watch.start()
     watch.until_updated("reader", 1)
     (ending,) = watch.live("keynote")
-    house.cloud.end(ending.meeting_id)
-    watch.until_healed(ending)
+    checkout.cloud.end(ending.meeting_id)
+    watch.until_recovered(ending)
     watch.until_updated("reader", 2)
-    run = house.pulumi("-C", "reader", "stack", "output", "running", "--json", "--stack", "dev")
+    run = checkout.pulumi("-C", "reader", "stack", "output", "running", "--json", "--stack", "dev")
     assert run.code == 0, run.text
-    assert json.loads(run.out) == house.outputs()["meeting_ids"]
+    assert json.loads(run.out) == checkout.outputs()["meeting_ids"]
     assert watch.stop() == 0
 
 
 @pytest.fixture
-def desk_watch(house: House) -> Iterator[Watch]:
+def desk_watch(checkout: Checkout) -> Iterator[Watch]:
     """A watcher that keeps the join desk up to date, once it is."""
-    made = house.pulumi("-C", "stacks/join_desk", "stack", "select", "--create", "dev")
+    made = checkout.pulumi("-C", "stacks/join_desk", "stack", "select", "--create", "dev")
     assert made.code == 0, made.text
-    watch = Watch(house, "--then", "stacks/join_desk")
+    watch = Watch(checkout, "--then", "stacks/join_desk")
     watch.start()
     watch.until_updated("join_desk", 1)
     watch.until_quiet()
@@ -308,9 +315,9 @@ def desk_watch(house: House) -> Iterator[Watch]:
         watch.kill()
 
 
-def links(house: House, aws: Any) -> dict[str, tuple[int, str]]:
+def links(checkout: Checkout, aws: Any) -> dict[str, tuple[int, str]]:
     """The version and the MeetingId of each attendee's parameter."""
-    ssm = aws("ssm", house.cloud.endpoint)
+    ssm = aws("ssm", checkout.cloud.endpoint)
     pages = ssm.get_paginator("get_parameters_by_path").paginate(
         Path="/meetings/dev", Recursive=True, WithDecryption=True
     )
@@ -323,15 +330,15 @@ def links(house: House, aws: Any) -> dict[str, tuple[int, str]]:
 
 
 def test_a_recovery_updates_the_links_of_its_meeting_only(
-    house: House, desk_watch: Watch, aws: Any
+    checkout: Checkout, desk_watch: Watch, aws: Any
 ) -> None:
     """The desk's update targets them, and reads none of the others."""
-    before = links(house, aws)
+    before = links(checkout, aws)
     (ending,) = desk_watch.live("keynote")
-    house.cloud.end(ending.meeting_id)
-    desk_watch.until_healed(ending)
+    checkout.cloud.end(ending.meeting_id)
+    desk_watch.until_recovered(ending)
     desk_watch.until_updated("join_desk", 2)
-    after = links(house, aws)
+    after = links(checkout, aws)
     (successor,) = desk_watch.live("keynote")
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {"/meetings/dev/keynote/speaker-1", "/meetings/dev/keynote/viewer-1"}
@@ -339,25 +346,25 @@ def test_a_recovery_updates_the_links_of_its_meeting_only(
 
 
 def test_an_end_does_not_wait_for_the_desks_update(
-    house: House, desk_watch: Watch, aws: Any
+    checkout: Checkout, desk_watch: Watch, aws: Any
 ) -> None:
     """While the desk's stack can't be updated, meetings are recovered. The links follow later."""
-    held = lock(house, os.getpid(), "join_desk")
+    held = lock(checkout, os.getpid(), "join_desk")
     endings = [desk_watch.live(name)[0] for name in ("keynote", "workshop")]
     for ending in endings:
-        house.cloud.end(ending.meeting_id)
-        desk_watch.until_healed(ending)
+        checkout.cloud.end(ending.meeting_id)
+        desk_watch.until_recovered(ending)
     desk_watch.until(lambda: "another deploy has the stack dev of join_desk" in desk_watch.log, "")
     held.unlink()
-    current = [m.meeting_id for m in house.cloud.live()]
+    current = [m.meeting_id for m in checkout.cloud.live()]
     desk_watch.until(
-        lambda: {meeting_id for _, meeting_id in links(house, aws).values()} == set(current),
+        lambda: {meeting_id for _, meeting_id in links(checkout, aws).values()} == set(current),
         "the links lead to what lives",
     )
 
 
 def test_a_backlog_of_old_ends_is_one_line_and_holds_up_no_live_one(
-    house: House, watch: Watch
+    checkout: Checkout, watch: Watch
 ) -> None:
     """Ends whose meetings were replaced long ago are read, counted and deleted."""
     watch.until_quiet()
@@ -369,8 +376,8 @@ def test_a_backlog_of_old_ends_is_one_line_and_holds_up_no_live_one(
             {"Id": str(n), "MessageBody": body} for n, body in enumerate(old[start : start + 10])
         ]
         watch.sqs.send_message_batch(QueueUrl=watch.queue_url, Entries=entries)
-    house.cloud.end(ending.meeting_id)
-    watch.until_healed(ending)
+    checkout.cloud.end(ending.meeting_id)
+    watch.until_recovered(ending)
     watch.until_quiet()
     lines = watch.log[len(said) :].splitlines()
     assert sum("has ended" in line for line in lines) == 1
@@ -385,8 +392,8 @@ def test_what_messages_say_adds_no_lines_to_the_log(watch: Watch) -> None:
     watch.until_quiet()
     lines = watch.log.count("\n")
     name = "evil\n2026-01-01T00:00:00.000Z forged\x1b[2J\u202e" + "x" * 100_000
-    told = ended_message("y" * 50_000, name)
-    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=told)
+    ended = ended_message("y" * 50_000, name)
+    watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=ended)
     watch.until(lambda: "needs no successor" in watch.log, "it is settled")
     watch.until_quiet()
     assert "evil\\n2026" in watch.log
@@ -399,10 +406,10 @@ def test_what_messages_say_adds_no_lines_to_the_log(watch: Watch) -> None:
     assert watch.log.count("\n") - lines < 10
 
 
-def test_a_development_build_of_the_cli_is_as_good_as_a_release(house: House) -> None:
+def test_a_development_build_of_the_cli_is_as_good_as_a_release(checkout: Checkout) -> None:
     """Its version, such as 3.275.0-dev or 1.0.0, is not checked."""
-    watch = Watch(house)
-    folder = house.root / "dev-build"
+    watch = Watch(checkout)
+    folder = checkout.root / "dev-build"
     folder.mkdir()
     real = shutil.which("pulumi", path=watch.environment["PATH"])
     cli = folder / "pulumi"
@@ -424,9 +431,11 @@ def test_a_development_build_of_the_cli_is_as_good_as_a_release(house: House) ->
     ],
 )
 def test_what_can_not_be_watched_is_said_in_one_line(
-    house: House, watch: Watch, options: tuple[str, ...], said: str
+    checkout: Checkout, watch: Watch, options: tuple[str, ...], said: str
 ) -> None:
-    run = house.run(sys.executable, "-m", "meeting_provider.watch", *options, env=watch.environment)
+    run = checkout.run(
+        sys.executable, "-m", "meeting_provider.watch", *options, env=watch.environment
+    )
     assert run.code == 1
     assert said in run.err
     assert run.err.count("\n") == 1

@@ -19,8 +19,8 @@ from faults import checks
 from faults.matrix import SIX_MINUTES
 from faults.scenarios import MAIN, SCENARIOS, Declared, Scenario
 from faults.trial import Trial
+from support.checkout import Checkout
 from support.host import Resource
-from support.house import House
 
 from chime_sandbox.admin import AFTER, BEFORE
 
@@ -39,9 +39,9 @@ DELETES = (("delete", "DeleteMeeting", AFTER), ("replace", "DeleteMeeting", BEFO
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout with a program that declares what a file lists."""
-    with closing(House.build(tmp_path_factory.mktemp("cli") / "house")) as built:
+    with closing(Checkout.build(tmp_path_factory.mktemp("cli") / "checkout")) as built:
         for source in PROGRAM.iterdir():
             shutil.copy2(source, built.root / source.name)
         yield built
@@ -50,12 +50,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 class CliStack:
     """A stack of the CLI's with the meetings of some trials."""
 
-    def __init__(self, house: House, name: str, trials: Sequence[Trial]) -> None:
+    def __init__(self, checkout: Checkout, name: str, trials: Sequence[Trial]) -> None:
         self.name = name
-        self._house = house
+        self._checkout = checkout
         self._trials = trials
         self.said: list[str] = []
-        settings = house.root / "stacks"
+        settings = checkout.root / "stacks"
         shutil.copy(settings / "Pulumi.dev.yaml", settings / f"Pulumi.{name}.yaml")
         self.pulumi("stack", "init", name)
 
@@ -66,12 +66,12 @@ class CliStack:
             for trial in self._trials
             for part, arguments in _declared(trial.scenario, before).items()
         }
-        (self._house.root / "declared.json").write_text(json.dumps(meetings))
+        (self._checkout.root / "declared.json").write_text(json.dumps(meetings))
 
     def up(self) -> None:
         """Bring the declaration up, and give each trial its part of the state."""
         self.pulumi(*self._up)
-        run = self._house.pulumi("stack", "export", "--show-secrets", "--stack", self.name)
+        run = self._checkout.pulumi("stack", "export", "--show-secrets", "--stack", self.name)
         assert run.code == 0, run.err
         exported = json.loads(run.out)["deployment"]["resources"]
         resources = [_resource(r) for r in exported if r["type"].endswith(MEETING_TYPE)]
@@ -88,8 +88,8 @@ class CliStack:
         """An `up` while it runs. The process of the sandbox's command becomes the CLI's."""
         with subprocess.Popen(
             (sys.executable, "-m", "chime_sandbox", "pulumi", *self._up),
-            cwd=self._house.root,
-            env=self._house.env(),
+            cwd=self._checkout.root,
+            env=self._checkout.env(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -101,7 +101,7 @@ class CliStack:
 
     def pulumi(self, *arguments: str) -> None:
         """Run a command of Pulumi's, which has to succeed."""
-        run = self._house.pulumi(*arguments)
+        run = self._checkout.pulumi(*arguments)
         assert run.code == 0, run.text
         self.said.append(run.text)
 
@@ -130,28 +130,28 @@ def _plain(properties: dict[str, Any]) -> dict[str, Any]:
     "kills", [CREATES_AND_UPDATES, DELETES], ids=["creates-and-updates", "deletes"]
 )
 def test_cancel_and_the_next_up_recover(
-    house: House, kills: Sequence[tuple[str, str, str]], request: pytest.FixtureRequest
+    checkout: Checkout, kills: Sequence[tuple[str, str, str]], request: pytest.FixtureRequest
 ) -> None:
     scenarios = {s.name: s for s in SCENARIOS}
     name = request.node.callspec.id
     trials = [Trial(f"{name}-{scenario}", scenarios[scenario]) for scenario, _, _ in kills]
-    stack = CliStack(house, name, trials)
+    stack = CliStack(checkout, name, trials)
     stack.declare(before=True)
     stack.up()
     for trial in trials:
         trial.keep()
     stack.declare(before=False)
     for trial, (_, operation, when) in zip(trials, kills, strict=True):
-        house.cloud.hold(operation, when=when, meeting=trial.external_id(MAIN))
+        checkout.cloud.hold(operation, when=when, meeting=trial.external_id(MAIN))
     with stack.running() as cli:
-        house.cloud.wait_all_held(len(kills), timeout=60)
+        checkout.cloud.wait_all_held(len(kills), timeout=60)
         cli.kill()
         cli.wait()
-        house.cloud.release()
+        checkout.cloud.release()
     stack.pulumi("cancel", "--yes", "--stack", stack.name)
     stack.up()
 
-    meetings = house.cloud.meetings()
+    meetings = checkout.cloud.meetings()
     assert {
         t.name: problems for t in trials if (problems := [*checks.not_as_declared(t, meetings)])
     } == {}
@@ -160,8 +160,8 @@ def test_cancel_and_the_next_up_recover(
         t.name for t, (_, operation, _) in zip(trials, kills, strict=True) if "Create" in operation
     }
     assert {name: len(ids) for name, ids in left.items() if len(ids) > (name in creating)} == {}
-    house.cloud.advance(SIX_MINUTES)
-    assert set().union(*left.values()) & {m.meeting_id for m in house.cloud.live()} == set()
+    checkout.cloud.advance(SIX_MINUTES)
+    assert set().union(*left.values()) & {m.meeting_id for m in checkout.cloud.live()} == set()
     tokens = set().union(*(trial.tokens for trial in trials))
     leaked = checks.leaked(tokens, stack.said)
     assert leaked == 0, "join tokens in the output of Pulumi"

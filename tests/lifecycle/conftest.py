@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -59,3 +60,25 @@ def _set_up(environment: pytest.MonkeyPatch, endpoint: str) -> None:
     environment.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         environment.delenv(name, raising=False)
+
+
+@pytest.fixture
+def chime(clients: Callable[..., Any], sandbox: Sandbox) -> Any:  # noqa: ARG001
+    """boto3's client, as another program has it."""
+    return clients()
+
+
+@pytest.fixture
+def new(chime: Any) -> Callable[..., Any]:
+    """Makes a meeting with attendees of these ids; keywords are further parameters."""
+    tokens = (f"token-{number}" for number in count())
+
+    def create(*ids: str, **parameters: Any) -> Any:
+        given = {"MediaRegion": "eu-central-1", "ExternalMeetingId": "keynote"} | parameters
+        given.setdefault("ClientRequestToken", next(tokens))
+        if not ids:
+            return chime.create_meeting(**given)
+        attendees = [{"ExternalUserId": each} for each in ids]
+        return chime.create_meeting_with_attendees(Attendees=attendees, **given)
+
+    return create

@@ -255,7 +255,7 @@ def tag_cases() -> Iterator[Case]:
 
 
 def changed(name: str, path: str, limit: str, bad: dict[str, Any], good: dict[str, Any]) -> Case:
-    """A contradiction between several properties, and how it is mended."""
+    """A contradiction between several properties, and how it is repaired."""
     return Case(name, path, limit, whole() | bad, whole() | good)
 
 

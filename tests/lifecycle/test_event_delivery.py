@@ -65,7 +65,7 @@ class Queue:
 @pytest.fixture
 def queue(clients: Callable[..., Any], sandbox: Sandbox) -> Queue:  # noqa: ARG001
     """A queue that lets the service in."""
-    made = Queue.make(clients("sqs"), "told")
+    made = Queue.make(clients("sqs"), "events")
     made.allow(letting_in(made.arn, QUEUE_ACTIONS))
     return made
 
@@ -74,7 +74,7 @@ def queue(clients: Callable[..., Any], sandbox: Sandbox) -> Queue:  # noqa: ARG0
 def topic(clients: Callable[..., Any], sandbox: Sandbox) -> str:  # noqa: ARG001
     """The ARN of a topic that lets the service in."""
     sns = clients("sns")
-    arn: str = sns.create_topic(Name="told")["TopicArn"]
+    arn: str = sns.create_topic(Name="events")["TopicArn"]
     sns.set_topic_attributes(
         TopicArn=arn,
         AttributeName="Policy",
@@ -83,7 +83,7 @@ def topic(clients: Callable[..., Any], sandbox: Sandbox) -> str:  # noqa: ARG001
     return arn
 
 
-def told(queue: Queue) -> dict[str, Any]:
+def notifying(queue: Queue) -> dict[str, Any]:
     return {"NotificationsConfiguration": {"SqsQueueArn": queue.arn}}
 
 
@@ -97,7 +97,7 @@ def swallowed(sandbox: Sandbox) -> list[str]:
 
 
 def test_a_whole_meeting_is_told_in_order(chime, sandbox, new, queue):
-    answer = new("ana", "ben", **told(queue))
+    answer = new("ana", "ben", **notifying(queue))
     meeting_id = answer["Meeting"]["MeetingId"]
     ana, ben = (each["AttendeeId"] for each in answer["Attendees"])
     chime.update_attendee_capabilities(MeetingId=meeting_id, AttendeeId=ben, Capabilities=LISTEN)
@@ -133,7 +133,7 @@ def test_a_whole_meeting_is_told_in_order(chime, sandbox, new, queue):
 
 
 def test_a_message_says_what_aws_documents(chime, sandbox, new, queue):
-    answer = new("ana", **told(queue))
+    answer = new("ana", **notifying(queue))
     meeting_id, ana = answer["Meeting"]["MeetingId"], answer["Attendees"][0]["AttendeeId"]
     chime.update_attendee_capabilities(MeetingId=meeting_id, AttendeeId=ana, Capabilities=LISTEN)
     sandbox.join(meeting_id, ana)
@@ -167,14 +167,14 @@ def test_a_message_says_what_aws_documents(chime, sandbox, new, queue):
         assert abs(stamp / 1000 - sandbox.now()) < 60
 
 
-def test_video_and_content_are_told_by_hand(sandbox, new, queue):
-    answer = new("ana", **told(queue))
+def test_video_and_content_are_published_on_request(sandbox, new, queue):
+    answer = new("ana", **notifying(queue))
     meeting_id, ana = answer["Meeting"]["MeetingId"], answer["Attendees"][0]["AttendeeId"]
     media = [each for each in EventType if "Video" in each or "Content" in each]
     for kind in media:
         sandbox.publish(meeting_id, ana, kind)
     assert [each.detail.event_type for each in queue.events(2 + len(media))[2:]] == media
-    with pytest.raises(SandboxError, match="told of where it happens"):
+    with pytest.raises(SandboxError, match="is published when it happens"):
         sandbox.publish(meeting_id, ana, "chime:AttendeeJoined")
     with pytest.raises(SandboxError, match="chime:Nonsense"):
         sandbox.publish(meeting_id, ana, "chime:Nonsense")
@@ -183,10 +183,10 @@ def test_video_and_content_are_told_by_hand(sandbox, new, queue):
 @pytest.mark.parametrize(
     ("seconds", "joined", "after"), [(301, False, 300), (86_401, True, 86_400)]
 )
-def test_the_end_that_time_brings_is_told_with_its_time(
+def test_the_end_that_time_brings_is_published_with_its_time(
     sandbox, new, queue, seconds, joined, after
 ):
-    answer = new("ana", **told(queue))
+    answer = new("ana", **notifying(queue))
     if joined:
         sandbox.join(answer["Meeting"]["MeetingId"], answer["Attendees"][0]["AttendeeId"])
     sandbox.advance(seconds)
@@ -255,7 +255,7 @@ def test_what_is_taken_out_of_a_policy_silences_it(
 @pytest.mark.parametrize("action", QUEUE_ACTIONS)
 def test_a_queue_needs_both_actions(sandbox, new, queue, action):
     queue.allow(letting_in(queue.arn, (action,)))
-    new(**told(queue))
+    new(**notifying(queue))
     assert queue.bodies(0) == []
     (missing,) = {*QUEUE_ACTIONS} - {action}
     (reason,) = swallowed(sandbox)
@@ -276,7 +276,7 @@ def test_a_new_queue_and_a_new_topic_let_nobody_in(clients, sandbox, new):
     [
         (f"arn:aws:sqs:{REGION}:{ACCOUNT}:absent", "there is no such queue"),
         (f"arn:aws:sns:{REGION}:{ACCOUNT}:absent", "there is no such topic"),
-        (f"arn:aws:sqs:eu-west-2:{ACCOUNT}:told",
+        (f"arn:aws:sqs:eu-west-2:{ACCOUNT}:events",
          "it is in eu-west-2, and the meeting's control region is us-east-1"),
         (f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "the sandbox has no lambda"),
         ("arn:aws:short", "that is no ARN"),
@@ -292,7 +292,7 @@ def test_what_cannot_be_reached_is_journalled(sandbox, new, arn, why):
 def test_the_queue_of_another_region_stays_empty(clients, sandbox, new):
     far = Queue.make(clients("sqs", "eu-west-2"), "far")
     far.allow(letting_in(far.arn, QUEUE_ACTIONS))
-    new(**told(far))
+    new(**notifying(far))
     assert far.bodies(0) == []
     assert len(swallowed(sandbox)) == 1
 
@@ -300,7 +300,7 @@ def test_the_queue_of_another_region_stays_empty(clients, sandbox, new):
 def test_either_form_of_the_meetings_arn_gets_in(sandbox, new, queue):
     for number, setting in enumerate(("regional", "global"), 1):
         sandbox.settings(source_arn=setting)
-        new(**told(queue), ClientRequestToken=f"told-{number}")
+        new(**notifying(queue), ClientRequestToken=f"events-{number}")
         assert types(queue.events(1)) == ["MeetingStarted"]
 
 
@@ -314,15 +314,15 @@ def test_the_other_form_of_the_meetings_arn_stays_out(sandbox, new, queue, form,
     document["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"] = said
     queue.allow(document)
     sandbox.settings(source_arn=source_arn)
-    new(**told(queue))
+    new(**notifying(queue))
     assert queue.bodies(0) == []
     assert f"asks ArnLike aws:SourceArn {said}, and it is arn:aws:chime:" in swallowed(sandbox)[0]
 
 
 def test_a_fifo_queue_takes_nothing(clients, sandbox, new):
-    queue = Queue.make(clients("sqs"), "told.fifo", FifoQueue="true")
+    queue = Queue.make(clients("sqs"), "events.fifo", FifoQueue="true")
     queue.allow(letting_in(queue.arn, QUEUE_ACTIONS))
-    new(**told(queue))
+    new(**notifying(queue))
     assert swallowed(sandbox) == ["a FIFO queue takes no message without a group"]
     assert queue.bodies(0) == []
 
@@ -337,7 +337,7 @@ def test_a_topic_whose_subscriber_is_gone_is_journalled(clients, sandbox, new, t
 
 
 def test_a_slow_subscriber_keeps_nobody_waiting(chime, clients, sandbox, new, topic):
-    """The subscriber answers once the meeting that it was told of has been deleted."""
+    """The subscriber answers once the meeting that it was notified of has been deleted."""
     deleted, asked = Event(), Event()
 
     class Subscriber(BaseHTTPRequestHandler):
@@ -370,7 +370,10 @@ def test_what_was_delivered_outlives_the_cloud(tmp_path):
         queue = Queue.make(client(endpoint, "sqs"), "kept")
         queue.allow(letting_in(queue.arn, QUEUE_ACTIONS))
         made = client(endpoint).create_meeting(
-            ClientRequestToken="one", MediaRegion=REGION, ExternalMeetingId="one", **told(queue)
+            ClientRequestToken="one",
+            MediaRegion=REGION,
+            ExternalMeetingId="one",
+            **notifying(queue),
         )
     with running(state) as endpoint:
         client(endpoint).delete_meeting(MeetingId=made["Meeting"]["MeetingId"])
@@ -393,7 +396,7 @@ def test_the_state_is_saved_while_somebody_waits_for_messages(clients, sandbox, 
 
 
 def test_notifications_hold_neither_ids_that_people_chose_nor_tokens(sandbox, new, queue):
-    answer = new("somebody@example", **told(queue))
+    answer = new("somebody@example", **notifying(queue))
     shown = repr(sandbox.notifications())
     assert "somebody@example" not in shown
     assert (answer["Attendees"][0]["JoinToken"] in shown) is False

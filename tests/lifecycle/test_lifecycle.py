@@ -166,7 +166,7 @@ class TestCreate:
         {"changed_parameters": "conflict"},
         {"repeated_attendees": "none", "read_join_tokens": False},
     ],
-    ids=lambda knobs: ", ".join(f"{n}={v}" for n, v in knobs.items()) or "as by default",
+    ids=lambda settings: ", ".join(f"{n}={v}" for n, v in settings.items()) or "as by default",
 )
 def services(request: pytest.FixtureRequest, sandbox: Sandbox) -> None:
     """The service as it may be: nobody has verified which of these it is."""
@@ -293,11 +293,11 @@ class TestATokenThatWasSet:
             ({"tenant_ids": ["umbrella"]}, "tenant_ids"),
         ],
     )
-    @pytest.mark.parametrize("knob", ["original", "conflict"])
+    @pytest.mark.parametrize("setting", ["original", "conflict"])
     def test_that_brings_back_another_meeting_leaves_it_alone(
-        self, sandbox: Sandbox, lifecycle: Host, other: Any, named: str, knob: str
+        self, sandbox: Sandbox, lifecycle: Host, other: Any, named: str, setting: str
     ):
-        sandbox.settings(changed_parameters=knob)
+        sandbox.settings(changed_parameters=setting)
         settings = {
             "meeting_host_id": "host",
             "meeting_features": {"video": {"max_resolution": "HD"}},
@@ -311,7 +311,7 @@ class TestATokenThatWasSet:
         assert only(sandbox) == before
         assert writes(sandbox, number) == [REPEATED]
         assert "another client_request_token, or none" in str(error.value)
-        if knob == "original":
+        if setting == "original":
             assert f"another {named}" in str(error.value)
 
     def test_that_brings_back_an_ended_meeting_says_so(self, sandbox: Sandbox, lifecycle: Host):
@@ -570,7 +570,7 @@ class TestDrift:
         [attendee("ana"), attendee("ben", capabilities=LISTENING)], tags={"day": "one"}
     )
 
-    def mended(self, sandbox: Sandbox, lifecycle: Host, found: State) -> State:
+    def repaired(self, sandbox: Sandbox, lifecycle: Host, found: State) -> State:
         """The state after the repair, of which a read finds nothing more to repair."""
         later = lifecycle().update(again(found), self.wanted)
         meeting = only(sandbox)
@@ -589,7 +589,7 @@ class TestDrift:
         )
         found = refreshed(lifecycle, made)
         assert list(found.declared["attendees"]) == ["ana", "ben", "walk-in"]
-        assert tokens_of(self.mended(sandbox, lifecycle, found)) == tokens_of(made)
+        assert tokens_of(self.repaired(sandbox, lifecycle, found)) == tokens_of(made)
 
     def test_an_attendee_removed(
         self, sandbox: Sandbox, lifecycle: Host, made: State, clients: Callable[..., Any]
@@ -600,7 +600,7 @@ class TestDrift:
         found = refreshed(lifecycle, made)
         assert list(found.declared["attendees"]) == ["ben"]
         assert list(found.attendees) == ["ben"]
-        later = self.mended(sandbox, lifecycle, found)
+        later = self.repaired(sandbox, lifecycle, found)
         assert later.attendees["ben"] == made.attendees["ben"]
         assert later.attendees["ana"].join_token != made.attendees["ana"].join_token
 
@@ -614,7 +614,7 @@ class TestDrift:
         found = refreshed(lifecycle, made)
         # Who ignores changes of attendees takes this for the declaration: nobody may be missing.
         assert set(found.declared["attendees"]) == {"ana", "ben"}
-        later = self.mended(sandbox, lifecycle, found)
+        later = self.repaired(sandbox, lifecycle, found)
         (ana,) = (a for a in only(sandbox).attendees if a.external_user_id == "ana")
         assert later.attendees["ana"].attendee_id == ana.attendee_id
         assert later.attendees["ana"].join_token != made.attendees["ana"].join_token
@@ -632,7 +632,7 @@ class TestDrift:
             "ana": {"capabilities": NOTHING},
             "ben": {"capabilities": LISTENING},
         }
-        assert tokens_of(self.mended(sandbox, lifecycle, found)) == tokens_of(made)
+        assert tokens_of(self.repaired(sandbox, lifecycle, found)) == tokens_of(made)
 
     def test_whoever_may_do_what_anybody_may_needs_no_capabilities(
         self, lifecycle: Host, clients: Callable[..., Any]
@@ -657,12 +657,12 @@ class TestDrift:
             AttendeeId=made.attendees["ana"].attendee_id,
             Capabilities={n.title(): v for n, v in NOTHING.items()},
         )
-        mended = lifecycle().update(refreshed(lifecycle, made), wanted)
+        repaired = lifecycle().update(refreshed(lifecycle, made), wanted)
         assert only(sandbox).external_user_ids == ["ana", "ben"]
-        assert mended.attendees["ana"].capabilities == made.attendees["ana"].capabilities
-        assert mended.attendees["ben"] == made.attendees["ben"]
-        assert tokens_of(mended)["ana"] not in ("", tokens_of(made)["ana"])
-        assert refreshed(lifecycle, mended).declared == again(mended).declared
+        assert repaired.attendees["ana"].capabilities == made.attendees["ana"].capabilities
+        assert repaired.attendees["ben"] == made.attendees["ben"]
+        assert tokens_of(repaired)["ana"] not in ("", tokens_of(made)["ana"])
+        assert refreshed(lifecycle, repaired).declared == again(repaired).declared
 
     @pytest.mark.parametrize("everybody", [True, False], ids=["at once", "one"])
     def test_capabilities_that_the_service_is_still_at_are_waited_for(
@@ -706,7 +706,7 @@ class TestDrift:
             by_hand(clients).tag_resource(ResourceARN=arn, Tags=tags)
         found = refreshed(lifecycle, made)
         assert found.declared["tags"] == only(sandbox).tags != {"day": "one"}
-        assert tokens_of(self.mended(sandbox, lifecycle, found)) == tokens_of(made)
+        assert tokens_of(self.repaired(sandbox, lifecycle, found)) == tokens_of(made)
 
     def test_undeclared_attendees_can_be_left_alone(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
@@ -808,7 +808,7 @@ class TestDelete:
 class TestErrors:
     """Each names the meeting, the operation, the cause and the remedy, in one line."""
 
-    def told(self, error: pytest.ExceptionInfo[ServiceError], *parts: str) -> None:
+    def check_message(self, error: pytest.ExceptionInfo[ServiceError], *parts: str) -> None:
         line = str(error.value)
         assert "\n" not in line
         for part in parts:
@@ -870,7 +870,7 @@ class TestErrors:
         with pytest.raises(kind) as error:
             carry_out()
         named = [part.format(operation=operation) for part in parts]
-        self.told(error, name, f"{operation} failed: ", *named)
+        self.check_message(error, name, f"{operation} failed: ", *named)
         assert error.value.operation == operation
         tokens = tokens_of(made).values() if made else []
         assert not any(token in str(error.value) for token in tokens)
@@ -880,13 +880,17 @@ class TestErrors:
         lifecycle().create(declared("ana"))
         with pytest.raises(LimitExceeded) as error:
             lifecycle().create(declared("ana"))
-        self.told(error, "its quota is 1", "unless raised, 250 meetings at once", "Service Quotas")
+        self.check_message(
+            error, "its quota is 1", "unless raised, 250 meetings at once", "Service Quotas"
+        )
 
     def test_of_a_full_meeting_names_the_limit(self, sandbox: Sandbox, lifecycle: Host):
         features = {"meeting_features": {"attendee": {"max_count": 22}}}
         with pytest.raises(LimitExceeded) as error:
             lifecycle().create(declared(*people(24), **features))
-        self.told(error, "BatchCreateAttendee failed: LimitExceeded (Meeting ", "22 attendees")
+        self.check_message(
+            error, "BatchCreateAttendee failed: LimitExceeded (Meeting ", "22 attendees"
+        )
         assert sandbox.live() == []
 
     def test_of_tags_set_by_hand_in_the_meantime_names_the_limit(
@@ -897,7 +901,9 @@ class TestErrors:
         by_hand(clients).tag_resource(ResourceARN=made.meeting.meeting_arn, Tags=tags)
         with pytest.raises(LimitExceeded) as error:
             lifecycle().update(made, declared("ana", tags={"day": "one"}))
-        self.told(error, "TagResource failed: TooManyTags", "a meeting has at most 50 tags")
+        self.check_message(
+            error, "TagResource failed: TooManyTags", "a meeting has at most 50 tags"
+        )
 
     def test_of_an_ended_meeting_says_what_makes_its_successor(
         self, sandbox: Sandbox, lifecycle: Host
@@ -906,14 +912,16 @@ class TestErrors:
         sandbox.end(made.meeting.meeting_id)
         with pytest.raises(MeetingEnded) as error:
             lifecycle().update(made, declared("ana", "ben"))
-        self.told(error, "the meeting has ended", "`pulumi up --refresh`, which creates its succ")
+        self.check_message(
+            error, "the meeting has ended", "`pulumi up --refresh`, which creates its succ"
+        )
 
     def test_of_a_service_that_says_no_to_the_request_gives_its_words(self, lifecycle: Host):
         gone = "00000000-0000-4000-8000-000000000000"
         with pytest.raises(ServiceError) as error:
             lifecycle().create(declared("ana", meeting_host_id="host", tenant_ids=["acme"],
                                         primary_meeting_id=gone))  # fmt: skip
-        self.told(error, "failed: ", gone)
+        self.check_message(error, "failed: ", gone)
 
     def test_of_a_create_that_fails_for_good_leave_nothing(self, sandbox: Sandbox, lifecycle: Host):
         sandbox.fault("forbidden", "BatchCreateAttendee")

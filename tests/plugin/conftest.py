@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 
 from chime_sandbox.pulumi import cli
 
@@ -22,7 +22,7 @@ REGION = "eu-central-1"
 
 
 @dataclass
-class Project(House):
+class Project(Checkout):
     """A stack of a YAML program. Its settings and resources are written before each run."""
 
     def write(self, resources: dict[str, Any], **program: Any) -> None:

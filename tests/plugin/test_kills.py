@@ -1,4 +1,4 @@
-"""Whoever is killed in the middle of a call, the next `up` brings about what is declared."""
+"""Kills in the middle of a call: the next `up` brings about what is declared."""
 
 from __future__ import annotations
 

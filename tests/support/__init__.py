@@ -1,1 +1,1 @@
-"""What tests of several floors share."""
+"""What tests of several folders share."""

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-from support.house import ROOT
+from support.checkout import ROOT
 
 _VIEW: Final = ROOT / "stacks/join_desk/page/view.js"
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from support.house import Run
+from support.checkout import Run
 
 READY: Final = ("actions/checkout", "actions/setup-python", "aws-actions/configure-aws-credentials")
 PULUMI: Final = "pulumi/actions"

@@ -1,4 +1,4 @@
-"""A watcher of a house's stack, as a process of its own, and what is to be seen of its work."""
+"""A watcher of a checkout's stack, as a process of its own, and what is to be seen of its work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 import boto3
 
 from chime_sandbox.admin import Meeting
-from support.house import House
+from support.checkout import Checkout
 
 #: How long anything is waited for that has to happen. Far more than it takes.
 PATIENCE: Final = 180.0
@@ -26,16 +26,16 @@ _TELL: Final = "import json, os; print(json.dumps(dict(os.environ)))"
 class Watch:
     """The watcher of the stack dev. It can be started again and again; its log goes on."""
 
-    def __init__(self, house: House, *options: str) -> None:
-        self._house = house
+    def __init__(self, checkout: Checkout, *options: str) -> None:
+        self._checkout = checkout
         self._options = options
-        told = house.run(
+        shown = checkout.run(
             sys.executable, "-m", "chime_sandbox", "run", "--", sys.executable, "-c", _TELL
         )
-        assert told.code == 0, told.text
-        #: What a command has to have in its environment to stay in the house's sandbox.
-        self.environment: dict[str, str] = json.loads(told.out)
-        self._log = house.root / "watch.log"
+        assert shown.code == 0, shown.text
+        #: What a command has to have in its environment to stay in the checkout's sandbox.
+        self.environment: dict[str, str] = json.loads(shown.out)
+        self._log = checkout.root / "watch.log"
         self._said_before = len(self._log.read_text()) if self._log.exists() else 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +50,7 @@ class Watch:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 (sys.executable, "-m", "meeting_provider.watch", "--stack", "dev", *self._options),
-                cwd=self._house.root,
+                cwd=self._checkout.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -98,14 +98,14 @@ class Watch:
 
     def live(self, name: str) -> list[Meeting]:
         """The living meetings of a name."""
-        return [m for m in self._house.cloud.live() if m.external_meeting_id == name]
+        return [m for m in self._checkout.cloud.live() if m.external_meeting_id == name]
 
     def successor(self, ended: Meeting) -> Meeting | None:
         """What lives in place of a meeting that ended."""
         found = self.live(ended.external_meeting_id)
         return found[0] if found and found[0].meeting_id != ended.meeting_id else None
 
-    def until_healed(self, ended: Meeting) -> float:
+    def until_recovered(self, ended: Meeting) -> float:
         """Wait for a successor; how many seconds it took."""
         return self.until(
             lambda: self.successor(ended), f"{ended.external_meeting_id} has a successor"
@@ -130,7 +130,7 @@ class Watch:
     def overlaps(self) -> list[str]:
         """The names that had two living meetings at once."""
         lives: dict[str, list[Meeting]] = {}
-        for meeting in self._house.cloud.meetings():
+        for meeting in self._checkout.cloud.meetings():
             lives.setdefault(meeting.external_meeting_id, []).append(meeting)
         return [
             name
@@ -143,7 +143,7 @@ class Watch:
     @cached_property
     def queue_url(self) -> str:
         """The queue that the stack exports."""
-        run = self._house.pulumi("stack", "output", "queue_url", "--stack", "dev")
+        run = self._checkout.pulumi("stack", "output", "queue_url", "--stack", "dev")
         assert run.code == 0, run.text
         return run.out.strip()
 

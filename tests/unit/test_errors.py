@@ -51,8 +51,8 @@ def test_every_error_of_this_package_can_be_caught_as_one():
     [c for c in CLASSES.values() if issubclass(c, ServiceError) and c is not AttendeesRefused],
 )
 def test_a_failed_call_is_told_in_one_line_with_meeting_operation_cause_and_remedy(error):
-    told = str(error("DeleteMeeting", "Forbidden (no)", "allow it", "keynote (one)"))
-    assert told == "meeting 'keynote (one)': DeleteMeeting failed: Forbidden (no); allow it"
+    text = str(error("DeleteMeeting", "Forbidden (no)", "allow it", "keynote (one)"))
+    assert text == "meeting 'keynote (one)': DeleteMeeting failed: Forbidden (no); allow it"
     assert str(error("signing in", "no profile", "set one")) == (
         "signing in failed: no profile; set one"
     )

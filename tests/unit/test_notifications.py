@@ -161,7 +161,7 @@ def declare(
     @pulumi.runtime.test
     def program() -> pulumi.Output[None]:
         known = {name: each() if callable(each) else each for name, each in given.items()}
-        return MeetingNotifications("told", **known).configuration.apply(found.append)
+        return MeetingNotifications("summit", **known).configuration.apply(found.append)
 
     try:
         program()
@@ -178,15 +178,15 @@ def test_topic_queues_and_policies_are_made_together(monkeypatch: pytest.MonkeyP
         monkeypatch, message_retention_seconds=3600, visibility_timeout_seconds=60,
         max_receive_count=3, tags={"team": "video"},
     )  # fmt: skip
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:told"
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:summit"
     assert configuration == {
-        "sns_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:told",
+        "sns_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:summit",
         "sqs_queue_arn": arn,
     }
-    assert json.loads(made["QueuePolicy told"]["policy"]) == rendered(arn, QUEUE_ACTIONS)
-    topic_policy = json.loads(made["TopicPolicy told"]["policy"])
+    assert json.loads(made["QueuePolicy summit"]["policy"]) == rendered(arn, QUEUE_ACTIONS)
+    topic_policy = json.loads(made["TopicPolicy summit"]["policy"])
     assert topic_policy == rendered(configuration["sns_topic_arn"], TOPIC_ACTIONS)
-    queue, dead = made["Queue told"], made["Queue told-dead-letters"]
+    queue, dead = made["Queue summit"], made["Queue summit-dead-letters"]
     assert (queue["messageRetentionSeconds"], dead["messageRetentionSeconds"]) == (3600, 1_209_600)
     assert queue["visibilityTimeoutSeconds"] == 60
     assert queue["sqsManagedSseEnabled"] is dead["sqsManagedSseEnabled"] is True
@@ -199,7 +199,7 @@ def test_topic_queues_and_policies_are_made_together(monkeypatch: pytest.MonkeyP
 
 def test_a_named_key_encrypts_topic_and_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = declare(monkeypatch, kms_key_id="alias/meetings")
-    for each in ("Topic told", "Queue told", "Queue told-dead-letters"):
+    for each in ("Topic summit", "Queue summit", "Queue summit-dead-letters"):
         assert made[each]["kmsMasterKeyId"] == "alias/meetings"
         assert "sqsManagedSseEnabled" not in made[each]
 
@@ -237,7 +237,7 @@ def test_only_what_is_asked_for_is_made(
 def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
     partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
     made, configuration = declare(monkeypatch, region, partition)
-    document = json.loads(made["QueuePolicy told"]["policy"])
+    document = json.loads(made["QueuePolicy summit"]["policy"])
     queue = configuration["sqs_queue_arn"]
     assert document == rendered(queue, QUEUE_ACTIONS, partition, region)
 
@@ -263,7 +263,7 @@ def test_what_cannot_be_is_refused_before_anything_is_declared(
 ) -> None:
     with pytest.raises(InvalidNotifications) as refused:
         declare(monkeypatch, region, **given)
-    assert "'told'" in str(refused.value)
+    assert "'summit'" in str(refused.value)
     assert fault in str(refused.value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 from support.meetings import EVERYTHING, NOTHING
 
 from chime_sandbox.admin import Meeting
@@ -21,11 +21,13 @@ VIEWERS = [{"external_user_id": f"viewer-{number:02}"} for number in range(17)]
 TAGS = {"room": "main"}
 
 
-def pulumi(house: House, *command: str, secret: tuple[str, ...] = (), **arguments: Any) -> Run:
+def pulumi(
+    checkout: Checkout, *command: str, secret: tuple[str, ...] = (), **arguments: Any
+) -> Run:
     """Run Pulumi on a meeting with these arguments."""
     declared = {"attendees": VIEWERS, "tags": TAGS, **arguments}
     environment = {"ARGUMENTS": json.dumps(declared), "SECRET": json.dumps(secret)}
-    return house.pulumi(*command, "--stack", "dev", env=environment)
+    return checkout.pulumi(*command, "--stack", "dev", env=environment)
 
 
 def succeed(run: Run) -> Run:
@@ -33,14 +35,14 @@ def succeed(run: Run) -> Run:
     return run
 
 
-def preview(house: House, **arguments: Any) -> list[str]:
+def preview(checkout: Checkout, **arguments: Any) -> list[str]:
     """What a preview shows: what its refresh found, and then what an update would change."""
-    return changed_lines(succeed(pulumi(house, "preview", "--diff", **arguments)))
+    return changed_lines(succeed(pulumi(checkout, "preview", "--diff", **arguments)))
 
 
-def refresh(house: House) -> list[str]:
+def refresh(checkout: Checkout) -> list[str]:
     """What a refresh shows, which changes nothing."""
-    return changed_lines(succeed(pulumi(house, "refresh", "--preview-only", "--diff")))
+    return changed_lines(succeed(pulumi(checkout, "refresh", "--preview-only", "--diff")))
 
 
 def changed_lines(run: Run) -> list[str]:
@@ -51,12 +53,12 @@ def changed_lines(run: Run) -> list[str]:
     return [line for line in marked if "pulumi:" not in line and "pulumi-python:" not in line]
 
 
-def others(house: House) -> Any:
+def others(checkout: Checkout) -> Any:
     """A client of somebody else's, who changes the meeting outside Pulumi."""
     return boto3.client(
         "chime-sdk-meetings",
         region_name="us-east-1",
-        endpoint_url=house.cloud.endpoint,
+        endpoint_url=checkout.cloud.endpoint,
         aws_access_key_id="others",
         aws_secret_access_key="others",
     )
@@ -68,9 +70,9 @@ def first_of(meeting: Meeting) -> str:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A stack with a meeting of 17 attendees."""
-    with closing(House.build(tmp_path_factory.mktemp("attendees") / "house")) as built:
+    with closing(Checkout.build(tmp_path_factory.mktemp("attendees") / "checkout")) as built:
         (built.root / "__main__.py").write_text(PROGRAM.read_text())
         succeed(built.pulumi("stack", "init", "dev"))
         succeed(pulumi(built, "up", "--yes", "--skip-preview"))
@@ -83,27 +85,27 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture
-def meeting(house: House) -> Iterator[Meeting]:
+def meeting(checkout: Checkout) -> Iterator[Meeting]:
     """The meeting as declared; what a test changes is undone."""
-    [meeting] = house.cloud.live()
+    [meeting] = checkout.cloud.live()
     yield meeting
-    succeed(pulumi(house, "up", "--yes", "--skip-preview"))
-    [now] = house.cloud.live()
+    succeed(pulumi(checkout, "up", "--yes", "--skip-preview"))
+    [now] = checkout.cloud.live()
     assert now.external_user_ids == [a["external_user_id"] for a in VIEWERS]
 
 
-def test_the_first_attendee_of_17_is_removed_and_nothing_else_is_shown(house: House) -> None:
-    assert preview(house, attendees=VIEWERS[1:]) == ["~ attendees: {", "- viewer-00: {}"]
+def test_the_first_attendee_of_17_is_removed_and_nothing_else_is_shown(checkout: Checkout) -> None:
+    assert preview(checkout, attendees=VIEWERS[1:]) == ["~ attendees: {", "- viewer-00: {}"]
 
 
-def test_an_attendee_is_added_and_nothing_else_is_shown(house: House) -> None:
+def test_an_attendee_is_added_and_nothing_else_is_shown(checkout: Checkout) -> None:
     late = {"external_user_id": "a-late-one"}
-    assert preview(house, attendees=[late, *VIEWERS]) == ["~ attendees: {", "+ a-late-one: {}"]
+    assert preview(checkout, attendees=[late, *VIEWERS]) == ["~ attendees: {", "+ a-late-one: {}"]
 
 
-def test_an_attendee_gets_a_tag_and_nothing_else_is_shown(house: House) -> None:
+def test_an_attendee_gets_a_tag_and_nothing_else_is_shown(checkout: Checkout) -> None:
     tagged = [{**VIEWERS[0], "tags": {"role": "host"}}, *VIEWERS[1:]]
-    assert preview(house, attendees=tagged) == [
+    assert preview(checkout, attendees=tagged) == [
         "~ attendees: {",
         "~ viewer-00: {",
         "+ tags: {",
@@ -111,9 +113,9 @@ def test_an_attendee_gets_a_tag_and_nothing_else_is_shown(house: House) -> None:
     ]
 
 
-def test_an_attendee_is_muted_and_nothing_else_is_shown(house: House) -> None:
+def test_an_attendee_is_muted_and_nothing_else_is_shown(checkout: Checkout) -> None:
     muted = [*VIEWERS[:16], {**VIEWERS[16], "capabilities": EVERYTHING | {"audio": "Receive"}}]
-    assert preview(house, attendees=muted) == [
+    assert preview(checkout, attendees=muted) == [
         "~ attendees: {",
         "~ viewer-16: {",
         "+ capabilities: {",
@@ -129,42 +131,42 @@ def test_an_attendee_is_muted_and_nothing_else_is_shown(house: House) -> None:
     ids=["another order", "a mapping"],
 )
 def test_a_list_in_another_order_or_as_a_mapping_is_no_change(
-    house: House, attendees: object
+    checkout: Checkout, attendees: object
 ) -> None:
-    assert preview(house, attendees=attendees) == []
+    assert preview(checkout, attendees=attendees) == []
 
 
-def test_a_mapping_may_have_attendees_without_a_value(house: House) -> None:
+def test_a_mapping_may_have_attendees_without_a_value(checkout: Checkout) -> None:
     """As YAML has them: `ann:` and nothing behind it."""
-    assert preview(house, attendees={a["external_user_id"]: None for a in VIEWERS}) == []
+    assert preview(checkout, attendees={a["external_user_id"]: None for a in VIEWERS}) == []
 
 
 def test_an_attendee_that_was_removed_outside_pulumi_shows_in_a_refresh(
-    house: House, meeting: Meeting
+    checkout: Checkout, meeting: Meeting
 ) -> None:
-    others(house).delete_attendee(MeetingId=meeting.meeting_id, AttendeeId=first_of(meeting))
-    shown = refresh(house)
+    others(checkout).delete_attendee(MeetingId=meeting.meeting_id, AttendeeId=first_of(meeting))
+    shown = refresh(checkout)
     assert shown[0] == "~ attendee_ids: {"
     assert shown[1].startswith('- viewer-00: "')
     assert shown[2:] == ["~ attendees: {", "- viewer-00: {}"]
-    assert preview(house) == [*shown, "~ attendees: {", "+ viewer-00: {}"]
+    assert preview(checkout) == [*shown, "~ attendees: {", "+ viewer-00: {}"]
 
 
 def test_an_attendee_that_was_added_outside_pulumi_shows_in_a_refresh(
-    house: House, meeting: Meeting
+    checkout: Checkout, meeting: Meeting
 ) -> None:
-    others(house).create_attendee(MeetingId=meeting.meeting_id, ExternalUserId="walk-in")
-    shown = refresh(house)
+    others(checkout).create_attendee(MeetingId=meeting.meeting_id, ExternalUserId="walk-in")
+    shown = refresh(checkout)
     assert shown[0] == "~ attendee_ids: {"
     assert shown[1].startswith('+ walk-in: "')
     assert shown[2:] == ["~ attendees: {", "+ walk-in: {}"]
-    assert preview(house) == [*shown, "~ attendees: {", "- walk-in: {}"]
+    assert preview(checkout) == [*shown, "~ attendees: {", "- walk-in: {}"]
 
 
 def test_capabilities_that_were_changed_outside_pulumi_show_in_a_refresh(
-    house: House, meeting: Meeting
+    checkout: Checkout, meeting: Meeting
 ) -> None:
-    others(house).update_attendee_capabilities(
+    others(checkout).update_attendee_capabilities(
         MeetingId=meeting.meeting_id,
         AttendeeId=first_of(meeting),
         Capabilities={name.title(): value for name, value in NOTHING.items()},
@@ -173,30 +175,30 @@ def test_capabilities_that_were_changed_outside_pulumi_show_in_a_refresh(
     around = ["~ attendees: {", "~ viewer-00: {"]
     shown = [*around, "+ capabilities: {", *(f"+ {c}" for c in capabilities)]
     repair = [*around, "- capabilities: {", *(f"- {c}" for c in capabilities)]
-    assert refresh(house) == shown
-    assert preview(house) == [*shown, *repair]
+    assert refresh(checkout) == shown
+    assert preview(checkout) == [*shown, *repair]
 
 
 def test_tags_that_were_changed_outside_pulumi_show_in_a_refresh(
-    house: House, meeting: Meeting
+    checkout: Checkout, meeting: Meeting
 ) -> None:
     tags = [{"Key": "room", "Value": "attic"}, {"Key": "seen-by", "Value": "others"}]
-    others(house).tag_resource(ResourceARN=meeting.arn, Tags=tags)
+    others(checkout).tag_resource(ResourceARN=meeting.arn, Tags=tags)
     shown = ["~ tags: {", '~ room: "main" => "attic"', '+ seen-by: "others"']
-    assert refresh(house) == shown
-    assert preview(house) == [
+    assert refresh(checkout) == shown
+    assert preview(checkout) == [
         *shown,
         *("~ tags: {", '~ room: "attic" => "main"', '- seen-by: "others"'),
     ]
 
 
-def test_the_state_is_plain(house: House) -> None:
+def test_the_state_is_plain(checkout: Checkout) -> None:
     """What a Pulumi user reads without an explanation: inputs as checked, and what was answered."""
-    export = json.loads(succeed(house.pulumi("stack", "export", "--stack", "dev")).out)
+    export = json.loads(succeed(checkout.pulumi("stack", "export", "--stack", "dev")).out)
     [stored] = [
         r for r in export["deployment"]["resources"] if r["type"].endswith("meeting:Meeting")
     ]
-    [meeting] = house.cloud.live()
+    [meeting] = checkout.cloud.live()
     stored["inputs"].pop("__provider")
     stored["outputs"].pop("__provider")
     assert stored["type"] == "pulumi-python:dynamic/meeting:Meeting"
@@ -218,10 +220,10 @@ def test_the_state_is_plain(house: House) -> None:
     }
 
 
-def test_an_error_shows_its_path_and_not_the_whole_property(house: House) -> None:
+def test_an_error_shows_its_path_and_not_the_whole_property(checkout: Checkout) -> None:
     """Each in one line, at its place in the list or at its key in the mapping."""
     listed = [*VIEWERS, {"external_user_id": "x"}, VIEWERS[3]]
-    run = pulumi(house, "preview", attendees=listed, media_region="mars")
+    run = pulumi(checkout, "preview", attendees=listed, media_region="mars")
     assert run.code != 0
     for error in (
         "has a problem: attendees[17].external_user_id: 'x' has 1 character; at least 2",
@@ -233,7 +235,7 @@ def test_an_error_shows_its_path_and_not_the_whole_property(house: House) -> Non
     assert "<nil>" not in run.text
     mapped = {"ann": {"capabilities": {"audio": "Loud"}}}
     assert "has a problem: attendees[\"ann\"].capabilities.audio: 'Loud' is not one of" in (
-        pulumi(house, "preview", attendees=mapped).text
+        pulumi(checkout, "preview", attendees=mapped).text
     )
 
 
@@ -246,17 +248,19 @@ def test_an_error_shows_its_path_and_not_the_whole_property(house: House) -> Non
     ],
     ids=lambda arguments: next(iter(arguments)),
 )
-def test_a_secret_stands_in_no_error_of_check(house: House, arguments: dict[str, Any]) -> None:
-    run = pulumi(house, "preview", secret=tuple(arguments), **arguments)
+def test_a_secret_stands_in_no_error_of_check(
+    checkout: Checkout, arguments: dict[str, Any]
+) -> None:
+    run = pulumi(checkout, "preview", secret=tuple(arguments), **arguments)
     assert run.code != 0
     assert f"has a problem: {next(iter(arguments))}" in run.text
     assert "hush" not in run.text
 
 
-def test_a_secret_stands_in_no_error_of_the_service(house: House) -> None:
-    house.cloud.refuse_attendees("Forbidden", external_user_ids=["hush-guest"], message="no")
+def test_a_secret_stands_in_no_error_of_the_service(checkout: Checkout) -> None:
+    checkout.cloud.refuse_attendees("Forbidden", external_user_ids=["hush-guest"], message="no")
     listed = [*VIEWERS, {"external_user_id": "hush-guest"}]
-    run = pulumi(house, "up", "--yes", "--skip-preview", secret=("attendees",), attendees=listed)
+    run = pulumi(checkout, "up", "--yes", "--skip-preview", secret=("attendees",), attendees=listed)
     assert run.code != 0
     assert "1 attendee was refused: '[secret]' Forbidden (no)" in run.text
     assert "hush" not in run.text

@@ -1,4 +1,4 @@
-"""Whoever joins takes the outputs as they are: the real JavaScript client does."""
+"""The real JavaScript client joins with the outputs as they are."""
 
 import json
 import subprocess
@@ -7,21 +7,23 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.house import House
+from support.checkout import Checkout
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house whose programme is up, for tests that only look at it."""
-    with closing(House.build(tmp_path_factory.mktemp("join") / "house")) as built:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose schedule is up, for tests that only look at it."""
+    with closing(Checkout.build(tmp_path_factory.mktemp("join") / "checkout")) as built:
         built.leave_desk()
         run = built.make("up")
         assert run.code == 0, run.text
         yield built
 
 
-def test_the_javascript_client_takes_join_data_as_it_is(house: House, javascript: Path) -> None:
-    stdout = house.pulumi(
+def test_the_javascript_client_takes_join_data_as_it_is(
+    checkout: Checkout, javascript: Path
+) -> None:
+    stdout = checkout.pulumi(
         "stack", "output", "join_data", "--show-secrets", "--json", "--stack", "dev"
     ).out
     ran = subprocess.run(
@@ -34,7 +36,7 @@ def test_the_javascript_client_takes_join_data_as_it_is(house: House, javascript
     )
     joined = json.loads(ran.stdout)
 
-    live = {m.external_meeting_id: m for m in house.cloud.live()}
+    live = {m.external_meeting_id: m for m in checkout.cloud.live()}
     assert joined.keys() == live.keys()
     for name, meeting in live.items():
         ids = {a.external_user_id: a.attendee_id for a in meeting.attendees}
@@ -49,8 +51,8 @@ def test_the_javascript_client_takes_join_data_as_it_is(house: House, javascript
             assert session["eventIngestionUrl"].startswith("https://")
 
 
-def test_join_info_has_the_features_that_a_session_declares(house: House) -> None:
-    info = house.join_info()["accessibility-clinic"]
+def test_join_info_has_the_features_that_a_session_declares(checkout: Checkout) -> None:
+    info = checkout.join_info()["accessibility-clinic"]
     features = {json.dumps(entry["Meeting"]["MeetingFeatures"]) for entry in info.values()}
     assert len(features) == 1
     assert json.loads(features.pop()) == {

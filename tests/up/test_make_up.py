@@ -1,4 +1,4 @@
-"""The programme comes up, changes and goes, as somebody at a terminal sees it."""
+"""The schedule comes up, changes and goes, as somebody at a terminal sees it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 from support.template import Template
 
 from chime_sandbox import emulator
@@ -38,18 +38,18 @@ events:
 """
 
 
-#: What a stack of the programme has beside its meetings: the stack itself, MeetingNotifications and
+#: What a stack of the schedule has beside its meetings: the stack itself, MeetingNotifications and
 #: its topic, two queues and two policies.
 BESIDE = 7
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    """A house whose programme is up, join desk and all, for each test."""
+    """A checkout whose schedule is up, join desk and all, for each test."""
 
-    def furnish(house: House) -> None:
-        house.programme = SMALL
-        up(house)
+    def furnish(checkout: Checkout) -> None:
+        checkout.schedule = SMALL
+        up(checkout)
 
     made = Template(tmp_path_factory.mktemp("small"), furnish)
     yield made
@@ -57,20 +57,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
 
 
 @pytest.fixture
-def small(template: Template) -> House:
-    """A house whose programme, a small one, is up."""
-    return template.house()
+def small(template: Template) -> Checkout:
+    """A checkout whose schedule, a small one, is up."""
+    return template.checkout()
 
 
 @pytest.fixture
-def meetings(small: House) -> House:
+def meetings(small: Checkout) -> Checkout:
     """The same, for what is about the meetings alone."""
     small.leave_desk()
     return small
 
 
-def up(house: House) -> Run:
-    run = house.make("up")
+def up(checkout: Checkout) -> Run:
+    run = checkout.make("up")
     assert run.code == 0, run.text
     return run
 
@@ -90,38 +90,38 @@ def counts(run: Run) -> dict[str, int]:
     return found
 
 
-def writes(house: House) -> Counter[str]:
-    return Counter(c.operation for c in house.cloud.writes())
+def writes(checkout: Checkout) -> Counter[str]:
+    return Counter(c.operation for c in checkout.cloud.writes())
 
 
-def secret_strings(house: House) -> list[str]:
+def secret_strings(checkout: Checkout) -> list[str]:
     """Every join token of the stack."""
-    return [t for tokens in house.join_tokens().values() for t in tokens.values()]
+    return [t for tokens in checkout.join_tokens().values() for t in tokens.values()]
 
 
-def test_a_conference_day_comes_up_and_stays_as_it_is(house: House) -> None:
-    first = up(house)
-    events = schedule.load(house.root / "schedule.yaml")
+def test_a_conference_day_comes_up_and_stays_as_it_is(checkout: Checkout) -> None:
+    first = up(checkout)
+    events = schedule.load(checkout.root / "schedule.yaml")
     names = [event.name for event in events]
     assert len(names) in (15, 16)
     assert all(f"{name} created" in first.out for name in names)
     assert first.out.count("[secret]") >= 2
-    live = {m.external_meeting_id: m for m in house.cloud.live()}
+    live = {m.external_meeting_id: m for m in checkout.cloud.live()}
     assert {n: set(m.external_user_ids) for n, m in live.items()} == {
         e.name: {a["external_user_id"] for a in e.arguments["attendees"]} for e in events
     }
-    assert house.outputs()["events"]["opening-keynote"]["title"] == "Opening keynote"
-    house.cloud.clear_requests()
+    assert checkout.outputs()["events"]["opening-keynote"]["title"] == "Opening keynote"
+    checkout.cloud.clear_requests()
 
-    second = up(house)
+    second = up(checkout)
     assert counts(second) == {"unchanged": len(names) + BESIDE}
-    assert writes(house) == {}
+    assert writes(checkout) == {}
 
 
-def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: House) -> None:
+def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: Checkout) -> None:
     before = meetings.outputs()
     meetings.cloud.clear_requests()
-    meetings.programme = SMALL.replace(
+    meetings.schedule = SMALL.replace(
         "      - {external_user_id: host-1}\n", "      - {external_user_id: host-2}\n"
     )
 
@@ -144,11 +144,11 @@ def attendee(outputs: dict[str, Any], meeting: str, who: str) -> tuple[str, str]
 
 
 def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(
-    meetings: House,
+    meetings: Checkout,
 ) -> None:
     before = meetings.outputs()["meeting_ids"]
     meetings.cloud.clear_requests()
-    meetings.programme = SMALL.replace("media_region: eu-central-1", "media_region: eu-west-1")
+    meetings.schedule = SMALL.replace("media_region: eu-central-1", "media_region: eu-west-1")
 
     run = up(meetings)
 
@@ -163,9 +163,9 @@ def test_another_media_region_makes_the_new_meeting_before_the_old_one_goes(
     assert {n for n in after if after[n] != before[n]} == {"workshop"}
 
 
-def test_a_session_that_is_taken_out_is_ended(small: House) -> None:
+def test_a_session_that_is_taken_out_is_ended(small: Checkout) -> None:
     small.cloud.clear_requests()
-    small.programme = SMALL[: SMALL.index("  - name: panel")]
+    small.schedule = SMALL[: SMALL.index("  - name: panel")]
 
     run = up(small)
 
@@ -174,7 +174,7 @@ def test_a_session_that_is_taken_out_is_ended(small: House) -> None:
     assert {m.external_meeting_id for m in small.cloud.live()} == {"keynote", "workshop"}
 
 
-def test_only_meetings_that_ended_get_successors(meetings: House) -> None:
+def test_only_meetings_that_ended_get_successors(meetings: Checkout) -> None:
     before = meetings.outputs()["meeting_ids"]
     keynote = next(m for m in meetings.cloud.live() if m.external_meeting_id == "keynote")
     meetings.cloud.join(keynote.meeting_id, keynote.attendees[0].attendee_id)
@@ -188,10 +188,10 @@ def test_only_meetings_that_ended_get_successors(meetings: House) -> None:
     assert len(meetings.cloud.live()) == 3
 
 
-def test_six_faults_in_a_programme_are_named_at_once_and_nothing_happens(meetings: House) -> None:
+def test_six_faults_in_a_schedule_are_named_at_once_and_nothing_happens(meetings: Checkout) -> None:
     state = json.loads(meetings.state_file.read_text())["checkpoint"]["latest"]["resources"]
     meetings.cloud.clear_requests()
-    meetings.programme = f"""\
+    meetings.schedule = f"""\
 events:
   - name: keynote
     media_region: mars-north-1
@@ -229,27 +229,27 @@ events:
     )
 
 
-def test_no_join_token_is_ever_in_plain_text(house: House) -> None:
-    house.programme = SMALL
-    runs = [up(house), up(house), house.make("preview"), house.make("outputs")]
-    tokens = secret_strings(house)
+def test_no_join_token_is_ever_in_plain_text(checkout: Checkout) -> None:
+    checkout.schedule = SMALL
+    runs = [up(checkout), up(checkout), checkout.make("preview"), checkout.make("outputs")]
+    tokens = secret_strings(checkout)
     assert len(tokens) == 7
-    files = [p for p in house.root.rglob("*") if p.is_file() and is_kept(house, str(p))]
-    assert house.state_file in files
+    files = [p for p in checkout.root.rglob("*") if p.is_file() and is_kept(checkout, str(p))]
+    assert checkout.state_file in files
     said = [r.text for r in runs] + [p.read_text(errors="replace") for p in files]
     leaks = sum(token in text for token in tokens for text in said)
     assert leaks == 0
 
 
-def is_kept(house: House, path: str) -> bool:
+def is_kept(checkout: Checkout, path: str) -> bool:
     """Whether a file is of the run: not the code, and not the service's own memory."""
-    inside = path.removeprefix(f"{house.root}/")
+    inside = path.removeprefix(f"{checkout.root}/")
     return not inside.startswith(
         (".venv", "examples", "meeting_provider", "sandbox/", ".sandbox/cloud")
     )
 
 
-def test_the_second_look_at_what_is_down_finds_nothing(small: House) -> None:
+def test_the_second_look_at_what_is_down_finds_nothing(small: Checkout) -> None:
     endpoint = small.cloud
     assert len(endpoint.live()) == 3
 

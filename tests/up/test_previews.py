@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.house import House
+from support.checkout import Checkout
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -24,9 +24,9 @@ def environment(**arguments: Any) -> dict[str, str]:
     return {"ARGUMENTS": json.dumps(ARGUMENTS | arguments)}
 
 
-def previewed(house: House, **arguments: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+def previewed(checkout: Checkout, **arguments: Any) -> dict[str, tuple[str, dict[str, Any]]]:
     """What a preview is to do with each resource, and with which inputs."""
-    run = house.pulumi("preview", "--json", "--stack", "dev", env=environment(**arguments))
+    run = checkout.pulumi("preview", "--json", "--stack", "dev", env=environment(**arguments))
     assert run.code == 0, run.text
     steps = json.loads(run.out[run.out.index("{") :])["steps"]
     return {
@@ -37,8 +37,8 @@ def previewed(house: House, **arguments: Any) -> dict[str, tuple[str, dict[str, 
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with closing(House.build(tmp_path_factory.mktemp("previews") / "house")) as built:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    with closing(Checkout.build(tmp_path_factory.mktemp("previews") / "checkout")) as built:
         (built.root / "__main__.py").write_text((PROGRAMS / "previewed.py").read_text())
         (built.root / "taker.py").write_text((PROGRAMS / "taker.py").read_text())
         assert built.pulumi("stack", "init", "dev").code == 0
@@ -46,10 +46,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def created(house: House) -> dict[str, tuple[str, dict[str, Any]]]:
+def created(checkout: Checkout) -> dict[str, tuple[str, dict[str, Any]]]:
     """The preview of a create, which is then carried out."""
-    shown = previewed(house)
-    run = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", env=environment())
+    shown = previewed(checkout)
+    run = checkout.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", env=environment())
     assert run.code == 0, run.text
     return shown
 
@@ -63,18 +63,18 @@ def test_a_create_knows_what_is_declared(created: dict[str, tuple[str, dict[str,
 
 
 @pytest.mark.usefixtures("created")
-def test_nothing_is_unknown_where_nothing_changes(house: House) -> None:
+def test_nothing_is_unknown_where_nothing_changes(checkout: Checkout) -> None:
     """Else the resource that takes the outputs would seem to change."""
     command = ("preview", "--expect-no-changes", "--stack", "dev")
-    run = house.pulumi(*command, env=environment())
+    run = checkout.pulumi(*command, env=environment())
     assert run.code == 0, run.text
     assert "3 unchanged" in run.text
 
 
 @pytest.mark.usefixtures("created")
-def test_an_update_knows_the_id_and_what_is_declared(house: House) -> None:
-    [meeting] = house.cloud.live()
-    shown = previewed(house, attendees={"ann": {}, "cat": {}}, tags={"day": "one"})
+def test_an_update_knows_the_id_and_what_is_declared(checkout: Checkout) -> None:
+    [meeting] = checkout.cloud.live()
+    shown = previewed(checkout, attendees={"ann": {}, "cat": {}}, tags={"day": "one"})
     assert shown["keynote"][0] == "update"
     operation, inputs = shown["taker"]
     assert operation == "update"
@@ -85,8 +85,8 @@ def test_an_update_knows_the_id_and_what_is_declared(house: House) -> None:
 
 
 @pytest.mark.usefixtures("created")
-def test_a_replacement_knows_what_is_declared(house: House) -> None:
-    shown = previewed(house, media_region="eu-central-1")
+def test_a_replacement_knows_what_is_declared(checkout: Checkout) -> None:
+    shown = previewed(checkout, media_region="eu-central-1")
     assert shown["keynote"][0] in ("replace", "create-replacement")
     _, inputs = shown["taker"]
     assert inputs["attendees"] == {"ann": {}, "bob": {}}

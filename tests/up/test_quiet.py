@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 
 #: Loaded by every Python process of a run: writes down that the process imports boto3.
 WATCH = """
@@ -23,7 +23,7 @@ sys.addaudithook(watch)
 """
 
 MEETINGS = 8
-PROGRAMME = "events:\n" + "".join(
+SCHEDULE = "events:\n" + "".join(
     f"  - name: talk-{n}\n    attendees:\n"
     f"      - external_user_id: speaker-{n}\n      - external_user_id: host-{n}\n"
     for n in range(MEETINGS)
@@ -31,19 +31,19 @@ PROGRAMME = "events:\n" + "".join(
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house whose programme is up as it is declared."""
-    house = House.build(tmp_path_factory.mktemp("quiet") / "house")
-    house.programme = PROGRAMME
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose schedule is up as it is declared."""
+    checkout = Checkout.build(tmp_path_factory.mktemp("quiet") / "checkout")
+    checkout.schedule = SCHEDULE
     try:
-        succeed(house.pulumi("stack", "select", "--create", "dev"))
-        up(house)
-        yield house
+        succeed(checkout.pulumi("stack", "select", "--create", "dev"))
+        up(checkout)
+        yield checkout
     finally:
-        house.close()
+        checkout.close()
 
 
-def test_a_look_makes_no_write_and_the_fewest_reads(quiet: House) -> None:
+def test_a_look_makes_no_write_and_the_fewest_reads(quiet: Checkout) -> None:
     """Attendees and tags of each meeting: what can drift and can be read, each in one call."""
     quiet.cloud.clear_requests()
     up(quiet, "--refresh")
@@ -51,7 +51,7 @@ def test_a_look_makes_no_write_and_the_fewest_reads(quiet: House) -> None:
     assert calls == {"ListAttendees": MEETINGS, "ListTagsForResource": MEETINGS}
 
 
-def test_without_a_look_there_is_no_call_and_no_boto3(quiet: House, tmp_path: Path) -> None:
+def test_without_a_look_there_is_no_call_and_no_boto3(quiet: Checkout, tmp_path: Path) -> None:
     hook, seen = tmp_path / "hook", tmp_path / "seen"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(WATCH)
@@ -68,9 +68,9 @@ def test_without_a_look_there_is_no_call_and_no_boto3(quiet: House, tmp_path: Pa
     assert programs == {"meeting_provider"}
 
 
-def up(house: House, *options: str, env: dict[str, str] | None = None) -> None:
+def up(checkout: Checkout, *options: str, env: dict[str, str] | None = None) -> None:
     command = ("up", "--yes", "--skip-preview", "--stack", "dev", *options)
-    succeed(house.pulumi(*command, env=env))
+    succeed(checkout.pulumi(*command, env=env))
 
 
 def succeed(run: Run) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 
 PROGRAM = Path(__file__).parent / "programs" / "regions.py"
 
 
-def up(house: House, case: str) -> Run:
+def up(checkout: Checkout, case: str) -> Run:
     """Bring up the program's case; the stack's own region is us-east-1."""
-    (house.root / "__main__.py").write_text(PROGRAM.read_text())
-    assert house.pulumi("stack", "init", "dev").code == 0
-    return house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", env={"CASE": case})
+    (checkout.root / "__main__.py").write_text(PROGRAM.read_text())
+    assert checkout.pulumi("stack", "init", "dev").code == 0
+    return checkout.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", env={"CASE": case})
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,15 @@ def up(house: House, case: str) -> Run:
         ("declared", "eu-central-1"),
         ("inherited and declared", "eu-central-1"),
         ("of a host of its own", "us-east-1"),
-        ("told there", "eu-central-1"),
+        ("notified there", "eu-central-1"),
     ],
 )
-def test_the_declared_region_wins_over_the_stacks(house: House, case: str, region: str) -> None:
-    run = up(house, case)
+def test_the_declared_region_wins_over_the_stacks(
+    checkout: Checkout, case: str, region: str
+) -> None:
+    run = up(checkout, case)
     assert run.code == 0, run.text
-    [meeting] = house.cloud.live()
+    [meeting] = checkout.cloud.live()
     assert meeting.region == region
 
 
@@ -42,15 +44,17 @@ def test_the_declared_region_wins_over_the_stacks(house: House, case: str, regio
         ),
         ("inherited", "meeting 'keynote': its parent has an AWS provider, which a Meeting doesn't"),
         (
-            "told elsewhere",
-            "'told': its AWS provider is of eu-central-1, and the meetings' control",
+            "notified elsewhere",
+            "'notified': its AWS provider is of eu-central-1, and the meetings' control",
         ),
     ],
 )
-def test_a_provider_that_would_be_ignored_is_an_error(house: House, case: str, error: str) -> None:
-    run = up(house, case)
+def test_a_provider_that_would_be_ignored_is_an_error(
+    checkout: Checkout, case: str, error: str
+) -> None:
+    run = up(checkout, case)
     assert run.code != 0
     assert error in run.text
-    assert house.cloud.live() == []
-    assert house.cloud.writes() == []
+    assert checkout.cloud.live() == []
+    assert checkout.cloud.writes() == []
     assert "Topic" not in run.text

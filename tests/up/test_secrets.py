@@ -21,7 +21,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 
 from chime_sandbox.admin import AFTER
 
@@ -55,10 +55,10 @@ LARGER = f"{CHANGED}  - name: plenum\n    attendees:\n{CROWD}"
 
 
 @dataclass
-class Told:
+class Recorded:
     """All that a stack said and left behind, and the tokens that must not be in it."""
 
-    house: House
+    checkout: Checkout
     logs: Path
     runs: list[Run] = field(default_factory=list)
     canaries: set[str] = field(default_factory=set, repr=False)
@@ -66,7 +66,7 @@ class Told:
 
     def run(self, *targets: str, fails: bool = False) -> Run:
         """Run make, and take note of the tokens that there are then."""
-        run = self.house.make(*targets)
+        run = self.checkout.make(*targets)
         assert (run.code != 0) is fails, run.text
         self.runs.append(run)
         self.learn()
@@ -75,7 +75,7 @@ class Told:
     def learn(self) -> None:
         """Take note of every token that the service has, whether or not a state knows it."""
         client = self.client
-        for meeting in self.house.cloud.live():
+        for meeting in self.checkout.cloud.live():
             answer = client.list_attendees(MeetingId=meeting.meeting_id)
             self.canaries |= {a["JoinToken"] for a in answer["Attendees"]}
 
@@ -85,37 +85,37 @@ class Told:
         return boto3.client(
             "chime-sdk-meetings",
             region_name="us-east-1",
-            endpoint_url=self.house.cloud.endpoint,
+            endpoint_url=self.checkout.cloud.endpoint,
             aws_access_key_id="canary",
             aws_secret_access_key="canary",
         )
 
     def kill_at(self, operation: str) -> None:
         """Kill all of a run once the service has acted, and before it has answered."""
-        self.house.cloud.hold(operation, when=AFTER)
+        self.checkout.cloud.hold(operation, when=AFTER)
         process = subprocess.Popen(
             [sys.executable, "-m", "chime_sandbox", "pulumi", "up", "--yes", "--skip-preview",
              "--stack", "dev"],
-            cwd=self.house.root,
-            env=self.house.env(),
+            cwd=self.checkout.root,
+            env=self.checkout.env(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )  # fmt: skip
-        self.house.cloud.wait_held(60)
+        self.checkout.cloud.wait_held(60)
         self.learn()
         os.killpg(process.pid, signal.SIGKILL)
-        self.house.cloud.clear_faults()
+        self.checkout.cloud.clear_faults()
         said, _ = process.communicate(timeout=60)
         self.runs.append(Run(process.returncode, said, ""))
-        state = self.house.state_file.read_text()
+        state = self.checkout.state_file.read_text()
         self.killed_with += [
             each["type"] for each in json.loads(state)["checkpoint"]["latest"]["pending_operations"]
         ]
         self.runs.append(Run(0, state, ""))
-        self.house.pulumi("cancel", "--yes", "--stack", "dev")
+        self.checkout.pulumi("cancel", "--yes", "--stack", "dev")
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """All that was said and all that is on the disk, but for the service's own memory.
@@ -123,8 +123,8 @@ class Told:
         Each with what it is from.
         """
         yield from ((f"run {number}", run.text) for number, run in enumerate(self.runs))
-        for path in [*self.house.root.rglob("*"), *self.logs.iterdir()]:
-            inside = str(path).removeprefix(f"{self.house.root}/")
+        for path in [*self.checkout.root.rglob("*"), *self.logs.iterdir()]:
+            inside = str(path).removeprefix(f"{self.checkout.root}/")
             of_others = inside.startswith(
                 (".venv", "meeting_provider", "sandbox/", ".sandbox/cloud")
             )
@@ -140,86 +140,86 @@ def spellings(token: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """A stack that was brought up, changed, refused and killed, with every logger at DEBUG."""
     folder = tmp_path_factory.mktemp("secrets")
     hook, logs = folder / "hook", folder / "logs"
     hook.mkdir()
     logs.mkdir()
     (hook / "sitecustomize.py").write_text(TALK)
-    with closing(House.build(folder / "house")) as house:
-        house.environment |= {"PYTHONPATH": str(hook), "LOGGED": str(logs)}
-        told = Told(house, logs)
-        house.programme = SMALL
-        told.run("up")
-        house.programme = CHANGED
-        told.run("preview")
-        fail_midway(told)
-        kill_midway(told)
-        told.run("up", "outputs", "preview")
-        told.runs += [
-            house.pulumi("up", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
-            house.pulumi("refresh", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
-            house.pulumi("stack", "export", "--stack", "dev"),
-            house.pulumi("stack", "output", "--json", "--stack", "dev"),
+    with closing(Checkout.build(folder / "checkout")) as checkout:
+        checkout.environment |= {"PYTHONPATH": str(hook), "LOGGED": str(logs)}
+        recorded = Recorded(checkout, logs)
+        checkout.schedule = SMALL
+        recorded.run("up")
+        checkout.schedule = CHANGED
+        recorded.run("preview")
+        fail_midway(recorded)
+        kill_midway(recorded)
+        recorded.run("up", "outputs", "preview")
+        recorded.runs += [
+            checkout.pulumi("up", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
+            checkout.pulumi("refresh", "--diff", "--yes", "--skip-preview", "--stack", "dev"),
+            checkout.pulumi("stack", "export", "--stack", "dev"),
+            checkout.pulumi("stack", "output", "--json", "--stack", "dev"),
         ]
-        assert [r.code for r in told.runs[-4:]] == [0] * 4
-        yield told
+        assert [r.code for r in recorded.runs[-4:]] == [0] * 4
+        yield recorded
 
 
-def fail_midway(told: Told) -> None:
+def fail_midway(recorded: Recorded) -> None:
     """Have an update, and then a create, fail when there are tokens already."""
-    told.house.cloud.fault("forbidden", "TagResource")
-    told.run("up", fails=True)
-    told.house.programme = LARGER
-    told.house.cloud.refuse_attendees("Forbidden", external_user_ids=["guest-07"])
-    told.run("up", fails=True)
+    recorded.checkout.cloud.fault("forbidden", "TagResource")
+    recorded.run("up", fails=True)
+    recorded.checkout.schedule = LARGER
+    recorded.checkout.cloud.refuse_attendees("Forbidden", external_user_ids=["guest-07"])
+    recorded.run("up", fails=True)
 
 
-def kill_midway(told: Told) -> None:
+def kill_midway(recorded: Recorded) -> None:
     """Kill a create, and then an update, when there are tokens already."""
-    told.kill_at("CreateMeetingWithAttendees")
-    told.run("up")
-    told.house.programme = LARGER.replace("host-2", "host-3")
-    told.kill_at("BatchCreateAttendee")
+    recorded.kill_at("CreateMeetingWithAttendees")
+    recorded.run("up")
+    recorded.checkout.schedule = LARGER.replace("host-2", "host-3")
+    recorded.kill_at("BatchCreateAttendee")
 
 
-def test_no_token_is_in_plain_text_anywhere(told: Told) -> None:
-    assert len(told.canaries) >= 25
-    needles = [each for token in told.canaries for each in spellings(token)]
-    leaks = [where for where, text in told.texts() if any(each in text for each in needles)]
+def test_no_token_is_in_plain_text_anywhere(recorded: Recorded) -> None:
+    assert len(recorded.canaries) >= 25
+    needles = [each for token in recorded.canaries for each in spellings(token)]
+    leaks = [where for where, text in recorded.texts() if any(each in text for each in needles)]
     assert leaks == []
 
 
-def test_the_canaries_are_the_tokens_that_the_stack_gives_to_who_asks(told: Told) -> None:
+def test_the_canaries_are_the_tokens_that_the_stack_gives_to_who_asks(recorded: Recorded) -> None:
     """Else the search above would look for the wrong thing."""
-    given = {t for tokens in told.house.join_tokens().values() for t in tokens.values()}
+    given = {t for tokens in recorded.checkout.join_tokens().values() for t in tokens.values()}
     assert len(given) == 25
-    strangers = len(given - told.canaries)
+    strangers = len(given - recorded.canaries)
     assert strangers == 0
 
 
-def test_the_state_was_looked_at_with_operations_pending(told: Told) -> None:
-    assert set(told.killed_with) == {"creating", "updating"}
+def test_the_state_was_looked_at_with_operations_pending(recorded: Recorded) -> None:
+    assert set(recorded.killed_with) == {"creating", "updating"}
 
 
-def test_the_hosts_logged_all_that_they_could(told: Told) -> None:
-    hosts = [t for t in map(Path.read_text, told.logs.iterdir()) if "pulumi.dynamic" in t]
+def test_the_hosts_logged_all_that_they_could(recorded: Recorded) -> None:
+    hosts = [t for t in map(Path.read_text, recorded.logs.iterdir()) if "pulumi.dynamic" in t]
     assert len(hosts) >= 6
 
 
-def test_a_client_that_nobody_quietens_logs_tokens(told: Told, tmp_path: Path) -> None:
+def test_a_client_that_nobody_quietens_logs_tokens(recorded: Recorded, tmp_path: Path) -> None:
     """Else the search above would find nothing in the logs whatever the provider did."""
-    meeting = told.house.cloud.live()[0].meeting_id
+    meeting = recorded.checkout.cloud.live()[0].meeting_id
     code = (
         "import boto3; boto3.client('chime-sdk-meetings', region_name='us-east-1')"
         f".list_attendees(MeetingId='{meeting}')"
     )
-    run = told.house.run(
+    run = recorded.checkout.run(
         sys.executable, "-m", "chime_sandbox", "run", "--", sys.executable, "-c", code,
         env={"LOGGED": str(tmp_path)},
     )  # fmt: skip
     assert run.code == 0, run.err
     logged = "".join(path.read_text() for path in tmp_path.iterdir())
-    found = sum(token in logged for token in told.canaries)
+    found = sum(token in logged for token in recorded.canaries)
     assert found > 0

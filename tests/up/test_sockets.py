@@ -6,7 +6,7 @@ import ipaddress
 import json
 from pathlib import Path
 
-from support.house import House
+from support.checkout import Checkout
 
 #: Loaded by every Python process of a run: writes down whom the process connects to or looks up.
 WATCH = """
@@ -24,13 +24,13 @@ sys.addaudithook(watch)
 """
 
 
-def test_all_that_python_connects_to_is_on_loopback(house: House, tmp_path: Path) -> None:
+def test_all_that_python_connects_to_is_on_loopback(checkout: Checkout, tmp_path: Path) -> None:
     hook, seen = tmp_path / "hook", tmp_path / "seen"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(WATCH)
-    house.environment |= {"PYTHONPATH": str(hook), "WATCHED": str(seen)}
+    checkout.environment |= {"PYTHONPATH": str(hook), "WATCHED": str(seen)}
 
-    run = house.make("up", "outputs", "down")
+    run = checkout.make("up", "outputs", "down")
 
     assert run.code == 0, run.text
     events = [json.loads(line) for line in seen.read_text().splitlines()]

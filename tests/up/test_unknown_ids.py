@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.house import House
+from support.checkout import Checkout
 
 PROGRAM = """\
 import pulumi
@@ -15,15 +15,15 @@ pulumi.export("attendees", second.attendees)
 """
 
 
-def test_a_list_with_an_unknown_id_is_previewed_and_created(house: House) -> None:
-    (house.root / "__main__.py").write_text(PROGRAM)
-    assert house.pulumi("stack", "init", "dev").code == 0
+def test_a_list_with_an_unknown_id_is_previewed_and_created(checkout: Checkout) -> None:
+    (checkout.root / "__main__.py").write_text(PROGRAM)
+    assert checkout.pulumi("stack", "init", "dev").code == 0
 
-    preview = house.pulumi("preview", "--stack", "dev")
+    preview = checkout.pulumi("preview", "--stack", "dev")
     assert preview.code == 0, preview.text
-    up = house.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+    up = checkout.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
     assert up.code == 0, up.text
 
-    live = {m.external_meeting_id: m for m in house.cloud.live()}
+    live = {m.external_meeting_id: m for m in checkout.cloud.live()}
     assert live["second"].external_user_ids == [live["first"].meeting_id]
-    assert house.outputs()["attendees"] == {live["first"].meeting_id: {}}
+    assert checkout.outputs()["attendees"] == {live["first"].meeting_id: {}}

@@ -1,6 +1,6 @@
 """A week of recurring events has exactly the right meetings at every time that is looked at.
 
-The programme is examples/week.yaml with its calendar, examples/team.ics. Windows open ten minutes
+The schedule is examples/week.yaml with its calendar, examples/team.ics. Windows open ten minutes
 before, and close half an hour after, unless said. Berlin is at UTC+1 until 28 March 2027 and at
 UTC+2 from then on. By hand, in Berlin's time:
 
@@ -24,7 +24,7 @@ The times in the names are those of the starts, in UTC.
 from __future__ import annotations
 
 import pytest
-from support.house import House, Run
+from support.checkout import Checkout, Run
 
 TABLE = (
     (
@@ -52,89 +52,89 @@ TABLE = (
 
 
 @pytest.fixture
-def house(house: House) -> House:
-    """A house whose programme has a week, and no join desk."""
-    house.leave_desk()
-    return house
+def checkout(checkout: Checkout) -> Checkout:
+    """A checkout whose schedule has a week, and no join desk."""
+    checkout.leave_desk()
+    return checkout
 
 
-def configure(house: House, **settings: str) -> None:
+def configure(checkout: Checkout, **settings: str) -> None:
     for key, value in settings.items():
-        run = house.pulumi("config", "set", key, value, "--stack", "dev")
+        run = checkout.pulumi("config", "set", key, value, "--stack", "dev")
         assert run.code == 0, run.text
 
 
-def live(house: House) -> set[str]:
-    return {m.external_meeting_id for m in house.cloud.live()}
+def live(checkout: Checkout) -> set[str]:
+    return {m.external_meeting_id for m in checkout.cloud.live()}
 
 
 def first_opening(run: Run) -> str:
     return next(line for line in run.text.splitlines() if " opens at " in line)
 
 
-def test_each_time_of_the_week_has_exactly_its_meetings(house: House) -> None:
-    run = house.pulumi("stack", "select", "--create", "dev")
+def test_each_time_of_the_week_has_exactly_its_meetings(checkout: Checkout) -> None:
+    run = checkout.pulumi("stack", "select", "--create", "dev")
     assert run.code == 0, run.text
-    configure(house, schedule="examples/week.yaml")
+    configure(checkout, schedule="examples/week.yaml")
     before: set[str] = set()
     for now, names, opening in TABLE:
         expected = {*names, "open-door"}
-        configure(house, now=now)
+        configure(checkout, now=now)
 
-        preview = house.make("preview")
+        preview = checkout.make("preview")
         assert preview.code == 0, preview.text
         assert opening in first_opening(preview)
         assert all(f"{name} is open until" in preview.text for name in names)
         if before:
-            assert live(house) == before
+            assert live(checkout) == before
 
-        run = house.make("up")
+        run = checkout.make("up")
         assert run.code == 0, run.text
-        assert live(house) == expected, now
-        assert set(house.outputs()["meeting_ids"]) == expected, now
+        assert live(checkout) == expected, now
+        assert set(checkout.outputs()["meeting_ids"]) == expected, now
         before = expected
 
 
-def test_who_is_who_is_a_secret_and_nobody_is_named_in_the_clear(house: House) -> None:
-    run = house.pulumi("stack", "select", "--create", "dev")
+def test_who_is_who_is_a_secret_and_nobody_is_named_in_the_clear(checkout: Checkout) -> None:
+    run = checkout.pulumi("stack", "select", "--create", "dev")
     assert run.code == 0, run.text
-    configure(house, schedule="examples/team.ics", now="2027-03-05T14:00:00Z")
+    configure(checkout, schedule="examples/team.ics", now="2027-03-05T14:00:00Z")
 
-    run = house.make("up")
+    run = checkout.make("up")
 
     assert run.code == 0, run.text
-    outputs = house.outputs()
+    outputs = checkout.outputs()
     assert set(outputs["attendee_directory"].values()) == {
         "ann@harbor.example",
         "bo@harbor.example",
     }
-    (info,) = house.join_info().values()
+    (info,) = checkout.join_info().values()
     assert info.keys() == outputs["attendee_directory"].keys()
-    shown = house.make("outputs")
-    said = run.text + shown.text + house.state_file.read_text()
+    shown = checkout.make("outputs")
+    said = run.text + shown.text + checkout.state_file.read_text()
     assert [who for who in ("ann@", "bo@", "Ann", "Quay") if who in said] == []
 
 
-def test_what_a_calendar_has_that_cannot_be_used_is_warned_of(house: House) -> None:
-    run = house.pulumi("stack", "select", "--create", "dev")
+def test_what_a_calendar_has_that_cannot_be_used_is_warned_of(checkout: Checkout) -> None:
+    run = checkout.pulumi("stack", "select", "--create", "dev")
     assert run.code == 0, run.text
-    (house.root / "bad.ics").write_text(
+    (checkout.root / "bad.ics").write_text(
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:bad\nDTSTART:soon\nEND:VEVENT\nEND:VCALENDAR\n"
     )
-    configure(house, schedule="bad.ics")
+    configure(checkout, schedule="bad.ics")
 
-    run = house.make("preview")
+    run = checkout.make("preview")
 
     assert run.code == 0, run.text
     assert "bad.ics:4: event 'bad': DTSTART: 'soon' is not a time" in run.text
     assert "Traceback" not in run.text
 
 
-def test_a_now_that_is_no_time_is_one_clear_error(house: House) -> None:
-    run = house.pulumi("stack", "select", "--create", "dev")
+def test_a_now_that_is_no_time_is_one_clear_error(checkout: Checkout) -> None:
+    run = checkout.pulumi("stack", "select", "--create", "dev")
     assert run.code == 0, run.text
-    configure(house, now="noon")
-    run = house.make("preview")
+    configure(checkout, now="noon")
+    run = checkout.make("preview")
     assert run.code != 0
     assert "'noon' is not a time" in run.text
     assert "Traceback" not in run.text

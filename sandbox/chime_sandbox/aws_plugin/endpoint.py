@@ -38,13 +38,10 @@ def region_of(config: Mapping[str, Any]) -> str | None:
 class Clients:
     """boto3 clients for loopback endpoints, one for each service and region.
 
-    Args:
-        config: the provider's configuration: `endpoints`, a list of maps from service to URL (or
-            JSON text of one), `region`, `profile`, `accessKey`, `secretKey`, `token`. Endpoints
-            that it doesn't name come from AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL.
-
-    Raises:
-        Refused: no endpoint at all is given, or one isn't on the loopback.
+    :param config: the provider's configuration: `endpoints`, a list of maps from service to URL (or
+        JSON text of one), `region`, `profile`, `accessKey`, `secretKey`, `token`. Endpoints
+        that it doesn't name come from AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL.
+    :raises Refused: no endpoint at all is given, or one isn't on the loopback.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -65,8 +62,7 @@ class Clients:
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service (such as "sqs") in a region, by default the configured one.
 
-        Raises:
-            Refused: the service has no endpoint, or there is no region.
+        :raises Refused: the service has no endpoint, or there is no region.
         """
         region = region or self.region
         if service not in self._urls:

@@ -35,8 +35,7 @@ def get_partition(clients: Clients, arguments: Mapping[str, Any]) -> dict[str, A
 def get_region(clients: Clients, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A region, by default the configured one.
 
-    Raises:
-        Refused: it isn't a region of any partition.
+    :raises Refused: it isn't a region of any partition.
     """
     region = _region(clients, arguments)
     partition = _partition(region)

@@ -1,4 +1,4 @@
-"""The admin route: everything under ``/_sandbox/`` that tests and people turn and read.
+"""The admin route: everything under `/_sandbox/` that tests and people turn and read.
 
 Bodies and answers are JSON. A wrong body is answered with 400, an unknown meeting with 404; join
 tokens are never shown.
@@ -32,8 +32,8 @@ View = Callable[..., Any]
 class Admin:
     """Answers the admin route for one service.
 
-    ``reset_others`` clears what else there is; ``settle`` waits for what has yet to be delivered;
-    ``stop`` ends the process.
+    `reset_others` clears what else there is; `settle` waits for what has yet to be delivered;
+    `stop` ends the process.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from threading import Lock
 class Clock:
     """Wall-clock time that can be moved forwards.
 
-    ``offset`` is how many seconds it runs ahead of the real one.
+    `offset` is how many seconds it runs ahead of the real one.
     """
 
     def __init__(self, offset: float = 0.0) -> None:
@@ -25,7 +25,7 @@ class Clock:
         return time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
-        """Move forwards by ``seconds`` and return the new time. ValueError for less than 0."""
+        """Move forwards by `seconds` and return the new time. ValueError for less than 0."""
         if not 0 <= seconds < inf:
             raise ValueError(f"the clock can't be moved by {seconds:g} seconds, only forwards")
         with self._lock:

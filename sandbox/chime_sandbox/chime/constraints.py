@@ -27,7 +27,7 @@ RESERVED_PREFIX = "aws:"
 
 
 def check(parameters: Any, shape: Shape) -> None:
-    """Raise ValidationFailed naming everything in ``parameters`` that the model forbids.
+    """Raise ValidationFailed naming everything in `parameters` that the model forbids.
 
     Raises BadRequest where an id has the reserved prefix.
     """

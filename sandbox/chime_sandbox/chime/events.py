@@ -1,4 +1,4 @@
-"""What happens in a meeting, announced to whoever subscribes.
+"""What happens in a meeting, published to subscribers.
 
 Nobody has to listen. Delivery to a meeting's queue and topic subscribes here without the meetings
 knowing of it.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EventType(StrEnum):
-    """The ``detail.eventType`` of the service's notifications.
+    """The `detail.eventType` of the service's notifications.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html
     """
@@ -37,13 +37,13 @@ class EventType(StrEnum):
     ATTENDEE_CONTENT_VIDEO_STOPPED = "chime:AttendeeContentVideoStopped"
 
 
-#: What changes nothing that the emulator keeps, and is told of by hand alone.
+#: Events that change nothing that the emulator keeps. Only the admin route publishes them.
 MEDIA_EVENTS = frozenset(each for each in EventType if "Video" in each or "Content" in each)
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened; ``time`` is in seconds since the epoch on the emulator's clock."""
+    """One thing that happened; `time` is in seconds since the epoch on the emulator's clock."""
 
     type: EventType
     time: float
@@ -61,10 +61,10 @@ class Announcer:
         self._subscribers: list[Subscriber] = []
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Call ``subscriber`` with every event from now on."""
+        """Call `subscriber` with every event from now on."""
         self._subscribers.append(subscriber)
 
     def announce(self, event: Event) -> None:
-        """Pass ``event`` to every subscriber."""
+        """Pass `event` to every subscriber."""
         for subscriber in self._subscribers:
             subscriber(event)

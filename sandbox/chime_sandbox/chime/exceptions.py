@@ -1,7 +1,7 @@
 """The errors of the Chime SDK Meetings API, as the service model names them.
 
-Each is serialized by the service model's own shape: its status, its ``x-amzn-ErrorType``
-header and its members. ``ValidationException`` and ``UnknownOperationException`` belong to the
+Each is serialized by the service model's own shape: its status, its `x-amzn-ErrorType`
+header and its members. `ValidationException` and `UnknownOperationException` belong to the
 API's front end and are in no model.
 
     ServiceException (moto's)
@@ -17,7 +17,7 @@ from moto.core.exceptions import ServiceException
 
 
 class ChimeError(ServiceException):
-    """An error answer. ``code`` is the exception's name in the service model."""
+    """An error answer. `code` is the exception's name in the service model."""
 
     code = "ServiceFailureException"
 
@@ -103,7 +103,7 @@ class ServiceFailure(ChimeError):
 
 
 class ServiceUnavailable(ChimeError):
-    """503: come back after ``retry_after`` seconds."""
+    """503: come back after `retry_after` seconds."""
 
     code = "ServiceUnavailableException"
 

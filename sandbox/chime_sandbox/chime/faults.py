@@ -42,10 +42,10 @@ class When(StrEnum):
 
 @dataclass
 class Fault:
-    """One fault, for the next ``count`` calls of ``operation`` after the first ``skip``.
+    """One fault, for the next `count` calls of `operation` after the first `skip`.
 
-    ``meeting`` is the MeetingId or the ExternalMeetingId of the one meeting that it is for;
-    ``seconds`` is the length of a delay, or the Retry-After of an ``unavailable``.
+    `meeting` is the MeetingId or the ExternalMeetingId of the one meeting that it is for;
+    `seconds` is the length of a delay, or the Retry-After of an `unavailable`.
     """
 
     kind: Kind
@@ -95,9 +95,9 @@ class Fault:
 
 @dataclass
 class AttendeeFault:
-    """Refuses single attendees in batches, in the answer's ``Errors``.
+    """Refuses single attendees in batches, in the answer's `Errors`.
 
-    The next ``count`` of them, or of those in ``external_user_ids`` where it is given.
+    The next `count` of them, or of those in `external_user_ids` where it is given.
     """
 
     code: str
@@ -203,7 +203,7 @@ class Holds:
             raise ConnectionDropped
 
     def wait(self, timeout: float, number: int = 1) -> list[Held]:
-        """The calls that are held, waiting up to ``timeout`` seconds for so many."""
+        """The calls that are held, waiting up to `timeout` seconds for so many."""
         with self._condition:
             self._condition.wait_for(lambda: len(self._held) >= number, timeout)
             return list(self._held)

@@ -27,7 +27,7 @@ Owner = tuple[str, str]
 
 @dataclass
 class Attendee:
-    """Who may join a meeting. ``join_token`` is a credential."""
+    """Who may join a meeting. `join_token` is a credential."""
 
     external_user_id: str
     attendee_id: str
@@ -40,7 +40,7 @@ class Attendee:
 class Meeting:
     """A meeting, alive or ended. Times are seconds since the epoch on the emulator's clock.
 
-    ``request`` holds the parameters that made it; ``original_attendee_ids`` are of the attendees
+    `request` holds the parameters that made it; `original_attendee_ids` are of the attendees
     that the same call made.
     """
 
@@ -105,7 +105,7 @@ class Meeting:
 class Meetings:
     """Every meeting of every account and control region.
 
-    Not thread-safe by itself: its caller holds a lock. ``take_changed`` gives the meetings
+    Not thread-safe by itself: its caller holds a lock. `take_changed` gives the meetings
     to save.
     """
 
@@ -127,7 +127,7 @@ class Meetings:
         return iter(self._meetings.values())
 
     def any(self, meeting_id: str) -> Meeting | None:
-        """The meeting of that id, alive or ended, whoever owns it."""
+        """The meeting of that id, alive or ended, of any account."""
         return self._meetings.get(meeting_id)
 
     def find(self, owner: Owner, meeting_id: str) -> Meeting:
@@ -286,7 +286,7 @@ class Meetings:
         return changed, forgotten
 
     def put_back(self, changed: Iterable[Meeting], forgotten: Iterable[str]) -> None:
-        """Have the next ``take_changed`` give these again, which could not be saved."""
+        """Have the next `take_changed` give these again, which could not be saved."""
         self._changed.update(meeting.meeting_id for meeting in changed)
         self._forgotten.update(forgotten)
 

@@ -10,12 +10,12 @@ def guid() -> str:
 
 
 def join_token(attendee_id: str) -> str:
-    """A join token: unpadded base64 of ``AttendeeId:uuid4``."""
+    """A join token: unpadded base64 of `AttendeeId:uuid4`."""
     return base64.b64encode(f"{attendee_id}:{uuid.uuid4()}".encode()).decode().rstrip("=")
 
 
 def arn(partition: str, region: str, account: str, meeting: str) -> str:
-    """A meeting's ARN; ``region`` is the control region."""
+    """A meeting's ARN; `region` is the control region."""
     return f"arn:{partition}:chime:{region}:{account}:meeting/{meeting}"
 
 

@@ -27,7 +27,7 @@ CONNECTING = frozenset(
 
 
 def targets(meeting: Meeting) -> list[str]:
-    """The ARNs of whom a meeting's maker wants to be told: queue, topic and function."""
+    """The ARNs of the targets that a meeting names: queue, topic and function."""
     return [str(arn) for arn in (meeting.request.get("NotificationsConfiguration") or {}).values()]
 
 

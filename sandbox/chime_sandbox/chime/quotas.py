@@ -12,7 +12,7 @@ ANY = "*"
 
 @dataclass(frozen=True)
 class Quota:
-    """``rate`` requests a second on average, ``burst`` of them at once. ValueError for others."""
+    """`rate` requests a second on average, `burst` of them at once. ValueError for others."""
 
     rate: float
     burst: float
@@ -38,7 +38,7 @@ class Quotas:
         self._lock = Lock()
 
     def set(self, operation: str, quota: Quota | None) -> None:
-        """Limit one operation, or with ``*`` each that has no quota of its own; None lifts it.
+        """Limit one operation, or with `*` each that has no quota of its own; None lifts it.
 
         Raises ValueError for an unknown operation.
         """

@@ -23,19 +23,19 @@ def control_regions() -> dict[str, str]:
 
 @cache
 def media_regions() -> frozenset[str]:
-    """Every region that the model's documentation of ``MediaRegion`` names."""
+    """Every region that the model's documentation of `MediaRegion` names."""
     shape = input_shape(service_model().operation_model("CreateMeeting"))
     documentation = shape.members["MediaRegion"].documentation
     return frozenset(re.findall(r"<code>([a-z]{2}(?:-[a-z]+)+-\d)</code>", documentation))
 
 
 def partition_of(control_region: str) -> str:
-    """The partition (``aws``, ``aws-us-gov``) of a control region."""
+    """The partition (`aws`, `aws-us-gov`) of a control region."""
     return control_regions()[control_region]
 
 
 def may_host(control_region: str, media_region: str) -> bool:
-    """Whether a meeting made in ``control_region`` can have its media in ``media_region``."""
+    """Whether a meeting made in `control_region` can have its media in `media_region`."""
     in_govcloud = media_region.startswith("us-gov-")
     return media_region in media_regions() and in_govcloud == (
         partition_of(control_region) == GOVCLOUD

@@ -20,13 +20,13 @@ SWALLOWED = "swallowed"
 
 @dataclass(frozen=True)
 class Entry:
-    """One call. ``time`` is on the emulator's clock; ``status`` is 0 for one never answered.
+    """One call. `time` is on the emulator's clock; `status` is 0 for one never answered.
 
-    ``outcome`` is ``OK`` or the error's code; ``items`` counts the attendees or tags that the call
-    carried; ``fault`` says what a fault or a quota did to it.
+    `outcome` is `OK` or the error's code; `items` counts the attendees or tags that the call
+    carried; `fault` says what a fault or a quota did to it.
 
-    Or one notification to the ARN ``target``: ``operation`` is its event type, ``outcome``
-    ``delivered`` or ``swallowed``, ``fault`` why it was swallowed.
+    Or one notification to the ARN `target`: `operation` is its event type, `outcome`
+    `delivered` or `swallowed`, `fault` why it was swallowed.
     """
 
     time: float
@@ -58,7 +58,7 @@ class RequestLog:
         return numbered
 
     def entries(self, after: int = 0) -> list[dict[str, Any]]:
-        """The entries whose number is above ``after``."""
+        """The entries whose number is above `after`."""
         with self._lock:
             entries = list(self._entries)
         return [asdict(entry) for entry in entries if entry.number > after]

@@ -35,7 +35,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """An operation's result. ``status`` overrides the model's; ``meeting`` is whom it concerned."""
+    """An operation's result. `status` overrides the model's; `meeting` is whom it concerned."""
 
     result: Result
     meeting: Meeting | None = None
@@ -102,7 +102,7 @@ class Operations:
         return Answer({"Attendee": _shown([attendee])[0]}, meeting, CREATED)
 
     def batch_create_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Add up to a hundred attendees; what fails for one of them stands in ``Errors``."""
+        """Add up to a hundred attendees; what fails for one of them stands in `Errors`."""
         meeting = self._find(owner, parameters)
         items = parameters["Attendees"]
         for item in items:

@@ -27,7 +27,7 @@ def service_model() -> ServiceModel:
 
 
 def known(operation: str) -> str:
-    """``operation`` itself. Raises ValueError where the API has none of that name."""
+    """`operation` itself. Raises ValueError where the API has none of that name."""
     if operation not in service_model().operation_names:
         raise ValueError(f"the API has no operation {operation}")
     return operation
@@ -75,9 +75,9 @@ def input_shape(operation: OperationModel) -> StructureShape:
 
 
 def answer(operation: OperationModel, result: dict[str, Any], status: int | None) -> Response:
-    """A successful answer; ``status`` overrides the model's.
+    """A successful answer; `status` overrides the model's.
 
-    ``result`` has the model's own names. No member of this API's answers is anything but a part of
+    `result` has the model's own names. No member of this API's answers is anything but a part of
     the body, so that there is nothing to serialize: moto's serializer would make the same of it,
     and take a third of a call's time for that.
     """

@@ -28,7 +28,7 @@ COUNTED = ("Attendees", "Tags", "TagKeys", "ExcludedAttendeeIds")
 
 @dataclass
 class Call:
-    """A call on its way. ``fault`` says what a fault or a quota has done to it."""
+    """A call on its way. `fault` says what a fault or a quota has done to it."""
 
     account: str
     region: str
@@ -48,7 +48,7 @@ class Call:
 class ChimeService:
     """The service and everything that can be turned on it.
 
-    What it keeps in ``store`` it finds there again: meetings, settings, quotas and the clock.
+    What it keeps in `store` it finds there again: meetings, settings, quotas and the clock.
     """
 
     def __init__(self, store: Store) -> None:

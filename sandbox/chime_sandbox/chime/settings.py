@@ -35,7 +35,7 @@ class Overflow(StrEnum):
 
 
 class SourceArn(StrEnum):
-    """Which ``aws:SourceArn`` a meeting's notifications come with: its own, or one regionless."""
+    """Which `aws:SourceArn` a meeting's notifications come with: its own, or one regionless."""
 
     REGIONAL = "regional"
     GLOBAL = "global"
@@ -43,7 +43,7 @@ class SourceArn(StrEnum):
 
 @dataclass
 class Settings:
-    """The settings that ``/_sandbox/settings`` shows and changes."""
+    """The settings that `/_sandbox/settings` shows and changes."""
 
     ended_token: EndedToken = EndedToken.DEAD
     repeated_attendees: RepeatedAttendees = RepeatedAttendees.ORIGINAL

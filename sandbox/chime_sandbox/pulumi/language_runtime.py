@@ -36,7 +36,7 @@ EXECUTOR: Final = "pulumi-language-python-exec"
 #: The exit code of a program whose error the user has seen already.
 ALREADY_SHOWN: Final = 32
 
-#: How long a program that is told to stop may take.
+#: How long a program may take to stop once it is asked to.
 STOP_SECONDS: Final = 5.0
 
 #: How often to look whether the CLI is still there.

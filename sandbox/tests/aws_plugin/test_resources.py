@@ -211,17 +211,17 @@ def test_a_name_may_come_from_a_prefix(engine):
         ]
 
 
-def test_drift_shows_in_properties_and_inputs_and_is_mended(engine, aws):
+def test_drift_shows_in_properties_and_inputs_and_is_repaired(engine, aws):
     queue = engine.create(QUEUE, "drifting", {"delaySeconds": 5})
     aws("sqs").set_queue_attributes(QueueUrl=queue.id, Attributes={"DelaySeconds": "9"})
     found = engine.read(queue)
     assert found.outputs["delaySeconds"] == found.inputs["delaySeconds"] == 9
     assert kinds(engine.diff(found, {"delaySeconds": 5})) == {"delaySeconds": UPDATE}
-    mended = engine.update(found, {"delaySeconds": 5})
-    assert engine.read(mended).outputs["delaySeconds"] == 5
+    repaired = engine.update(found, {"delaySeconds": 5})
+    assert engine.read(repaired).outputs["delaySeconds"] == 5
 
 
-def test_drift_of_what_the_program_leaves_to_its_default_is_mended_too(engine, queue, aws):
+def test_drift_of_what_the_program_leaves_to_its_default_is_repaired_too(engine, queue, aws):
     aws("sqs").set_queue_attributes(QueueUrl=queue.id, Attributes={"DelaySeconds": "9"})
     assert kinds(engine.diff(engine.read(queue), {})) == {"delaySeconds": DELETE}
 

@@ -1,4 +1,4 @@
-"""One endpoint for every service, told apart by the signature; and its processes."""
+"""One endpoint for every service, which the signature names; and its processes."""
 
 import json
 import os

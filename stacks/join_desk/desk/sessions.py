@@ -12,7 +12,7 @@ _SHOWN = ("title", "description")
 
 
 def session(entries: str | None, about: str | None, now: datetime) -> dict[str, Any]:
-    """What the page is told.
+    """What the page is given.
 
     :param entries: the value of the attendee's parameter, or None.
     :param about: the value of the event's parameter, or None.

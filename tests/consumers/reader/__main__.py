@@ -1,4 +1,4 @@
-"""Says again which meetings the programme's stack has."""
+"""Says again which meetings the schedule's stack has."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""The meetings of a programme, and in the same program what takes their join information."""
+"""The meetings of a schedule, and in the same program what takes their join information."""
 
 import json
 from functools import partial

@@ -21,7 +21,7 @@ meetings = [
         tags=tags,
         opts=pulumi.ResourceOptions(ignore_changes=["attendees"]),
     ),
-    Meeting("open-house", attendees, tags=tags, ignore_undeclared_attendees=True),
+    Meeting("open-day", attendees, tags=tags, ignore_undeclared_attendees=True),
 ]
 
 pulumi.export("join_tokens", {m._name: m.join_tokens for m in meetings})

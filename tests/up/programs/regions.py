@@ -38,11 +38,11 @@ match case:
     case "of a host of its own":
         own = pulumi.ProviderResource("pulumi-python", "own", {})
         Meeting("keynote", attendees, opts=pulumi.ResourceOptions(provider=own))
-    case "told elsewhere" | "told there":
+    case "notified elsewhere" | "notified there":
         options = pulumi.ResourceOptions(provider=provider())
-        region = {"control_region": "eu-central-1"} if case == "told there" else {}
+        region = {"control_region": "eu-central-1"} if case == "notified there" else {}
         try:
-            told = MeetingNotifications("told", opts=options, **region)
+            notified = MeetingNotifications("notified", opts=options, **region)
         except InvalidNotifications as error:
             raise pulumi.RunError(str(error)) from None
-        Meeting("keynote", attendees, notifications_configuration=told.configuration, **region)
+        Meeting("keynote", attendees, notifications_configuration=notified.configuration, **region)

@@ -47,14 +47,14 @@ class Run:
 
 
 @dataclass
-class House:
+class Checkout:
     """A checkout to run commands in, as a user would."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, root: Path) -> House:
+    def build(cls, root: Path) -> Checkout:
         """Lay out a checkout in `root`, which uses the environment that runs the tests."""
         root.mkdir(parents=True, exist_ok=True)
         for name in COPIED:
@@ -92,7 +92,7 @@ class House:
         return self.run("make", *targets, env=env)
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
-        """Run Pulumi, or its stand-in, in the house's sandbox."""
+        """Run Pulumi, or its stand-in, in the checkout's sandbox."""
         return self.run(sys.executable, "-m", "chime_sandbox", "pulumi", *arguments, env=env)
 
     def outputs(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class House:
 
     @property
     def cloud(self) -> Sandbox:
-        """The admin client of the house's emulated AWS."""
+        """The admin client of the checkout's emulated AWS."""
         return Sandbox((self.root / ".sandbox" / "endpoint").read_text().strip())
 
     @property
@@ -124,12 +124,12 @@ class House:
         return self.root / ".sandbox/state/.pulumi/stacks/meetings/dev.json"
 
     @property
-    def programme(self) -> str:
-        """The text of the programme."""
+    def schedule(self) -> str:
+        """The text of the schedule."""
         return (self.root / "schedule.yaml").read_text()
 
-    @programme.setter
-    def programme(self, text: str) -> None:
+    @schedule.setter
+    def schedule(self, text: str) -> None:
         (self.root / "schedule.yaml").write_text(text)
 
     def leave_desk(self) -> None:
@@ -137,7 +137,7 @@ class House:
         (self.root / "stacks" / "join_desk" / "Pulumi.dev.yaml").unlink()
 
     def close(self) -> None:
-        """Stop what the house started, and what outlived a process that a test killed."""
+        """Stop what the checkout started, and what outlived a process that a test killed."""
         self.run(sys.executable, "-m", "chime_sandbox", "stop")
         for process in _processes_in(self.root):
             with suppress(ProcessLookupError):

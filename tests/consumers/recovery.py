@@ -7,14 +7,14 @@ import time
 from dataclasses import dataclass
 from itertools import cycle
 
-from support.house import House
+from support.checkout import Checkout
 from support.watching import Watch
 
 from chime_sandbox.admin import AFTER, BEFORE
 
 NAMES = ("keynote", "workshop", "panel", "room-7")
 
-#: What the service does to the heal of every other end: kind, operation, when.
+#: What the service does to the recovery from every other end: kind, operation, when.
 FAULTS = (
     ("throttle", "CreateMeetingWithAttendees", BEFORE),
     ("failure", "CreateMeetingWithAttendees", AFTER),
@@ -28,14 +28,16 @@ FAULTS = (
 
 
 @dataclass(frozen=True)
-class Healed:
+class Recovered:
     """What became of the ends: how many, in how many seconds each, with how many kills."""
 
     seconds: list[float]
     kills: int
 
 
-def heal(house: House, watch: Watch, ends: int, kill_every: int, seed: int = 6) -> Healed:
+def recover(
+    checkout: Checkout, watch: Watch, ends: int, kill_every: int, seed: int = 6
+) -> Recovered:
     """End so many meetings one after the other, and wait for the successor of each.
 
     Before every other end a fault is put up. At every `kill_every`th the watcher is killed at a
@@ -49,21 +51,21 @@ def heal(house: House, watch: Watch, ends: int, kill_every: int, seed: int = 6) 
         (ending,) = watch.live(name)
         if number % 2 == 0:
             kind, operation, when = next(faults)
-            house.cloud.fault(kind, operation, when=when)
-        house.cloud.end(ending.meeting_id)
+            checkout.cloud.fault(kind, operation, when=when)
+        checkout.cloud.end(ending.meeting_id)
         if kills_now:
             kills += 1
             time.sleep(moments.uniform(0, 4))
             watch.kill()
             watch.start()
-        seconds.append(watch.until_healed(ending))
-    house.cloud.clear_faults()
-    watch.until(lambda: _agrees(house), "the state knows what lives")
-    return Healed(seconds, kills)
+        seconds.append(watch.until_recovered(ending))
+    checkout.cloud.clear_faults()
+    watch.until(lambda: _agrees(checkout), "the state knows what lives")
+    return Recovered(seconds, kills)
 
 
-def _agrees(house: House) -> bool:
-    lives = {m.external_meeting_id: m.meeting_id for m in house.cloud.live()}
-    ids = house.outputs()["meeting_ids"]
+def _agrees(checkout: Checkout) -> bool:
+    lives = {m.external_meeting_id: m.meeting_id for m in checkout.cloud.live()}
+    ids = checkout.outputs()["meeting_ids"]
     known = {("room-7" if name == "clinic" else name): each for name, each in ids.items()}
     return known == lives
