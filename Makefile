@@ -28,8 +28,11 @@ define UPDATE
 		test -t 1 || test "$$($(1) stack output --json --stack $(STACK))" = "{}" || echo --diff)
 endef
 
+TEST_TOOLS := check-jsonschema hypothesis psutil pytest pytest-timeout pytest-xdist python-dateutil \
+	recurring-ical-events
+
 .DEFAULT_GOAL := help
-.PHONY: help ready cli yaml up preview down outputs events desk invitations watch requests test test-unit bench faults soak recoveries lint format
+.PHONY: help ready cli yaml up preview down outputs events desk invitations watch requests test test-unit test-lowest bench faults soak recoveries lint format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +92,14 @@ test: .venv/.dev yaml ## run every test
 
 test-unit: .venv/.dev ## run the tests that start no process
 	$(PYTHON) -m pytest --quiet tests/unit tests/schedule
+
+test-lowest: .venv/.dev ## run the same, and the lifecycle's, with the oldest versions of what is needed
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv/lowest
+	@.venv/bin/uv pip install --quiet --python .venv/lowest/bin/python --constraint constraints.txt \
+		$(TEST_TOOLS)
+	@.venv/bin/uv pip install --quiet --python .venv/lowest/bin/python --upgrade \
+		--resolution lowest-direct --editable '.[desk]' --editable './sandbox[pulumi]'
+	.venv/lowest/bin/python -m pytest --quiet tests/unit tests/schedule tests/lifecycle
 
 bench: .venv/.dev cli ## measure, and write docs/performance.md; BENCH='day thousand'
 	$(PYTHON) -m benchmarks $(BENCH)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, Final
 
 from . import script
-from .runs import Run, Stack, emulator, floor
+from .runs import Run, Stack, emulator, minimum
 
 #: How often what has no quota to wait for is repeated.
 REPEATS: Final = 3
@@ -19,14 +19,14 @@ class Figure:
     """A measured value.
 
     :param what: the command, for a table.
-    :param floor: the least that the service's quotas allow, in seconds; None without quotas.
+    :param minimum: the least that the service's quotas allow, in seconds; None without quotas.
     """
 
     case: str
     what: str
     seconds: float
     megabytes: float = 0.0
-    floor: float | None = None
+    minimum: float | None = None
     first: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def day() -> Iterator[Figure]:
     """A conference day: 15 meetings of 11 attendees."""
     with emulator(limited=True) as (sandbox, folder):
         stack = Stack("meetings", sandbox, folder, meetings=15, attendees=11)
-        yield _figure("day", "create", stack.up(), floor(15))
+        yield _figure("day", "create", stack.up(), minimum(15))
         yield _figure("day", "unchanged", stack.up(), 0.0)
         stack.destroy()
 
@@ -59,9 +59,9 @@ def large() -> Iterator[Figure]:
 
 def _life(case: str, meetings: int, attendees: int) -> Iterator[Figure]:
     with emulator(limited=True) as (sandbox, folder):
-        least = floor(meetings)
+        least = minimum(meetings)
         seconds = script.create(sandbox.endpoint, meetings, attendees)
-        yield Figure(case, "create, by a script", seconds, floor=least)
+        yield Figure(case, "create, by a script", seconds, minimum=least)
     with emulator(limited=True) as (sandbox, folder):
         stack = Stack("meetings", sandbox, folder, meetings=meetings, attendees=attendees)
         skip = {"PULUMI_SKIP_CHECKPOINTS": "true"}

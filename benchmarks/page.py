@@ -26,12 +26,12 @@ Set three things for a large schedule:
 3. [Higher quotas](https://docs.aws.amazon.com/chime-sdk/latest/dg/meetings-sdk-quotas.html), if
    {rate:.0f} requests a second for each operation are too few: they decide nearly all of the time.
 
-![Seconds for 1,000 meetings: the quotas' floor, this provider, and a script](performance.svg)
+![Seconds for 1,000 meetings: the quotas' minimum, this provider, and a script](performance.svg)
 
 All figures are whole commands of the real Pulumi CLI against the emulator, which has the service's
 quotas ({rate:.0f} requests a second for each operation, {burst:.0f} at once) and answers after
-{latency:.0f} ms. The floor is what those allow. The script calls boto3 from {threads} threads with
-its adaptive retries.
+{latency:.0f} ms. The minimum is what those allow. The script calls boto3 from {threads} threads,
+with its adaptive retries.
 
 {tables}
 Measured on {processors} processors with Python {python}, pulumi {pulumi} and boto3 {boto3}.
@@ -73,7 +73,7 @@ def _answer(figures: Mapping[str, Any]) -> str:
     return (
         f"**15 meetings: the first is there after {day['first']:.1f} seconds, the last after "
         f"{day['seconds']:.1f}.** 1,000 meetings take {many['seconds']:.0f} seconds, "
-        f"{many['seconds'] / many['floor']:.2f} times the {many['floor']:.0f} seconds that the "
+        f"{many['seconds'] / many['minimum']:.2f} times the {many['minimum']:.0f} seconds that the "
         "service's quotas allow."
     )
 
@@ -83,10 +83,10 @@ def _by_command(figures: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _table(title: str, figures: list[dict[str, Any]]) -> str:
-    rows = [f"## {title}", "", "| command | seconds | floor | ratio | largest process |"]
+    rows = [f"## {title}", "", "| command | seconds | minimum | ratio | largest process |"]
     rows.append("| --- | ---: | ---: | ---: | ---: |")
     for figure in figures:
-        least = figure["floor"]
+        least = figure["minimum"]
         ratio = f"{figure['seconds'] / least:.2f}" if least else ""
         memory = f"{figure['megabytes']:.0f} MB" if figure["megabytes"] else ""
         shown = f"{least:.1f}" if least else ""
@@ -106,9 +106,9 @@ def _plot(figures: list[dict[str, Any]], path: Path) -> None:
 
     drawing, axes = pyplot.subplots(figsize=(8, 3))
     bars = [(f["what"], f["seconds"]) for f in reversed(figures)]
-    bars.append(("floor of the quotas", figures[0]["floor"]))
+    bars.append(("minimum of the quotas", figures[0]["minimum"]))
     axes.barh([name for name, _ in bars], [seconds for _, seconds in bars], color="#4477aa")
-    axes.axvline(figures[0]["floor"], color="#cc3311", linewidth=1)
+    axes.axvline(figures[0]["minimum"], color="#cc3311", linewidth=1)
     axes.set_xlabel("seconds")
     drawing.tight_layout()
     drawing.savefig(path, metadata={"Date": None})

@@ -25,7 +25,7 @@ BURST: Final = 20.0
 LATENCY_SECONDS: Final = 0.15
 
 
-def floor(calls: int) -> float:
+def minimum(calls: int) -> float:
     """The least seconds in which the service takes so many calls of one operation."""
     return max(0.0, (calls - BURST) / RATE) + LATENCY_SECONDS
 
