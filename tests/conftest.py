@@ -15,9 +15,9 @@ settings.load_profile("steady")
 
 #: What takes longest, in this order. It comes first, so that no worker is left alone with it.
 LONGEST = (
-    *("test_watch", "test_faults", "test_make_up", "test_week", "test_operations", "test_kills"),
-    *("test_secrets", "test_notifications", "test_join_desk", "test_recordings", "test_gitops"),
-    *("test_ageing", "test_sockets", "test_found_again", "test_page", "test_program", "test_soak"),
+    *("test_watch", "test_commands", "test_faults", "test_make_up", "test_yaml", "test_week"),
+    *("test_notifications", "test_secrets", "test_join_desk", "test_gitops", "test_distributions"),
+    *("test_sockets", "test_page", "test_page_states", "test_program", "test_soak", "test_kills"),
 )
 
 JAVASCRIPT = Path(__file__).parent / "js"
