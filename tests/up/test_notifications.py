@@ -155,7 +155,7 @@ def test_an_up_that_changes_nothing_publishes_nothing(notified: Notified) -> Non
 
 
 @pytest.mark.parametrize("taken_out", ["aws:SourceAccount", "Principal", "Action"])
-def test_a_policy_that_lacks_something_swallows_all_and_the_journal_says_why(
+def test_a_policy_that_lacks_something_swallows_all_and_the_log_says_why(
     notified: Notified, taken_out: str
 ) -> None:
     checkout = notified.checkout
@@ -178,7 +178,7 @@ def test_a_policy_that_lacks_something_swallows_all_and_the_journal_says_why(
     assert swallowed.keys() == {notified.queue_arn, notified.topic_arn}
     wanting = taken_out if taken_out.startswith("aws:") else f"the {taken_out.lower()}"
     assert all(wanting in str(why) for why in swallowed.values()), swallowed
-    shown = sandbox_admin(checkout, "journal", "--all")
+    shown = sandbox_admin(checkout, "requests", "--all")
     assert len(re.findall(rf"chime:MeetingEnded +swallowed .*{wanting}", shown)) == 2
     assert len(re.findall(r"^ +1  swallowed", sandbox_admin(checkout, "notifications"), re.M)) == 2
 
@@ -192,8 +192,7 @@ def lacking(policy: str, taken_out: str) -> str:
 
 
 def sandbox_admin(checkout: Checkout, *arguments: str) -> str:
-    command = (".venv/bin/python", "-m", "chime_sandbox.admin", *arguments)
-    return succeed(checkout.run(command[0], "-m", "chime_sandbox", "run", "--", *command)).out
+    return succeed(checkout.run(".venv/bin/chime-sandbox", "admin", *arguments)).out
 
 
 def test_the_next_up_repairs_a_policy_that_lacks_something(notified: Notified) -> None:
