@@ -282,7 +282,7 @@ def test_a_new_queue_and_a_new_topic_let_nobody_in(clients, sandbox, new):
         ("arn:aws:short", "that is no ARN"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_reached_is_journalled(sandbox, new, arn, why):
+def test_what_cannot_be_reached_is_logged(sandbox, new, arn, why):
     new(NotificationsConfiguration={"SqsQueueArn": arn})
     (sent,) = sandbox.notifications()
     assert (sent.operation, sent.target) == ("chime:MeetingStarted", arn)
@@ -327,7 +327,7 @@ def test_a_fifo_queue_takes_nothing(clients, sandbox, new):
     assert queue.bodies(0) == []
 
 
-def test_a_topic_whose_subscriber_is_gone_is_journalled(clients, sandbox, new, topic):
+def test_a_topic_whose_subscriber_is_gone_is_logged(clients, sandbox, new, topic):
     queue = Queue.make(clients("sqs"), "gone")
     clients("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
     clients("sqs").delete_queue(QueueUrl=queue.url)

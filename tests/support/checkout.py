@@ -138,7 +138,7 @@ class Checkout:
 
     def close(self) -> None:
         """Stop what the checkout started, and what outlived a process that a test killed."""
-        self.run(sys.executable, "-m", "chime_sandbox", "stop")
+        self.run(sys.executable, "-m", "chime_sandbox", "down")
         for process in _processes_in(self.root):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)

@@ -155,7 +155,7 @@ def test_an_up_that_changes_nothing_publishes_nothing(notified: Notified) -> Non
 
 
 @pytest.mark.parametrize("taken_out", ["aws:SourceAccount", "Principal", "Action"])
-def test_a_policy_that_lacks_something_swallows_all_and_the_journal_says_why(
+def test_a_policy_that_lacks_something_swallows_all_and_the_log_says_why(
     notified: Notified, taken_out: str
 ) -> None:
     checkout = notified.checkout

@@ -43,7 +43,7 @@ def use_every_operation(chime, new):
     return answer
 
 
-def test_every_operation_of_the_model_is_served_and_journalled(chime, sandbox, new):
+def test_every_operation_of_the_model_is_served_and_logged(chime, sandbox, new):
     answer = use_every_operation(chime, new)
     calls = sandbox.requests()
     operations = json.loads(gzip.decompress(MODEL.read_bytes()))["operations"]
@@ -63,7 +63,7 @@ def test_every_operation_of_the_model_is_served_and_journalled(chime, sandbox, n
     assert items["GetMeeting"] == 0
 
 
-def test_the_journal_can_be_read_from_a_call_on_and_cleared(sandbox, new):
+def test_the_log_can_be_read_from_a_call_on_and_cleared(sandbox, new):
     new()
     (first,) = sandbox.requests()
     new()
@@ -72,7 +72,7 @@ def test_the_journal_can_be_read_from_a_call_on_and_cleared(sandbox, new):
     assert sandbox.requests() == []
 
 
-def test_the_journals_time_is_the_emulators(sandbox, new):
+def test_the_logs_time_is_the_emulators(sandbox, new):
     new()
     sandbox.advance(200)
     new()
@@ -80,7 +80,7 @@ def test_the_journals_time_is_the_emulators(sandbox, new):
     assert second.time - first.time >= 200
 
 
-def test_other_services_calls_are_journalled_apart(clients, sandbox):
+def test_other_services_calls_are_logged_apart(clients, sandbox):
     clients("sts").get_caller_identity()
     assert sandbox.requests() == []
     (call,) = sandbox.requests(service="sts")
