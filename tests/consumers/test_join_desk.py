@@ -189,7 +189,7 @@ def test_invitations_are_to_the_schedule_and_as_of_the_time_that_the_stack_is_se
     for name, setting in (("schedule", "later.yaml"), ("now", "2027-03-01T09:00:00+01:00")):
         checkout.pulumi("config", "set", name, setting, "--stack", "dev")
     run = checkout.make("invitations")
-    assert "1 invitations, 1 new or changed; 1 links" in run.out, run.text
+    assert "1 invitations, 1 new or changed; 0 cancelled; 1 links" in run.out, run.text
     assert "/workshop/" in (checkout.root / ".sandbox/invitations/links.csv").read_text()
     assert "4 links" in checkout.make("invitations", "SCHEDULE=schedule.yaml").out
 

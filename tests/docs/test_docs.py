@@ -225,8 +225,8 @@ class Cloud(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         outputs = {
-            "meeting_ids": {"keynote": "1"},
-            "join_data": {"keynote": {"Meeting": {"MeetingId": "1"}, "Attendees": {"ann": {}}}},
+            "meeting_ids": {"standup": "1"},
+            "join_data": {"standup": {"Meeting": {"MeetingId": "1"}, "Attendees": {"ann": {}}}},
         }
         given = {
             "arn": f"arn:aws:x:us-east-1:1:{args.name}",
