@@ -53,7 +53,7 @@ def text(figures: Mapping[str, Any]) -> str:
 
     return PAGE.format(
         answer=_answer(figures),
-        tables="\n".join(_table(title, figures[case]) for case, title in TITLES.items()),
+        tables="\n".join(_table(t, figures[c]) for c, t in TITLES.items() if c in figures),
         rate=RATE,
         burst=BURST,
         latency=LATENCY_SECONDS * 1000,
