@@ -20,12 +20,21 @@ AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 # A setting of the stack; nothing where it has none of that name.
 SETTING = $$($(PULUMI_RUN) config get $(1) --stack $(STACK) 2>/dev/null)
 
+# Differences in short: what changes, without the properties that stay, ids, providers and stacks.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+CHANGES := grep --line-buffered --invert-match --extended-regexp \
+	'^ {8,}(("[^"]*"|[][A-Za-z0-9_./@-]+) *: |[]}]+$$|\[(id|provider)=)|pulumi:pulumi:Stack(Reference)?:|^$$'
+
 # At a terminal, Pulumi shows the progress of what changes. Elsewhere it prints a line for each
-# resource, changed or not, unless it is asked for the differences.
+# resource, changed or not, unless it is asked for the differences. Pulumi takes the shell's place,
+# so that a signal reaches it.
 define UPDATE
 	@$(1) stack select --create $(STACK)
-	@exec $(1) up --yes --skip-preview --suppress-outputs --suppress-progress --stack $(STACK) $$( \
-		test -t 1 || test "$$($(1) stack output --json --stack $(STACK))" = "{}" || echo --diff)
+	@up=($(1) up --yes --skip-preview --suppress-outputs --suppress-progress --stack $(STACK)); \
+	if test -t 1 || test "$$($(1) stack output --json --stack $(STACK))" = "{}"; \
+		then exec "$${up[@]}"; fi; \
+	exec "$${up[@]}" --diff > >(trap '' INT TERM; exec $(CHANGES))
 endef
 
 TEST_TOOLS := check-jsonschema hypothesis psutil pytest pytest-timeout pytest-xdist python-dateutil \
@@ -49,7 +58,7 @@ endif
 
 preview: ready ## show what `make up` would do
 	@$(PULUMI_RUN) stack select --create $(STACK)
-	@$(PULUMI_RUN) preview --diff --suppress-outputs --stack $(STACK)
+	@$(PULUMI_RUN) preview --diff --suppress-outputs --stack $(STACK) | $(CHANGES)
 
 outputs: ready ## show the stack's outputs
 	@$(PULUMI_RUN) stack output --stack $(STACK)

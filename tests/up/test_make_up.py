@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -77,10 +76,10 @@ def up(checkout: Checkout) -> Run:
 
 def counts(run: Run) -> dict[str, int]:
     """The numbers under `Resources:`, of the meetings' stack; the join desk's has its own."""
-    parts = pairwise(run.out.split("Resources:"))
-    summary = next(
-        after for before, after in parts if re.search("Stack meetings-dev|dev::meetings::", before)
-    )
+    parts = run.out.split("Resources:")
+    # `make down` takes the join desk's stack away first; what is short names no stack.
+    named = [after for before, after in pairwise(parts) if "Stack meetings-dev" in before]
+    summary = (named or parts[1:])[0]
     found = {}
     for line in summary.partition("Duration:")[0].splitlines():
         words = line.replace("+-", "+- ").split()
@@ -135,6 +134,21 @@ def test_joining_and_leaving_attendees_change_a_meeting_in_place(meetings: Check
     assert after["join_data"]["keynote"]["Attendees"].keys() == {"speaker-1", "viewer-1", "host-2"}
     for who in kept:
         assert attendee(after, "keynote", who) == attendee(before, "keynote", who)
+
+
+def test_preview_and_up_show_little_more_than_the_attendee_who_is_taken_out(
+    small: Checkout,
+) -> None:
+    small.schedule = SMALL.replace("      - {external_user_id: host-1}\n", "")
+
+    preview, done = small.make("preview"), up(small)
+
+    assert "- host-1" in preview.out
+    assert "- host-1" in done.out
+    assert "/keynote/host-1" in done.out
+    assert "speaker-1" not in preview.out
+    assert len(preview.text.splitlines()) < 40
+    assert len(done.text.splitlines()) < 40
 
 
 def attendee(outputs: dict[str, Any], meeting: str, who: str) -> tuple[str, str]:
