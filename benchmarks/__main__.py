@@ -36,6 +36,7 @@ def main(names: tuple[str, ...], page_only: bool) -> None:
         kept[name] = measured
         kept["machine"] = {
             "processors": os.cpu_count(),
+            "load": round(os.getloadavg()[1], 1),
             "python": platform.python_version(),
             **{p: version(p) for p in ("pulumi", "boto3")},
         }

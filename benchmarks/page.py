@@ -34,7 +34,8 @@ quotas ({rate:.0f} requests a second for each operation, {burst:.0f} at once) an
 with its adaptive retries.
 
 {tables}
-Measured on {processors} processors with Python {python}, pulumi {pulumi} and boto3 {boto3}.
+Measured on {processors} processors, at a load average of {load}, with Python {python}, pulumi
+{pulumi} and boto3 {boto3}.
 `make bench` measures again and writes this page.
 """
 
