@@ -296,7 +296,8 @@ def _first(declared: MeetingInput) -> Sequence[AttendeeInput]:
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     """Create the meeting of a client_request_token, or complete the one that it brings back."""
-    token, meeting = declared.client_request_token or "", declared.external_meeting_id
+    token = declared.client_request_token or ""
+    meeting = f"meeting '{declared.external_meeting_id}'"
     try:
         answer = client.create_meeting_with_attendees(declared, _first(declared), token)
         meeting, other = str(answer.meeting), _other_settings(declared, answer.meeting)
