@@ -166,7 +166,7 @@ def called() -> set[str]:
     """The operations that the client names where it calls."""
     tree = ast.parse(inspect.getsource(client))
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
-    operations = [c.args[0] for c in calls if getattr(c.func, "attr", "") == "_call"]
+    operations = [c.args[0] for c in calls if getattr(c.func, "attr", "") == "call"]
     assert operations
     return {str(ast.literal_eval(n)) for n in operations}
 
