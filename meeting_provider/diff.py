@@ -56,19 +56,20 @@ def detailed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differe
     for name in differing(old, new):
         was, now = old.get(name), new.get(name)
         if name != "attendees" or not isinstance(was, Mapping) or not isinstance(now, Mapping):
-            yield from _places((name,), _pruned(was), _pruned(now))
+            yield from places((name,), _pruned(was), _pruned(now))
             continue
         for i in dict.fromkeys([*was, *now]):
             before, after = (_comparable_attendee(a.get(i), default) for a in (was, now))
             if before != after:
-                yield from _places((name, i), was.get(i), now.get(i))
+                yield from places((name, i), was.get(i), now.get(i))
 
 
-def _places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+def places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+    """The places below a place whose value differs."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
             if old.get(key) != new.get(key):
-                yield from _places((*place, key), old.get(key), new.get(key))
+                yield from places((*place, key), old.get(key), new.get(key))
     else:
         yield place, old, new
 

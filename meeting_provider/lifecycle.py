@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
-from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
@@ -54,34 +53,6 @@ _waiting_for_another: Final = tenacity.retry(
     stop=tenacity.stop_after_attempt(5),
     reraise=True,
 )
-
-
-class Clients:
-    """The clients of an account, each made when it is first used. The threads of a host share them.
-
-    :param profile: the profile where none was declared; by default what boto3's chain finds.
-    """
-
-    def __init__(self, profile: str | None = None) -> None:
-        self._profile = profile
-        self._made: dict[tuple[str, str | None], ChimeClient] = {}
-        self._making = Lock()
-        self._cancelled = Event()
-
-    def __call__(self, region: str, profile: str | None) -> ChimeClient:
-        """The client of a control region and, where one was declared, a profile."""
-        # An update without a call should not import boto3.
-        from meeting_provider.client import ChimeClient
-
-        key = (region, profile or self._profile)
-        with self._making:
-            if key not in self._made:
-                self._made[key] = ChimeClient(*key, self._cancelled)
-            return self._made[key]
-
-    def cancel(self) -> None:
-        """Have the operations that are under way fail at their next call. No call is retried."""
-        self._cancelled.set()
 
 
 class Lifecycle:

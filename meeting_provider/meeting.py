@@ -187,7 +187,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         super().__init__(
             MeetingProvider(),
             name,
-            {**outputs, **inputs, **_secret_arguments(inputs)},
+            {**outputs, **inputs, **named_secrets(inputs)},
             own if opts is None else pulumi.ResourceOptions.merge(own, opts),
         )
 
@@ -252,7 +252,7 @@ def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_regio
         )
 
 
-def _secret_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def named_secrets(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The input that names the secret arguments, where there may be any."""
     found = {name: list(_outputs(value)) for name, value in inputs.items()}
     if not any(found.values()):

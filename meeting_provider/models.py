@@ -262,9 +262,10 @@ class EmptiedMeeting(MeetingInput):
     attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
 
 
-def arguments(kind: Argument) -> tuple[str, ...]:
-    """The arguments of a meeting whose field has this metadata."""
-    return tuple(n for n, field in MeetingInput.model_fields.items() if kind in field.metadata)
+def arguments(kind: Argument, model: type[Shape] | None = None) -> tuple[str, ...]:
+    """The arguments of a resource, by default of a meeting, whose field has this metadata."""
+    fields = (model or MeetingInput).model_fields
+    return tuple(n for n, field in fields.items() if kind in field.metadata)
 
 
 def _is_forbidden(medium: str, meeting_features: Mapping[str, Any] | None) -> bool:
@@ -331,13 +332,17 @@ class MeetingAnswer(Answer):
 
     def declared(self) -> dict[str, Any]:
         """The arguments of a meeting that the answer tells, as Pulumi properties."""
-        answered, fields = self.wire(), MeetingInput.model_fields
-        named = {n: answered.get(field.alias or n) for n, field in fields.items()}
-        return {n: _in_snake_case(v) for n, v in named.items() if v}
+        return declared_by(self.wire(), MeetingInput)
 
     def __str__(self) -> str:
         name = f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
         return f"meeting '{name}'"
+
+
+def declared_by(answered: Mapping[str, Any], model: type[Shape]) -> dict[str, Any]:
+    """The arguments that an answer tells, as Pulumi properties."""
+    named = {n: answered.get(field.alias or n) for n, field in model.model_fields.items()}
+    return {n: _in_snake_case(v) for n, v in named.items() if v}
 
 
 def _in_snake_case(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Pulumi's calls -> the lifecycle. Unknowns, secrets, `__provider` and configuration stay here.
+"""Pulumi's calls -> the types of resources. Unknowns, secrets and configuration stay here.
 
-The class is pickled by reference into every state: its module and its name are a stored format.
+The classes are pickled by reference into every state: module and names are a stored format.
 Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import checking, diff, state
+from meeting_provider import checking
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Clients, Lifecycle
-from meeting_provider.validation import UNKNOWN, parse
+from meeting_provider.resources import Clients, ResourceType, declared_in, types
+from meeting_provider.validation import UNKNOWN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,23 +54,24 @@ def _secrets(props: Mapping[str, Any]) -> list[Any]:
     return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
 
 
-class MeetingProvider(dynamic.ResourceProvider):
-    """What the dynamic host runs for each Meeting. Instances hold no state before `configure`."""
+class _Provider(dynamic.ResourceProvider):
+    """What the dynamic host runs for each resource of a type, once it has configured it."""
 
     serialize_as_secret_always = False
+    _type: ClassVar[str]
 
     def configure(self, req: dynamic.ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
         profile = req.config.get("aws:profile")
         self._settings = checking.Settings(req.config.get("aws:region"), profile)
-        self._lifecycle = _lifecycle(profile)
+        self._resources = shared_types(profile)[self._type]
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
-        """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
+        """Report all errors at once. Fill in defaults."""
         old, declared = _from_pulumi(olds), _from_pulumi(news)
         secret = declared.pop(CONFIDENTIAL, [])
-        checked, issues = checking.check(declared, old, self._settings, secret)
+        checked, issues = self._resources.check(declared, old, self._settings, secret)
         if secret:
             checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
@@ -78,60 +79,72 @@ class MeetingProvider(dynamic.ResourceProvider):
         return dynamic.CheckResult(_to_pulumi(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Tell changes in place from those that need a new meeting, created before the old ends."""
-        old, new = _from_pulumi(olds), _from_pulumi(news)
-        differing = diff.differing(old, new)
-        # An attendee whose token the state doesn't have is added again, which returns the token.
-        changes = bool(differing or state.without_token(old))
-        replaces = diff.replacing(differing)
-        return dynamic.DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+        """Tell changes in place from those that need a new resource."""
+        differences = self._resources.differences(_from_pulumi(olds), _from_pulumi(news))
+        names = list(dict.fromkeys(place[0] for place, *_ in differences))
+        return dynamic.DiffResult(
+            changes=bool(names),
+            replaces=self._resources.replacing(names),
+            delete_before_replace=self._resources.replaced_by_deleting,
+        )
 
     @_short_errors
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """Create the meeting."""
-        made = self._lifecycle.create(parse(_declared(props)))
-        return dynamic.CreateResult(made.meeting.meeting_id, _outputs(made, props))
+        """Create the resource."""
+        outputs = self._resources.create(_plain_without_secrets(props))
+        return dynamic.CreateResult(outputs[self._resources.id_name], _marked(outputs, props))
 
     @_short_errors
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        """Read the meeting; one that has ended is gone."""
-        was = state.from_outputs(_from_pulumi(props))
-        found = self._lifecycle.read(was)
+        """Read the resource; one that has ended is gone."""
+        was = _plain_without_secrets(props)
+        found = self._resources.read(was)
         if found is None:
             return dynamic.ReadResult("", {})
-        outputs = _outputs(found, props)
+        outputs, declared = _marked(found, props), declared_in(self._resources, found)
         # The engine keeps its inputs where none are returned.
-        drifted = found.declared != was.declared
-        inputs = {n: v for n, v in outputs.items() if n in {*found.declared, CONFIDENTIAL}}
-        return dynamic.ReadResult(id_, outputs, inputs if drifted else None)
+        drifted = declared != declared_in(self._resources, was)
+        inputs = _marked(declared, props) if drifted else None
+        return dynamic.ReadResult(id_, outputs, inputs)
 
     @_short_errors
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Change attendees, their capabilities and the tags in place."""
-        old = state.from_outputs(_from_pulumi(olds))
-        declared = parse(_declared(news), may_be_empty=True)
-        return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
+        """Change the resource in place."""
+        old, declared = _plain_without_secrets(olds), _plain_without_secrets(news)
+        return dynamic.UpdateResult(_marked(self._resources.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """End the meeting, where it hasn't ended."""
-        self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
+        """End the resource, where it hasn't ended."""
+        self._resources.delete(_plain_without_secrets(props))
+
+
+class MeetingProvider(_Provider):
+    """The provider of a Meeting."""
+
+    _type = "Meeting"
+
+
+class RecordingProvider(_Provider):
+    """The provider of a Recording."""
+
+    _type = "Recording"
 
 
 @cache
-def _lifecycle(profile: str | None) -> Lifecycle:
-    # The providers of a host share what a client learns of the quotas.
-    return Lifecycle(Clients(profile))
+def shared_types(profile: str | None) -> dict[str, ResourceType]:
+    """The types of resources: the providers of a host share what a client learns of the quotas."""
+    return types(Clients(profile))
 
 
-def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
-    """The declared properties among those that a create or an update is given."""
+def _plain_without_secrets(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Pulumi's properties as plain values, less the names of the secret arguments."""
     return {n: v for n, v in _from_pulumi(props).items() if n != CONFIDENTIAL}
 
 
-def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {}
-    return made.outputs() | kept
+def _marked(outputs: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs with the names of the secret arguments among `props`."""
+    return {**outputs, **({CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {})}
 
 
 def _from_pulumi(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -38,6 +38,8 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 Path = tuple[str | int, ...]
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
 
 #: The service that each notification target has to be of.
 TARGET_SERVICES: Final = {
@@ -114,12 +116,7 @@ def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Vali
     keys = list(attendees) if isinstance(attendees, Mapping) else None
     listed = declared if keys is None else {**declared, "attendees": _entries(declared)}
     model = EmptiedMeeting if may_be_empty and not attendees else MeetingInput
-    meeting, issues = None, list[ValidationIssue]()
-    try:
-        meeting = model.model_validate(listed, by_alias=False, by_name=True)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        issues += (_issue(e) for e in found if not isinstance(_at(listed, e["loc"]), Unknown))
+    meeting, issues = by_model(model, listed)
     issues += _contradictions(listed)
     if keys is not None:
         issues = [*(_at_key(i, keys) for i in issues), *_repeated_keys(declared)]
@@ -133,6 +130,21 @@ def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Vali
         ),
     )
     return Validated(None if issues else meeting, issues)
+
+
+def by_model(
+    model: type[ShapeT], declared: Mapping[str, Any]
+) -> tuple[ShapeT | None, list[ValidationIssue]]:
+    """What properties say, and all that is wrong with them by their model alone.
+
+    Nothing is reported of UNKNOWN, but where there is any, nothing is said either.
+    """
+    try:
+        return model.model_validate(declared, by_alias=False, by_name=True), []
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        wrong = (e for e in found if not isinstance(_at(declared, e["loc"]), Unknown))
+        return None, [_issue(e) for e in wrong]
 
 
 def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> MeetingInput:

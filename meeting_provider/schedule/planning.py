@@ -33,13 +33,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from meeting_provider.errors import InvalidSchedule
 from meeting_provider.models import MeetingInput
-from meeting_provider.recording.models import RecordingInput
+from meeting_provider.recordings.models import RecordingInput
 from meeting_provider.schedule import times
 from meeting_provider.schedule.disclosure import Disclosure
 from meeting_provider.schedule.occurrences import Margins, Series, Window, at
 from meeting_provider.schedule.times import instant
 from meeting_provider.schedule.yaml_lines import Document
-from meeting_provider.validation import UNKNOWN, ValidationIssue, problems, validate
+from meeting_provider.validation import UNKNOWN, ValidationIssue, by_model, validate
 from meeting_provider.validation import Path as IssuePath
 
 if TYPE_CHECKING:
@@ -449,7 +449,7 @@ def _recording_issues(path: IssuePath, said: Mapping[str, Any]) -> Iterator[Vali
     # What the program that declares the recording adds isn't known here.
     added = dict.fromkeys(("source_arn", "sink_arn", "control_region"), UNKNOWN)
     given = {k: v for k, v in recording.items() if k in RECORDING and k != "concatenate"}
-    for issue in problems(RecordingInput, {**added, **given}):
+    for issue in by_model(RecordingInput, {**added, **given})[1]:
         yield ValidationIssue((*path, "recording", *issue.path), issue.message)
 
 

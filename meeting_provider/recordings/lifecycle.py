@@ -13,15 +13,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from meeting_provider.errors import RecordingEnded, ServiceError
-from meeting_provider.recording.models import ENDED, RecordingInput
+from meeting_provider.recordings.models import ENDED, RecordingInput
 
 if TYPE_CHECKING:
-    from meeting_provider.recording.pipelines import MediaPipelines
+    from meeting_provider.recordings.pipelines import MediaPipelines
 
 Properties = dict[str, Any]
 
 
-class Recordings:
+class RecordingLifecycle:
     """The life of recordings. Each method raises a ServiceError where it fails.
 
     :param pipelines: gives the client of a region and, where one was declared, a profile.
@@ -75,6 +75,26 @@ class Recordings:
         if tags == (outputs.get("tags") or {}):
             return dict(outputs)
         return {**outputs, "tags": tags}
+
+    def find(self, pipeline_id: str, region: str) -> Properties | None:
+        """A recording that was begun elsewhere, with a declaration that says the same.
+
+        No call returns the client request token and the concatenation.
+
+        :returns: None where the region has no such recording, or it has ended.
+        """
+        pipelines = self._of(region, None)
+        try:
+            found = pipelines.get_capture(f"recording {pipeline_id}", pipeline_id)
+        except RecordingEnded:
+            return None
+        outputs = {
+            **found.declared(),
+            "control_region": region,
+            "media_pipeline_id": found.media_pipeline_id,
+            "media_pipeline_arn": found.media_pipeline_arn,
+        }
+        return self.read(outputs)
 
     def update(self, outputs: Mapping[str, Any], declared: RecordingInput) -> Properties:
         """Change the tags, which is all that can be changed.

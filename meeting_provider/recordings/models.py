@@ -17,6 +17,7 @@ from meeting_provider.models import (
     ClientRequestToken,
     ExternalId,
     Shape,
+    declared_by,
     tag_list,
 )
 
@@ -30,7 +31,9 @@ Tags = Annotated[
     ],
     Field(max_length=MAX_TAGS),
 ]
-_AttendeeId = Annotated[str, Field(pattern=r"^[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}\Z")]
+_AttendeeId = Annotated[
+    str, Field(pattern=r"^[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}\Z")
+]
 _Ratio = Annotated[str, Field(pattern=r"^\d{1,2}/\d{1,2}\Z")]
 _Pixels = Annotated[int, Field(ge=1, le=20, strict=True)]
 _Tiles = Annotated[int, Field(ge=1, le=10, strict=True)]
@@ -82,7 +85,9 @@ class PresenterOnlyConfiguration(Shape):
 class ActiveSpeakerOnlyConfiguration(Shape):
     """Where the active speaker's tile is."""
 
-    active_speaker_position: Literal["TopLeft", "TopRight", "BottomLeft", "BottomRight"] | None = None
+    active_speaker_position: Literal["TopLeft", "TopRight", "BottomLeft", "BottomRight"] | None = (
+        None
+    )
 
 
 class HorizontalLayoutConfiguration(Shape):
@@ -258,3 +263,9 @@ class PipelineAnswer(Answer):
     media_pipeline_id: str
     media_pipeline_arn: str
     status: str = "?"
+
+    def declared(self) -> dict[str, Any]:
+        """The arguments of a recording that the answer tells, as Pulumi properties."""
+        answered = self.wire()
+        answered |= answered.pop("ChimeSdkMeetingConfiguration", {})
+        return declared_by(answered, RecordingInput)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import RecordingEnded, ServiceError
 from meeting_provider.models import Answer, tag_list
-from meeting_provider.recording.models import PipelineAnswer
+from meeting_provider.recordings.models import PipelineAnswer
 
 
 class CaptureAnswer(Answer):
@@ -26,7 +26,7 @@ class ConcatenationAnswer(Answer):
 class TagsAnswer(Answer):
     """What ListTagsForResource answers."""
 
-    tags: list[dict[str, str]] = []
+    tags: tuple[dict[str, str], ...] = ()
 
 
 class MediaPipelines(ServiceCalls):
