@@ -29,6 +29,7 @@ from meeting_provider.meeting import (
     Meeting,
     MeetingFeaturesArgs,
     NotificationsConfigurationArgs,
+    TranscriptionArgs,
 )
 from meeting_provider.recording import ArtifactsConfigurationArgs, Recording
 from meeting_provider.state import join_info
@@ -65,6 +66,7 @@ __all__ = [
     "ServiceError",
     "Throttled",
     "TokenInUse",
+    "TranscriptionArgs",
     "UnderWay",
     "Unreachable",
     "join_info",

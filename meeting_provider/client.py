@@ -11,6 +11,7 @@ from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import MeetingEnded
 from meeting_provider.models import (
     MAX_RESULTS,
+    SERVICE_ATTENDEES,
     Answer,
     AttendeeAnswer,
     AttendeeInput,
@@ -20,6 +21,7 @@ from meeting_provider.models import (
     MeetingAnswer,
     MeetingInput,
     TagsAnswer,
+    Transcription,
     tag_list,
 )
 
@@ -83,12 +85,14 @@ class ChimeClient(ServiceCalls):
         )
 
     def list_attendees(self, meeting: MeetingAnswer) -> list[AttendeeAnswer]:
-        """All attendees that the meeting has."""
+        """All attendees that the meeting has, but for those of the service itself."""
         arguments = {"MeetingId": meeting.meeting_id, "MaxResults": MAX_RESULTS}
         found: list[AttendeeAnswer] = []
         while True:
             answer = self.call("ListAttendees", meeting, AttendeesAnswer, **arguments)
-            found += answer.attendees
+            found += (
+                a for a in answer.attendees if not a.external_user_id.startswith(SERVICE_ATTENDEES)
+            )
             if not answer.next_token:
                 return found
             arguments["NextToken"] = answer.next_token
@@ -118,6 +122,20 @@ class ChimeClient(ServiceCalls):
             ExcludedAttendeeIds=[{"AttendeeId": i} for i in excluded],
             Capabilities=_wire(capabilities),
         )
+
+    def start_transcription(self, meeting: MeetingAnswer, transcription: Transcription) -> None:
+        """Transcribe the meeting. Whether the settings work shows in the meeting's events."""
+        self.call(
+            "StartMeetingTranscription",
+            meeting,
+            Answer,
+            MeetingId=meeting.meeting_id,
+            TranscriptionConfiguration=transcription.wire(),
+        )
+
+    def stop_transcription(self, meeting: MeetingAnswer) -> None:
+        """Stop transcribing the meeting."""
+        self.call("StopMeetingTranscription", meeting, Answer, MeetingId=meeting.meeting_id)
 
     def list_tags(self, meeting: MeetingAnswer) -> dict[str, str]:
         """The meeting's tags, less those that AWS itself sets."""

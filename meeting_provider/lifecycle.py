@@ -84,7 +84,7 @@ class Lifecycle:
         try:
             work.learn(answer.attendees)
             work.note_refused(answer.errors)
-            work.reconcile(declared.tags or {})
+            work.reconcile(declared.tags or {}, None)
         except BaseException:
             # A failure to delete must not hide the failure that led here.
             with suppress(ServiceError):
@@ -132,7 +132,7 @@ class Lifecycle:
             work.forget_undeclared()
         elif ignored_before and not declared.ignore_undeclared_attendees:
             work.learn_undeclared()
-        work.reconcile(state.tags)
+        work.reconcile(state.tags, state.declared.get("transcription"))
         return work.state()
 
     def delete(self, state: State) -> None:
@@ -187,13 +187,14 @@ class Reconciler:
         listed = self._client.list_attendees(self._meeting)
         self.learn([a for a in listed if a.external_user_id not in self.known])
 
-    def reconcile(self, tags: Mapping[str, str]) -> None:
+    def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> None:
         """Make the meeting what is declared.
 
         A declared attendee whose token is unknown is added again, which returns the same attendee
         with its token.
 
         :param tags: the meeting's tags as they are.
+        :param transcription: what it is transcribed with; None where it isn't known to be.
         """
         self.known = {i: a for i, a in self.known.items() if a.join_token or i not in self._wanted}
         plan = self._plan(tags)
@@ -206,10 +207,21 @@ class Reconciler:
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
         self._set_capabilities(self._plan(tags) if plan.add else plan)
+        self._transcribe(transcription)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
         capabilities = {i: a.capabilities for i, a in self.known.items()}
         return diff.plan(capabilities, tags, self._declared)
+
+    def _transcribe(self, before: Mapping[str, Any] | None) -> None:
+        """Start, change or stop the transcription. No call changes one that runs."""
+        wanted = self._declared.transcription
+        if (wanted.properties() if wanted else None) == before:
+            return
+        if before:
+            self._client.stop_transcription(self._meeting)
+        if wanted:
+            self._client.start_transcription(self._meeting, wanted)
 
     def _retag(self, plan: diff.Plan) -> None:
         """Change the tags. Removals come first, so that an exchange fits under the limit."""
@@ -286,7 +298,7 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     work.learn(listed)
     if declared.ignore_undeclared_attendees:
         work.forget_undeclared()
-    work.reconcile(tags)
+    work.reconcile(tags, None)
     return work.state()
 
 

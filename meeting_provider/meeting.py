@@ -68,6 +68,13 @@ class MeetingFeaturesArgs(TypedDict, total=False):
     attendee: pulumi.Input[AttendeeFeaturesArgs]
 
 
+class TranscriptionArgs(TypedDict, total=False):
+    """Either of the two, as the API has them, in snake_case."""
+
+    engine_transcribe_settings: pulumi.Input[Mapping[str, Any]]
+    engine_transcribe_medical_settings: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+
+
 class Meeting(Resource, module="meeting", name="Meeting"):
     """An Amazon Chime SDK meeting with its attendees.
 
@@ -75,11 +82,11 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     24 hours. A meeting that has ended is gone at the next refresh, and the same `pulumi up` creates
     its successor, with a new id and new tokens.
 
-    Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
-    attendees that stay keep attendee id and join token. There is one exception: an attendee who
-    gets back the default capabilities of a meeting with content and without video. The API can't
-    set these, so the attendee is re-created with a new join token. Any other change creates a new
-    meeting before the old one is ended.
+    Attendees, their capabilities, the tags, the transcription and `ignore_undeclared_attendees`
+    change in place, and attendees that stay keep attendee id and join token. There is one
+    exception: an attendee who gets back the default capabilities of a meeting with content and
+    without video. The API can't set these, so the attendee is re-created with a new join token.
+    Any other change creates a new meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
@@ -123,6 +130,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         notifications_configuration: pulumi.Input[NotificationsConfigurationArgs] | None = None,
         primary_meeting_id: pulumi.Input[str] | None = None,
         tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        transcription: pulumi.Input[TranscriptionArgs] | None = None,
         tenant_ids: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         ignore_undeclared_attendees: pulumi.Input[bool] | None = None,
         control_region: pulumi.Input[str] | None = None,
@@ -149,6 +157,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             region. No call returns it, so drift can't be detected.
         :param primary_meeting_id: the meeting to replicate: the `id` of the primary.
         :param tags: up to 50.
+        :param transcription: live transcription by Amazon Transcribe, from the meeting's creation
+            on. No call returns it, so drift can't be detected.
         :param tenant_ids: 1 to 5.
         :param ignore_undeclared_attendees: leave alone the attendees that others add to the
             meeting. By default the next `pulumi up` removes them.
@@ -175,6 +185,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             "notifications_configuration": notifications_configuration,
             "primary_meeting_id": primary_meeting_id,
             "tags": tags,
+            "transcription": transcription,
             "tenant_ids": tenant_ids,
             "ignore_undeclared_attendees": ignore_undeclared_attendees,
             # The host of an explicit pulumi-python provider does not see the stack's settings.

@@ -254,6 +254,7 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     yield from _target_issues(declared)
     yield from _region_issues(declared)
     yield from _resolution_issues(features)
+    yield from _transcription_issues(declared.get("transcription"))
     for place, attendee in attendees.items():
         capabilities = attendee.get("capabilities") if isinstance(attendee, Mapping) else None
         if isinstance(capabilities, Mapping):
@@ -322,6 +323,39 @@ def _resolution_issues(features: object) -> Iterator[ValidationIssue]:
             most = f"set to at most {MAX_ATTENDEES_IN_HIGH_RESOLUTION}"
             path = ("meeting_features", kind, "max_resolution")
             yield ValidationIssue(path, f"'{high}' needs attendee.max_count to be {most}")
+
+
+def _transcription_issues(transcription: object) -> Iterator[ValidationIssue]:
+    """What Amazon Transcribe would refuse: only an event would tell of it, and nobody would notice.
+
+    Source: https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_StartStreamTranscription.html
+    """
+    if not isinstance(transcription, Mapping):
+        return
+    engines = ("engine_transcribe_settings", "engine_transcribe_medical_settings")
+    if sum(transcription.get(engine) is not None for engine in engines) != 1:
+        yield ValidationIssue(("transcription",), f"needs exactly one of {' and '.join(engines)}")
+    settings = transcription.get(engines[0])
+    if not isinstance(settings, Mapping):
+        return
+    path = ("transcription", engines[0])
+    given = {n for n, v in settings.items() if v not in (None, False)}
+    if len(given & {"language_code", "identify_language"}) != 1:
+        yield ValidationIssue(path, "needs either language_code or identify_language")
+    if len(given & {"content_identification_type", "content_redaction_type"}) > 1:
+        text = "can't be set together with content_identification_type"
+        yield ValidationIssue((*path, "content_redaction_type"), text)
+    needs = {
+        "identify_language": ("language_options",),
+        "language_options": ("identify_language",),
+        "preferred_language": ("identify_language",),
+        "partial_results_stability": ("enable_partial_results_stabilization",),
+        "pii_entity_types": ("content_identification_type", "content_redaction_type"),
+        "vocabulary_filter_method": ("vocabulary_filter_name", "vocabulary_filter_names"),
+    }
+    for name, others in needs.items():
+        if name in given and not given & {*others}:
+            yield ValidationIssue((*path, name), f"needs {' or '.join(others)}")
 
 
 def _capability_issues(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import RecordingEnded, ServiceError
-from meeting_provider.models import Answer, tag_list
+from meeting_provider.models import Answer, TagsAnswer, tag_list
 from meeting_provider.recordings.models import PipelineAnswer
 
 
@@ -21,12 +21,6 @@ class ConcatenationAnswer(Answer):
     """What CreateMediaConcatenationPipeline answers."""
 
     media_concatenation_pipeline: PipelineAnswer
-
-
-class TagsAnswer(Answer):
-    """What ListTagsForResource answers."""
-
-    tags: tuple[dict[str, str], ...] = ()
 
 
 class MediaPipelines(ServiceCalls):
