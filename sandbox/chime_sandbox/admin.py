@@ -98,6 +98,38 @@ class Meeting:
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """A media pipeline, active or ended. Times are seconds on the emulator's clock.
+
+    `kind` is MediaCapturePipeline or MediaConcatenationPipeline; `request` holds the parameters
+    that made it; `source_id` is the id of its meeting, or of the capture that it concatenates;
+    `keys` are the objects that it has left in its bucket; `failure` says why it failed.
+    """
+
+    pipeline_id: str
+    kind: str
+    account: str
+    region: str
+    arn: str
+    request: dict[str, Any]
+    source_id: str
+    created_at: float
+    updated_at: float
+    status: str
+    tags: dict[str, str]
+    attendee_id: str | None
+    transcribed: bool
+    cancelled: bool
+    keys: list[str]
+    failure: str | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it has neither stopped nor failed."""
+        return self.status not in ("Stopped", "Failed")
+
+
+@dataclass(frozen=True)
 class Held:
     """A call that is stopped until `release`."""
 
@@ -151,6 +183,10 @@ class Sandbox:
     def live(self) -> list[Meeting]:
         """Every living meeting, oldest first."""
         return [meeting for meeting in self.meetings() if meeting.alive]
+
+    def pipelines(self) -> list[Pipeline]:
+        """Every media pipeline, active and ended, oldest first."""
+        return [Pipeline(**each) for each in self._get("pipelines")]
 
     # Time
 

@@ -91,6 +91,18 @@ def meetings(sandbox: Sandbox, every: bool) -> None:
 
 
 @admin.command()
+@click.pass_obj
+def pipelines(sandbox: Sandbox) -> None:
+    """Show the media pipelines, their sources, and the objects that they have left."""
+    for pipeline in sandbox.pipelines():
+        kind = "captures" if pipeline.kind == "MediaCapturePipeline" else "concatenates"
+        why = f" ({pipeline.failure})" if pipeline.failure else ""
+        click.echo(f"{pipeline.pipeline_id}  {kind} {pipeline.source_id}  {pipeline.status}{why}")
+        for key in pipeline.keys:
+            click.echo(f"    {key}")
+
+
+@admin.command()
 @click.argument("seconds", type=float)
 @click.pass_obj
 def advance(sandbox: Sandbox, seconds: float) -> None:

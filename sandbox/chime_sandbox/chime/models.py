@@ -245,7 +245,7 @@ class Meetings:
         self._announce(kind, meeting, attendee)
 
     def publish(self, kind: EventType, meeting: Meeting, attendee_id: str) -> None:
-        """Say that an attendee's video or content started or stopped. Raises NotFound."""
+        """Publish an event of an attendee that changes nothing kept here. Raises NotFound."""
         self._announce(kind, meeting, self.attendee(meeting, attendee_id))
 
     def end(self, meeting: Meeting, reason: str, at: float | None = None) -> None:

@@ -35,7 +35,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """An operation's result. `status` overrides the model's; `meeting` is whom it concerned."""
+    """An operation's result. `status` overrides the model's; `meeting` is what it concerned."""
 
     result: Result
     meeting: Meeting | None = None
@@ -166,7 +166,7 @@ class Operations:
     def tag_resource(self, owner: Owner, parameters: Parameters) -> Answer:
         """Add tags to a meeting, or change their values."""
         meeting = self._find_by_arn(owner, parameters["ResourceARN"])
-        tags = meeting.tags | _tags(parameters["Tags"])
+        tags = meeting.tags | tags_of(parameters["Tags"])
         if len(tags) > MAX_TAGS:
             raise TooManyTags(f"A resource can have {MAX_TAGS} tags, not {len(tags)}", meeting.arn)
         meeting.tags = tags
@@ -224,7 +224,7 @@ class Operations:
                 raise Conflict("The ClientRequestToken was used with other parameters")
             return known, False
         self._check_new(owner, parameters)
-        tags = _tags(parameters.get("Tags", []))
+        tags = tags_of(parameters.get("Tags", []))
         partition = regions.partition_of(owner[1])
         return self._meetings.create(owner, partition, parameters, tags), True
 
@@ -302,7 +302,8 @@ def _page_start(token: str | None, attendees: list[Attendee]) -> int:
     raise BadRequest("NextToken is invalid")
 
 
-def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+def tags_of(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags by their keys. Raises BadRequest where a key is there twice."""
     by_key = {tag["Key"]: tag["Value"] for tag in tags}
     if len(by_key) < len(tags):
         raise BadRequest("Tags has a key twice")

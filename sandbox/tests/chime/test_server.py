@@ -85,7 +85,7 @@ def test_an_unsigned_call_is_refused(endpoint):
 
 
 def test_a_service_that_isnt_there_is_refused_with_those_that_are(endpoint):
-    with pytest.raises(ClientError, match="serves chime, sns, sqs, sts, ssm, not dynamodb"):
+    with pytest.raises(ClientError, match="serves chime, s3, sns, sqs, sts, ssm, not dynamodb"):
         client(endpoint, "dynamodb").list_tables()
 
 
