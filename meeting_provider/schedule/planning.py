@@ -115,7 +115,8 @@ class Plan:
     """What a schedule comes to at one instant.
 
     `upcoming` has the next opening of each event, in order. `reports` says what of its calendars
-    can't be used. `directory` says who is who in the open meetings of calendars: the mail address
+    can't be used. `records` says whether any meeting is recorded, now or at another time.
+    `directory` says who is who in the open meetings of calendars: the mail address
     of each external_user_id. It is personal data.
     """
 
@@ -123,6 +124,7 @@ class Plan:
     open: tuple[Event, ...]
     upcoming: tuple[Opening, ...] = ()
     reports: tuple[str, ...] = ()
+    records: bool = False
     directory: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def news(self) -> Iterator[str]:
@@ -203,6 +205,7 @@ class _Draft:
         self._open: dict[str, Event] = {}
         self._upcoming: list[Opening] = []
         self._reports: list[str] = []
+        self._records = False
         self._directory: dict[str, str] = {}
         self.entries: list[Entry] = []
 
@@ -214,9 +217,9 @@ class _Draft:
             self.add_document(path)
 
     def plan(self) -> Plan:
-        upcoming = sorted(self._upcoming, key=lambda o: (o.window.opens, o.name))
+        upcoming = tuple(sorted(self._upcoming, key=lambda o: (o.window.opens, o.name)))
         events, reports = tuple(self._open.values()), tuple(dict.fromkeys(self._reports))
-        return Plan(self._now, events, tuple(upcoming), reports, self._directory)
+        return Plan(self._now, events, upcoming, reports, self._records, self._directory)
 
     def add_document(self, path: Path) -> None:
         """Add what a YAML file says."""
@@ -239,6 +242,7 @@ class _Draft:
         arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
         texts = {k: said[k] for k in _TEXTS if k in said}
         more = {**texts, "recording": _recording(said)}
+        self._records |= more["recording"] is not None
         shown = (texts.get("title", ""), texts.get("description", ""))
         attendees = {i: i if "@" in i else "" for i in _ids(said["attendees"])}
         self.entries.append(Entry(name, *shown, own.series, own.margins, attendees))
@@ -268,6 +272,7 @@ class _Draft:
             raise InvalidSchedule(str(path), [str(error)]) from error
         self._reports += map(str, reports)
         arguments = {k: v for k, v in defaults.items() if k in (*ARGUMENTS, "recording")}
+        self._records |= bool(invitations) and _recording(defaults) is not None
         for invitation in invitations:
             try:
                 windows, coming = at(self._now, invitation.series, shared.margins)
