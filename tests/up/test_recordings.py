@@ -75,6 +75,11 @@ def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
     second = recording(up)
     assert successor.meeting_id != meeting.meeting_id
     assert second["SourceArn"].endswith(f"meeting/{successor.meeting_id}")
-    assert files(up, was["captured"]) == {"audio", "meeting-events", "transcription-messages", "video"}
+    assert files(up, was["captured"]) == {
+        "audio",
+        "meeting-events",
+        "transcription-messages",
+        "video",
+    }
     assert files(up, was["concatenated"]) >= {"audio", "video"}
     assert up.outputs()["recordings"]["keynote"] != was
