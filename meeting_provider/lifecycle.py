@@ -47,14 +47,6 @@ TRANSIENT: Final = frozenset(
 #: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
 CONCURRENT_CALLS: Final = 4
 
-#: Waits at most 7.5 s for another request that the service still processes.
-_waiting_for_another: Final = tenacity.retry(
-    retry=tenacity.retry_if_exception_type(UnderWay),
-    wait=tenacity.wait_exponential(multiplier=0.5),
-    stop=tenacity.stop_after_attempt(5),
-    reraise=True,
-)
-
 
 class Clients:
     """The clients of an account, each made when it is first used. The threads of a host share them.
@@ -107,8 +99,8 @@ class Lifecycle:
         if declared.client_request_token:
             return _create_or_find(client.bounded(), declared)
         bounded = client.bounded()
-        create = _waiting_for_another(bounded.create_meeting_with_attendees)
-        answer = create(declared, _first(declared), secrets.token_hex(32))
+        token = secrets.token_hex(32)
+        answer = bounded.create_meeting_with_attendees(declared, _first(declared), token)
         work = Reconciler(bounded, declared, answer.meeting)
         try:
             work.learn(answer.attendees)
@@ -273,12 +265,10 @@ class Reconciler:
 
     def _set_capabilities(self, plan: diff.Plan) -> None:
         ids = {i: a.attendee_id for i, a in self.known.items()}
-        update_except = _waiting_for_another(self._client.batch_update_attendee_capabilities_except)
+        update_except = self._client.batch_update_attendee_capabilities_except
         for batch in plan.update_except:
             update_except(self._meeting, [ids[i] for i in batch.excluded], batch.capabilities)
-        update = partial(
-            _waiting_for_another(self._client.update_attendee_capabilities), self._meeting
-        )
+        update = partial(self._client.update_attendee_capabilities, self._meeting)
         _concurrently([partial(update, ids[i], c) for i, c in plan.update_each.items()])
         for i, capabilities in plan.capabilities.items():
             self.known[i] = self.known[i].model_copy(update={"capabilities": dict(capabilities)})
