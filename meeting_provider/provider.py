@@ -7,7 +7,7 @@ Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from pulumi import dynamic
@@ -16,7 +16,7 @@ from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from meeting_provider import checking, diff, state
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Clients, Lifecycle
+from meeting_provider.lifecycle import Lifecycle, clients
 from meeting_provider.validation import UNKNOWN, parse
 
 P = ParamSpec("P")
@@ -63,7 +63,7 @@ class MeetingProvider(dynamic.ResourceProvider):
         """Take region and profile from the stack's `aws:` settings."""
         profile = req.config.get("aws:profile")
         self._settings = checking.Settings(req.config.get("aws:region"), profile)
-        self._lifecycle = _lifecycle(profile)
+        self._lifecycle = Lifecycle(clients(profile))
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
@@ -116,12 +116,6 @@ class MeetingProvider(dynamic.ResourceProvider):
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """End the meeting, where it hasn't ended."""
         self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
-
-
-@cache
-def _lifecycle(profile: str | None) -> Lifecycle:
-    # The providers of a host share what a client learns of the quotas.
-    return Lifecycle(Clients(profile))
 
 
 def _declared(props: Mapping[str, Any]) -> dict[str, Any]:

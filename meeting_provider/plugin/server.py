@@ -24,7 +24,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from meeting_provider import diff, state
 from meeting_provider.checking import Settings, check, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Clients, Lifecycle
+from meeting_provider.lifecycle import Lifecycle, clients
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import JOIN_DATA, SECRETS, Properties
 from meeting_provider.validation import UNKNOWN, parse
@@ -66,8 +66,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self) -> None:
         self._refreshes = False
         self._settings = Settings()
-        self._clients = Clients()
-        self._lifecycle = Lifecycle(self._clients)
+        self._cancelled = threading.Event()
+        self._lifecycle = Lifecycle(clients(None, self._cancelled))
 
     def Handshake(
         self, request: pb.ProviderHandshakeRequest, context: Context
@@ -91,8 +91,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         self._settings = Settings(*(values.get(n) for n in schema.SETTINGS))
         # Nothing is called with settings that aren't known yet.
         profile = None if self._settings.profile is UNKNOWN else self._settings.profile
-        self._clients = Clients(profile)
-        self._lifecycle = Lifecycle(self._clients)
+        self._cancelled = threading.Event()
+        self._lifecycle = Lifecycle(clients(profile, self._cancelled))
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @_one_line
@@ -178,7 +178,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         """Have what is under way fail at its next call: a create ends its meeting again."""
-        self._clients.cancel()
+        self._cancelled.set()
         return empty_pb2.Empty()
 
 
