@@ -1,7 +1,6 @@
 """Calls of an AWS service: its configuration, retries, deadlines and errors.
 
-botocore retries what the service throttles, fails or leaves unanswered. What still fails so is
-retried here until the operation's time is up.
+What the service throttles, fails or leaves unanswered is retried until the operation's time is up.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import boto3
 import tenacity
 from botocore import exceptions as aws
 from botocore import xform_name
-from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
@@ -38,15 +36,21 @@ from meeting_provider.models import Answer
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
-#: Bounds of one call: four attempts of at most 13 s, and at most 7 s between them. While everything
-#: is throttled, botocore's adaptive mode adds up to two seconds an attempt for each waiting call.
+#: Bounds of one attempt, in seconds, and of the wait before the next. While everything is
+#: throttled, botocore's adaptive mode adds up to two seconds an attempt for each waiting call.
 CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
-ATTEMPTS: Final = 4
+LONGEST_WAIT: Final = 4
 
-#: How long after its begin an operation on a meeting may make another call, in seconds. With the
+#: How long after its begin an operation on a resource may make another call, in seconds. With the
 #: call that is under way then and the delete that undoes a create, it ends within five minutes.
 OPERATION_SECONDS: Final = 100.0
+
+#: How often a call is made whose conflict lasts, or that isn't part of a bounded operation.
+ATTEMPTS: Final = 5
+
+#: The errors that may pass.
+_PASSING: Final = (Throttled, UnderWay, Unreachable)
 
 #: As many calls of an operation at once as there can be: an engine makes some 16, and each makes
 #: up to four calls for its meeting.
@@ -110,7 +114,8 @@ class ServiceCalls:
             user_agent=_USER_AGENT,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
-            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+            # Adaptive mode slows calls down where they are throttled. Their retries are made here.
+            retries={"mode": "adaptive", "total_max_attempts": 1},
             max_pool_connections=_CONNECTIONS,
         )
         with _signing_in():
@@ -139,20 +144,24 @@ class ServiceCalls:
         :param arguments: the request, as the API takes it.
         :raises ServiceError: the call failed for good.
         """
-        if self._deadline is not None and self._is_over():
+        if self._is_over():
             cause = f"{OPERATION_SECONDS:.0f} s were up before this call"
             remedy = "the service is slow or throttles: run `pulumi up` again later"
             if self._cancelled.is_set():
                 cause, remedy = "it was cancelled before this call", "run `pulumi up` again"
             raise Unreachable(operation, cause, remedy, str(subject))
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((Throttled, Unreachable)),
-            wait=tenacity.wait_random(0.5, 2),
-            stop=lambda _: self._is_over(),
-            retry_error_callback=_given_up,
+            retry=tenacity.retry_if_exception_type(_PASSING),
+            wait=tenacity.wait_random_exponential(max=LONGEST_WAIT),
+            stop=self._gives_up,
+            reraise=True,
         )
-        answer: dict[str, Any] = retrying(self._attempt, operation, str(subject), arguments)
-        problem = None
+        started = time.monotonic()
+        try:
+            answer = retrying(self._attempt, operation, str(subject), arguments)
+        except _PASSING as error:
+            error.cause += f", for {time.monotonic() - started:.0f} s"
+            raise
         # botocore takes an answer that it can't read as an empty one.
         metadata = answer.pop("ResponseMetadata", {})
         kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
@@ -177,18 +186,21 @@ class ServiceCalls:
         return ServiceError(operation, cause, remedy, subject)
 
     def _is_over(self) -> bool:
-        is_late = self._deadline is None or time.monotonic() >= self._deadline
-        return is_late or self._cancelled.is_set()
+        if self._deadline is None:
+            return False
+        return self._cancelled.is_set() or time.monotonic() >= self._deadline
+
+    def _gives_up(self, attempts: tenacity.RetryCallState) -> bool:
+        error = attempts.outcome.exception() if attempts.outcome else None
+        has_few = self._deadline is None or isinstance(error, UnderWay)
+        return self._is_over() or (has_few and attempts.attempt_number >= ATTEMPTS)
 
     def _attempt(self, operation: str, subject: str, arguments: dict[str, Any]) -> dict[str, Any]:
         with self._making, _signing_in():
             if operation not in self._clients:
-                client = self._session.client(
+                self._clients[operation] = self._session.client(
                     self.service, region_name=self._region, config=self._config
                 )
-                deciding = f"needs-retry.{self.service}"
-                client.meta.events.register_first(deciding, _correct_for_retries)
-                self._clients[operation] = client
         try:
             method = getattr(self._clients[operation], xform_name(operation))
             answer: dict[str, Any] = method(**arguments)
@@ -204,8 +216,6 @@ class ServiceCalls:
         status = metadata.get("HTTPStatusCode", 0)
         code = str(said.get("Code", "")).removesuffix("Exception")
         cause = f"{code or status} ({said.get('Message') or 'no message'})"
-        tried = metadata.get("RetryAttempts", 0) + 1
-        tries = f", {tried} times" if tried > 1 else ""
         kind: type[ServiceError] = ServiceError
         remedy = "correct what the service names"
         if code in ("NotFound", "ResourceNotFound"):
@@ -215,7 +225,7 @@ class ServiceCalls:
         elif code == "TooManyTags":
             kind, remedy = LimitExceeded, "a resource has at most 50 tags"
         elif status == 429 or code in ("Throttling", "TooManyRequests"):
-            kind, cause, remedy = Throttled, f"{cause}{tries}", self.rate
+            kind, remedy = Throttled, self.rate
         elif status == 409:
             kind, remedy = UnderWay, "run `pulumi up` again"
         elif status in (401, 403):
@@ -226,37 +236,8 @@ class ServiceCalls:
             )
             remedy += ", or use other credentials"
         elif status >= 500:
-            kind, cause = Unreachable, f"{cause}{tries}"
-            remedy = "the service is in trouble: run `pulumi up` again later"
+            kind, remedy = Unreachable, "the service is in trouble: run `pulumi up` again later"
         return kind(operation, cause, remedy, subject)
-
-
-def _given_up(attempts: tenacity.RetryCallState) -> None:
-    error = attempts.outcome.exception() if attempts.outcome else None
-    assert isinstance(error, ServiceError)
-    if seconds := round(attempts.seconds_since_start or 0):
-        error.cause += f", for {seconds} s"
-    raise error
-
-
-def _correct_for_retries(
-    response: tuple[AWSResponse, dict[str, Any]] | None = None, **_: object
-) -> None:
-    """Correct what botocore would make of an answer when it decides about a retry.
-
-    It takes any LimitExceededException as throttling, where these services mean a quota, which no
-    retry changes. And it reads the wait that a service asks for from another header only.
-    Source: botocore/retries/standard.py.
-    """
-    if response is None:
-        return
-    http, answer = response
-    error = answer.get("Error", {})
-    if error.get("Code") == "LimitExceededException":
-        error["Code"] = "LimitExceeded"
-    seconds = str(http.headers.get("Retry-After", ""))
-    if seconds.isdecimal():
-        http.headers["x-amz-retry-after"] = str(int(seconds) * 1000)
 
 
 def _from_silence(operation: str, subject: str, error: Exception) -> ServiceError:
@@ -264,6 +245,6 @@ def _from_silence(operation: str, subject: str, error: Exception) -> ServiceErro
     cause = " ".join(str(error).split())
     if isinstance(error, (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)):
         remedy = "check the network and the endpoint, and run `pulumi up` again"
-        return Unreachable(operation, f"{cause}, through all retries", remedy, subject)
+        return Unreachable(operation, cause, remedy, subject)
     remedy = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
     return ServiceError(operation, cause, remedy, subject)

@@ -8,7 +8,7 @@ minutes later.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -46,14 +46,6 @@ TRANSIENT: Final = frozenset(
 #: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
 CONCURRENT_CALLS: Final = 4
 
-#: Waits at most 7.5 s for another request that the service still processes.
-_waiting_for_another: Final = tenacity.retry(
-    retry=tenacity.retry_if_exception_type(UnderWay),
-    wait=tenacity.wait_exponential(multiplier=0.5),
-    stop=tenacity.stop_after_attempt(5),
-    reraise=True,
-)
-
 
 class Lifecycle:
     """The life of meetings. Each method raises a ServiceError where it fails.
@@ -75,22 +67,20 @@ class Lifecycle:
         :raises AttendeesRefused: the service refused some of the attendees.
         """
         client = self._client(declared.control_region, declared.profile)
-        if declared.client_request_token:
-            return _create_or_find(client.bounded(), declared)
         bounded = client.bounded()
-        create = _waiting_for_another(bounded.create_meeting_with_attendees)
-        answer = create(declared, _first(declared), secrets.token_hex(32))
+        if declared.client_request_token:
+            return _create_or_find(bounded, declared)
+        token = secrets.token_hex(32)
+        answer = bounded.create_meeting_with_attendees(declared, _first(declared), token)
         work = Reconciler(bounded, declared, answer.meeting)
+        work.learn(answer.attendees, answer.errors)
         try:
-            work.learn(answer.attendees)
-            work.note_refused(answer.errors)
-            work.reconcile(declared.tags or {}, None)
+            return work.reconcile(declared.tags or {}, None)
         except BaseException:
             # A failure to delete must not hide the failure that led here.
             with suppress(ServiceError):
                 client.delete_meeting(answer.meeting)
             raise
-        return work.state()
 
     def read(self, state: State) -> State | None:
         """The meeting as it is now, declared as it is; None where it has ended."""
@@ -124,16 +114,17 @@ class Lifecycle:
         :raises MeetingEnded: the meeting ended in the meantime.
         :raises AttendeesRefused: the service refused some of the attendees.
         """
-        work = Reconciler(self._bounded(state), declared, state.meeting)
-        work.known = dict(state.attendees)
+        client = self._bounded(state)
+        work = Reconciler(client, declared, state.meeting)
+        work.learn([*state.attendees.values()])
         ignored_before = state.declared.get("ignore_undeclared_attendees", False)
         if declared.ignore_undeclared_attendees and not ignored_before:
             # A refresh took the undeclared attendees as declared: they stay.
             work.forget_undeclared()
         elif ignored_before and not declared.ignore_undeclared_attendees:
-            work.learn_undeclared()
-        work.reconcile(state.tags, state.declared.get("transcription"))
-        return work.state()
+            # The state leaves the undeclared attendees out.
+            work.learn(client.list_attendees(state.meeting))
+        return work.reconcile(state.tags, state.declared.get("transcription"))
 
     def delete(self, state: State) -> None:
         """End the meeting, where it hasn't ended."""
@@ -146,48 +137,29 @@ class Lifecycle:
 
 
 class Reconciler:
-    """Makes one meeting what is declared.
-
-    :ivar known: the attendees that the meeting is known to have, by external_user_id.
-    """
+    """Makes one meeting what is declared."""
 
     def __init__(self, client: ChimeClient, declared: MeetingInput, meeting: MeetingAnswer) -> None:
-        self.known: dict[str, AttendeeAnswer] = {}
         self._client = client
         self._declared = declared
         self._wanted = {a.external_user_id: a for a in declared.attendees}
         self._meeting = meeting
-        self._refused: dict[str, AttendeeError] = {}
+        self._known: dict[str, AttendeeAnswer] = {}
+        self._errors: dict[str, AttendeeError] = {}
 
-    def state(self) -> State:
-        """The state once the meeting is what is declared."""
-        attendees = {i: self.known[i] for i in self._wanted if i in self.known}
-        return State(self._declared.properties(), self._meeting, attendees)
-
-    def learn(self, answers: Sequence[AttendeeAnswer]) -> None:
-        """Note attendees of an answer. A token that is known already counts where it has none."""
-        for answer in answers:
-            was = self.known.get(answer.external_user_id)
-            if was and not answer.join_token and was.attendee_id == answer.attendee_id:
-                answer = answer.model_copy(update={"join_token": was.join_token})  # noqa: PLW2901
-            self.known[answer.external_user_id] = answer
-
-    def note_refused(self, errors: Sequence[AttendeeError]) -> list[AttendeeError]:
-        """Note the attendees that the service refuses. Returns those to try again instead."""
-        passing = [e for e in errors if e.error_code.removesuffix("Exception") in TRANSIENT]
-        self._refused |= {e.external_user_id: e for e in errors if e not in passing}
-        return passing
+    def learn(
+        self, attendees: Sequence[AttendeeAnswer], errors: Sequence[AttendeeError] = ()
+    ) -> None:
+        """Note the attendees that the meeting has, and those that the service didn't create."""
+        for now in attendees:
+            self._known[now.external_user_id] = now.after(self._known.get(now.external_user_id))
+        self._errors |= {e.external_user_id: e for e in errors}
 
     def forget_undeclared(self) -> None:
         """Leave the undeclared attendees alone."""
-        self.known = {i: a for i, a in self.known.items() if i in self._wanted}
+        self._known = {i: a for i, a in self._known.items() if i in self._wanted}
 
-    def learn_undeclared(self) -> None:
-        """Read the attendees that the state leaves out."""
-        listed = self._client.list_attendees(self._meeting)
-        self.learn([a for a in listed if a.external_user_id not in self.known])
-
-    def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> None:
+    def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> State:
         """Make the meeting what is declared.
 
         A declared attendee whose token is unknown is added again, which returns the same attendee
@@ -196,21 +168,24 @@ class Reconciler:
         :param tags: the meeting's tags as they are.
         :param transcription: what it is transcribed with; None where it isn't known to be.
         """
-        self.known = {i: a for i, a in self.known.items() if a.join_token or i not in self._wanted}
+        known = self._known.items()
+        self._known = {i: a for i, a in known if a.join_token or i not in self._wanted}
         plan = self._plan(tags)
         # Tags have quotas of their own: beside the removals they cost no time.
         retag = [partial(self._retag, plan)] if plan.tag or plan.untag else []
         _concurrently([*retag, *(partial(self._remove, i) for i in plan.remove)])
-        _concurrently([partial(self._add, batch) for batch in plan.add])
-        if self._refused:
-            each = [(i, e.error_code, e.error_message) for i, e in self._refused.items()]
+        self._add(plan.add)
+        if refused := [e for i, e in self._errors.items() if i not in self._known]:
+            each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
         self._set_capabilities(self._plan(tags) if plan.add else plan)
         self._transcribe(transcription)
+        attendees = {i: self._known[i] for i in self._wanted if i in self._known}
+        return State(self._declared.properties(), self._meeting, attendees)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
-        capabilities = {i: a.capabilities for i, a in self.known.items()}
+        capabilities = {i: a.capabilities for i, a in self._known.items()}
         return diff.plan(capabilities, tags, self._declared)
 
     def _transcribe(self, before: Mapping[str, Any] | None) -> None:
@@ -231,45 +206,49 @@ class Reconciler:
             self._client.tag(self._meeting, plan.tag)
 
     def _remove(self, external_user_id: str) -> None:
-        attendee = self.known.pop(external_user_id)
+        attendee = self._known.pop(external_user_id)
         try:
             self._client.delete_attendee(self._meeting, attendee.attendee_id)
         except MeetingEnded:
             # The same answer means that only the attendee is gone.
             self._client.get_meeting(self._meeting)
 
-    def _add(self, batch: Sequence[AttendeeInput]) -> None:
-        """Add attendees, and again those that failed in passing."""
-        left = [a for a in batch if a.external_user_id not in self._refused]
+    @tenacity.retry(
+        retry=tenacity.retry_if_result(bool),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+        stop=tenacity.stop_after_attempt(6),
+        retry_error_callback=lambda _: None,
+    )
+    def _add(self, attendees: Sequence[AttendeeInput]) -> bool:
+        """Add attendees, and again as long as some fail in passing."""
+        left = [a for a in attendees if self._is_to_add(a.external_user_id)]
+        _concurrently([partial(self._add_batch, batch) for batch in diff.batches(left)])
+        return any(self._is_to_add(a.external_user_id) for a in left)
 
-        @tenacity.retry(
-            retry=tenacity.retry_if_result(bool),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-            stop=tenacity.stop_after_attempt(6),
-            retry_error_callback=lambda attempt: attempt.outcome and attempt.outcome.result(),
-        )
-        def attempt() -> list[AttendeeError]:
-            answer = self._client.batch_create_attendee(self._meeting, left)
-            self.learn(answer.attendees)
-            passing = self.note_refused(answer.errors)
-            again = {e.external_user_id for e in passing}
-            left[:] = [a for a in left if a.external_user_id in again]
-            return passing
+    def _is_to_add(self, external_user_id: str) -> bool:
+        error = self._errors.get(external_user_id)
+        may_pass = error is None or error.error_code.removesuffix("Exception") in TRANSIENT
+        return may_pass and external_user_id not in self._known
 
-        if left:
-            self._refused |= {e.external_user_id: e for e in attempt() or ()}
+    def _add_batch(self, batch: Sequence[AttendeeInput]) -> None:
+        answer = self._client.batch_create_attendee(self._meeting, batch)
+        self.learn(answer.attendees, answer.errors)
 
     def _set_capabilities(self, plan: diff.Plan) -> None:
-        ids = {i: a.attendee_id for i, a in self.known.items()}
-        update_except = _waiting_for_another(self._client.batch_update_attendee_capabilities_except)
-        for batch in plan.update_except:
-            update_except(self._meeting, [ids[i] for i in batch.excluded], batch.capabilities)
-        update = partial(
-            _waiting_for_another(self._client.update_attendee_capabilities), self._meeting
-        )
-        _concurrently([partial(update, ids[i], c) for i, c in plan.update_each.items()])
-        for i, capabilities in plan.capabilities.items():
-            self.known[i] = self.known[i].model_copy(update={"capabilities": dict(capabilities)})
+        for capabilities, excluded in plan.update_except:
+            ids = [self._known[i].attendee_id for i in excluded]
+            self._client.batch_update_attendee_capabilities_except(self._meeting, ids, capabilities)
+            self._note(set(self._known).difference(excluded), capabilities)
+        _concurrently([partial(self._update, i, c) for i, c in plan.update.items()])
+
+    def _update(self, external_user_id: str, capabilities: diff.Capabilities) -> None:
+        attendee = self._known[external_user_id]
+        self._client.update_attendee_capabilities(self._meeting, attendee.attendee_id, capabilities)
+        self._note([external_user_id], capabilities)
+
+    def _note(self, external_user_ids: Iterable[str], capabilities: diff.Capabilities) -> None:
+        for i in external_user_ids:
+            self._known[i] = self._known[i].model_copy(update={"capabilities": dict(capabilities)})
 
 
 def _first(declared: MeetingInput) -> Sequence[AttendeeInput]:
@@ -292,14 +271,12 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     except MeetingEnded as error:
         raise _token_in_use(meeting, "a meeting that has ended") from error
     work = Reconciler(client, declared, answer.meeting)
-    work.note_refused(answer.errors)
     there = {a.external_user_id for a in listed}
-    work.learn([a for a in answer.attendees if a.external_user_id in there])
+    work.learn([a for a in answer.attendees if a.external_user_id in there], answer.errors)
     work.learn(listed)
     if declared.ignore_undeclared_attendees:
         work.forget_undeclared()
-    work.reconcile(tags, None)
-    return work.state()
+    return work.reconcile(tags, None)
 
 
 def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
@@ -361,11 +338,9 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
     redeclared: dict[str, Any] = {}
     for i in dict.fromkeys([*(d for d in declared if d in found), *undeclared]):
         was, now = state.attendees.get(i), found[i]
-        same = was is not None and was.attendee_id == now.attendee_id
-        token = now.join_token or (was.join_token if was and same else "")
         before = was.capabilities if was else None if i in declared else default
         can = now.capabilities or before
-        attendees[i] = now.model_copy(update={"join_token": token, "capabilities": can})
+        attendees[i] = now.after(was).model_copy(update={"capabilities": can})
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)

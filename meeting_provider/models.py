@@ -85,23 +85,23 @@ TagKey = Annotated[str, _text(1, 128, _KEY_CHARACTERS), AfterValidator(_not_rese
 TagValue = Annotated[str, Field(max_length=256, pattern=_VALUE_CHARACTERS)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
 
-_CONFIG: Final = ConfigDict(
-    alias_generator=to_pascal,
-    validate_by_name=True,
-    frozen=True,
-    regex_engine="python-re",
-    hide_input_in_errors=True,
-)
 
-
-class Shape(BaseModel):
-    """What a program declares: nothing beyond the known properties is let through."""
-
-    model_config = _CONFIG | ConfigDict(extra="forbid")
+class _Wire(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        frozen=True,
+        regex_engine="python-re",
+        hide_input_in_errors=True,
+    )
 
     def wire(self) -> dict[str, Any]:
-        """The request as the API takes it: PascalCase, nothing that is unset."""
+        """As the API and AWS's own clients take it: PascalCase, nothing that is unset."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Shape(_Wire, extra="forbid"):
+    """What a program declares: nothing beyond the known properties is let through."""
 
     def properties(self) -> dict[str, Any]:
         """The same as Pulumi properties: snake_case, just what was set."""
@@ -234,8 +234,8 @@ class Transcription(Shape):
 class Argument(Enum):
     """What the provider does with an argument of a meeting: metadata of the model's field."""
 
-    #: A change creates a new meeting, since no call changes it. Without this, it is made in place.
-    CREATE_ONLY = "create only"
+    #: A change is made in place. Without this, it creates a new meeting.
+    IN_PLACE = "in place"
     #: The provider's own: CreateMeetingWithAttendees has no such parameter.
     SETTING = "setting"
 
@@ -250,60 +250,51 @@ class MeetingInput(Shape):
     """
 
     attendees: Annotated[
-        list[AttendeeInput], _text(1, MAX_ATTENDEES), _doc("The attendees by external user id.")
+        list[AttendeeInput],
+        _text(1, MAX_ATTENDEES),
+        Argument.IN_PLACE,
+        _doc("The attendees by external user id."),
     ]
     external_meeting_id: Annotated[
-        ExternalId,
-        Argument.CREATE_ONLY,
-        _doc("The meeting's own name; by default the resource's name."),
+        ExternalId, _doc("The meeting's own name; by default the resource's name.")
     ]
     media_region: Annotated[
         MediaRegion,
-        Argument.CREATE_ONLY,
         _doc("Where media is hosted; by default the control region where it can, else us-east-1."),
     ]
     client_request_token: Annotated[
         ClientRequestToken | None,
-        Argument.CREATE_ONLY,
         _doc("Random by default. Set one only where another program finds the meeting by it."),
     ] = None
-    meeting_host_id: Annotated[
-        ExternalId | None, Argument.CREATE_ONLY, _doc("Reserved by the service.")
-    ] = None
-    media_placement_network_type: Annotated[
-        Literal["Ipv4Only", "DualStack"] | None, Argument.CREATE_ONLY
-    ] = None
-    meeting_features: Annotated[MeetingFeatures | None, Argument.CREATE_ONLY] = None
-    notifications_configuration: Annotated[
-        NotificationsConfiguration | None, Argument.CREATE_ONLY
-    ] = None
+    meeting_host_id: Annotated[ExternalId | None, _doc("Reserved by the service.")] = None
+    media_placement_network_type: Literal["Ipv4Only", "DualStack"] | None = None
+    meeting_features: MeetingFeatures | None = None
+    notifications_configuration: NotificationsConfiguration | None = None
     primary_meeting_id: Annotated[
-        PrimaryMeetingId | None,
-        Argument.CREATE_ONLY,
-        _doc("The meeting to replicate: the id of the primary."),
+        PrimaryMeetingId | None, _doc("The meeting to replicate: the id of the primary.")
     ] = None
-    tags: Tags | None = None
+    tags: Annotated[Tags | None, Argument.IN_PLACE] = None
     transcription: Annotated[
         Transcription | None,
+        Argument.IN_PLACE,
         Argument.SETTING,
         _doc("Live transcription. No call returns it, so drift can't be detected."),
     ] = None
-    tenant_ids: Annotated[TenantIds | None, Argument.CREATE_ONLY] = None
+    tenant_ids: TenantIds | None = None
     ignore_undeclared_attendees: Annotated[
         bool,
         Field(strict=True),
+        Argument.IN_PLACE,
         Argument.SETTING,
         _doc("Leave alone the attendees that others add. By default the next update removes them."),
     ] = False
     control_region: Annotated[
         str,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         _doc("The region whose endpoint the calls go to; by default the provider's or AWS's own."),
     ]
     profile: Annotated[
         str | None,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         _doc("The profile of AWS's own configuration that calls are signed with."),
     ] = None
@@ -315,7 +306,7 @@ class MeetingInput(Shape):
 
     def create_only(self) -> dict[str, Any]:
         """The parameters that only a new meeting can have, but for ClientRequestToken."""
-        excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
+        excluded = {"client_request_token"}.union(*map(arguments, Argument))
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
 
     def create_request(self) -> dict[str, Any]:
@@ -335,13 +326,15 @@ def arguments(kind: Argument, model: type[Shape] | None = None) -> tuple[str, ..
     return tuple(n for n, field in fields.items() if kind in field.metadata)
 
 
-def _is_forbidden(medium: str, meeting_features: Mapping[str, Any] | None) -> bool:
-    feature = (meeting_features or {}).get(medium)
+def _is_forbidden(medium: str, meeting_features: object) -> bool:
+    feature = meeting_features.get(medium) if isinstance(meeting_features, Mapping) else None
     return isinstance(feature, Mapping) and feature.get("max_resolution") == "None"
 
 
-def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str, str]:
+def default_capabilities(meeting_features: object) -> dict[str, str]:
     """What the service gives an attendee that declares no capabilities.
+
+    :param meeting_features: the meeting's, as Pulumi properties. Any may be unknown.
 
     Source: AttendeeCapabilities of the API reference. To receive content takes receiving video,
     so where video alone is forbidden it is received all the same.
@@ -352,7 +345,7 @@ def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str
     return {"audio": "SendReceive", "video": video, "content": content}
 
 
-def can_be_set(capabilities: Mapping[str, str], meeting_features: Mapping[str, Any] | None) -> bool:
+def can_be_set(capabilities: Mapping[str, str], meeting_features: object) -> bool:
     """Whether a call can set these of the service's defaults.
 
     In a meeting without video but with content, no call can set what a new attendee gets.
@@ -365,14 +358,8 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-class Answer(BaseModel):
+class Answer(_Wire, extra="allow"):
     """What the service answers. Unknown fields are kept: the clients that join may know them."""
-
-    model_config = _CONFIG | ConfigDict(extra="allow")
-
-    def wire(self) -> dict[str, Any]:
-        """The answer as AWS's own clients take it: PascalCase, no nulls."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class MediaPlacement(Answer):
@@ -431,6 +418,12 @@ class AttendeeAnswer(Answer):
     join_token: Annotated[str, Field(repr=False)] = ""
     #: As Pulumi properties, in lower case.
     capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_lower_case)] = None
+
+    def after(self, earlier: AttendeeAnswer | None) -> AttendeeAnswer:
+        """The same with the token of an earlier answer, where this one has none."""
+        if self.join_token or not earlier or earlier.attendee_id != self.attendee_id:
+            return self
+        return self.model_copy(update={"join_token": earlier.join_token})
 
 
 class AttendeeError(Answer):

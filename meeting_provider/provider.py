@@ -7,7 +7,7 @@ Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from pulumi import dynamic
@@ -16,7 +16,7 @@ from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from meeting_provider import checking
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.resources import Clients, ResourceType, declared_in, types
+from meeting_provider.resources import declared_in, types
 from meeting_provider.validation import UNKNOWN
 
 P = ParamSpec("P")
@@ -64,7 +64,7 @@ class _Provider(dynamic.ResourceProvider):
         """Take region and profile from the stack's `aws:` settings."""
         profile = req.config.get("aws:profile")
         self._settings = checking.Settings(req.config.get("aws:region"), profile)
-        self._resources = shared_types(profile)[self._type]
+        self._resources = types(profile)[self._type]
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
@@ -129,12 +129,6 @@ class RecordingProvider(_Provider):
     """The provider of a Recording."""
 
     _type = "Recording"
-
-
-@cache
-def shared_types(profile: str | None) -> dict[str, ResourceType]:
-    """The types of resources: the providers of a host share what a client learns of the quotas."""
-    return types(Clients(profile))
 
 
 def _plain_without_secrets(props: Mapping[str, Any]) -> dict[str, Any]:

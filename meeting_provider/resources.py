@@ -6,8 +6,9 @@ Properties are plain values in snake_case. UNKNOWN stands for values that aren't
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from functools import cache
+from threading import Event
+from typing import TYPE_CHECKING, Any, Protocol
 
 from meeting_provider import checking, diff, state, validation
 from meeting_provider.checking import Settings
@@ -20,51 +21,10 @@ from meeting_provider.recordings.models import RecordingInput
 from meeting_provider.validation import UNKNOWN, ValidationIssue
 
 if TYPE_CHECKING:
-    from meeting_provider.calls import ServiceCalls
     from meeting_provider.client import ChimeClient
     from meeting_provider.recordings.pipelines import MediaPipelines
 
 Properties = dict[str, Any]
-
-ServiceT = TypeVar("ServiceT", bound="ServiceCalls")
-
-
-class Clients:
-    """The clients of an account, each made when it is first used. The threads of a host share them.
-
-    :param profile: the profile where none was declared; by default what boto3's chain finds.
-    """
-
-    def __init__(self, profile: str | None = None) -> None:
-        self._profile = profile
-        self._made: dict[object, Any] = {}
-        self._making = Lock()
-        self._cancelled = Event()
-
-    def meetings(self, region: str, profile: str | None) -> ChimeClient:
-        """The client of a control region and, where one was declared, a profile."""
-        # An update without a call should not import boto3.
-        from meeting_provider.client import ChimeClient
-
-        return self._client(ChimeClient, region, profile)
-
-    def pipelines(self, region: str, profile: str | None) -> MediaPipelines:
-        """The same for media pipelines."""
-        from meeting_provider.recordings.pipelines import MediaPipelines
-
-        return self._client(MediaPipelines, region, profile)
-
-    def cancel(self) -> None:
-        """Have the operations that are under way fail at their next call. No call is retried."""
-        self._cancelled.set()
-
-    def _client(self, kind: type[ServiceT], region: str, profile: str | None) -> ServiceT:
-        key = (kind, region, profile or self._profile)
-        with self._making:
-            if key not in self._made:
-                self._made[key] = kind(region, profile or self._profile, self._cancelled)
-            made: ServiceT = self._made[key]
-            return made
 
 
 class ResourceType(Protocol):
@@ -123,8 +83,8 @@ class Meetings:
     id_name = "meeting_id"
     replaced_by_deleting = False
 
-    def __init__(self, clients: Clients) -> None:
-        self._lifecycle = Lifecycle(clients.meetings)
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
 
     def check(
         self,
@@ -183,8 +143,8 @@ class Recordings:
     # A meeting has one capture pipeline at most.
     replaced_by_deleting = True
 
-    def __init__(self, clients: Clients) -> None:
-        self._lifecycle = RecordingLifecycle(clients.pipelines)
+    def __init__(self, lifecycle: RecordingLifecycle) -> None:
+        self._lifecycle = lifecycle
 
     def check(
         self,
@@ -238,6 +198,29 @@ def declared_in(kind: ResourceType, outputs: Mapping[str, Any]) -> Properties:
     return {n: outputs[n] for n in kind.model.model_fields if outputs.get(n) is not None}
 
 
-def types(clients: Clients) -> dict[str, ResourceType]:
-    """All types of resources, by name."""
-    return {"Meeting": Meetings(clients), "Recording": Recordings(clients)}
+def types(profile: str | None = None, cancelled: Event | None = None) -> dict[str, ResourceType]:
+    """All types of resources, by name.
+
+    Their clients are made when they are first used. The threads of a host share them.
+
+    :param profile: the profile where none was declared; by default what boto3's chain finds.
+    :param cancelled: once it is set, the operations that are under way fail at their next call.
+    """
+
+    # An update without a call should not import boto3.
+    @cache
+    def meetings(region: str, declared: str | None) -> ChimeClient:
+        from meeting_provider.client import ChimeClient
+
+        return ChimeClient(region, declared or profile, cancelled)
+
+    @cache
+    def pipelines(region: str, declared: str | None) -> MediaPipelines:
+        from meeting_provider.recordings.pipelines import MediaPipelines
+
+        return MediaPipelines(region, declared or profile, cancelled)
+
+    return {
+        "Meeting": Meetings(Lifecycle(meetings)),
+        "Recording": Recordings(RecordingLifecycle(pipelines)),
+    }

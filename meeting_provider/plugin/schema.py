@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_pascal
@@ -83,9 +83,12 @@ _UNITS: Final = {"Length": " characters", "Items": " entries", "Properties": " e
 
 def build() -> dict[str, Any]:
     """The schema of the models as they are."""
-    shapes: list[type[BaseModel]] = [model for model, *_ in _RESOURCES.values()]
+    shapes = [*(model for model, *_ in _RESOURCES.values()), models.MediaPlacement]
+    inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [
+        (m, "validation") for m in shapes
+    ]
     _, found = models_json_schema(
-        [(m, "validation") for m in (*shapes, models.MediaPlacement)],
+        inputs,
         by_alias=False,
         ref_template=f"#/types/{_token('{model}')}",
     )

@@ -26,7 +26,7 @@ from meeting_provider.checking import Settings, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import JOIN_DATA, SECRETS
-from meeting_provider.resources import Clients, ResourceType, declared_in, types
+from meeting_provider.resources import ResourceType, declared_in, types
 from meeting_provider.validation import UNKNOWN
 
 Context = grpc.ServicerContext
@@ -66,8 +66,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self) -> None:
         self._refreshes = False
         self._settings = Settings()
-        self._clients = Clients()
-        self._types = types(self._clients)
+        self._cancelled = threading.Event()
+        self._types = types(None, self._cancelled)
 
     def Handshake(
         self, request: pb.ProviderHandshakeRequest, context: Context
@@ -91,8 +91,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         self._settings = Settings(*(values.get(n) for n in schema.SETTINGS))
         # Nothing is called with settings that aren't known yet.
         profile = None if self._settings.profile is UNKNOWN else self._settings.profile
-        self._clients = Clients(profile)
-        self._types = types(self._clients)
+        self._cancelled = threading.Event()
+        self._types = types(profile, self._cancelled)
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @_one_line
@@ -186,7 +186,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         """Have what is under way fail at its next call: a create ends its meeting again."""
-        self._clients.cancel()
+        self._cancelled.set()
         return empty_pb2.Empty()
 
 

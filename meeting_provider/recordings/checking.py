@@ -17,7 +17,10 @@ REGIONS: Final = (
     "ca-central-1", "eu-central-1", "eu-west-2", "us-east-1", "us-west-2",
 )  # fmt: skip
 
-CREATE_ONLY: Final = arguments(Argument.CREATE_ONLY, RecordingInput)
+#: The arguments whose change begins another recording.
+CREATE_ONLY: Final = frozenset(RecordingInput.model_fields).difference(
+    arguments(Argument.IN_PLACE, RecordingInput)
+)
 
 #: What each ARN has to be of: the service, the beginning of what it names there, and an example.
 _ARNS: Final = {

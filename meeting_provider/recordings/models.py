@@ -162,45 +162,35 @@ class RecordingInput(Shape):
     Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/capture-pipe-config.html
     """
 
-    source_arn: Annotated[
-        Arn, Argument.CREATE_ONLY, Field(description="The meeting's `meeting_arn`.")
-    ]
+    source_arn: Annotated[Arn, Field(description="The meeting's `meeting_arn`.")]
     sink_arn: Annotated[
         Arn,
-        Argument.CREATE_ONLY,
         Field(description="The ARN of the S3 bucket, and, after a slash, a prefix of the files."),
     ]
-    artifacts_configuration: Annotated[ArtifactsConfiguration | None, Argument.CREATE_ONLY] = None
-    source_configuration: Annotated[SourceConfiguration | None, Argument.CREATE_ONLY] = None
+    artifacts_configuration: ArtifactsConfiguration | None = None
+    source_configuration: SourceConfiguration | None = None
     concatenation_sink_arn: Annotated[
         Arn | None,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         Field(description="Where one file of each kind is written once the recording has ended."),
     ] = None
-    sse_aws_key_management_params: Annotated[
-        SseAwsKeyManagementParams | None, Argument.CREATE_ONLY
-    ] = None
+    sse_aws_key_management_params: SseAwsKeyManagementParams | None = None
     sink_iam_role_arn: Annotated[
         Arn | None,
-        Argument.CREATE_ONLY,
         Field(description="The role that may use the KMS key."),
     ] = None
     client_request_token: Annotated[
         ClientRequestToken | None,
-        Argument.CREATE_ONLY,
         Field(description="Random by default."),
     ] = None
-    tags: Tags | None = None
+    tags: Annotated[Tags | None, Argument.IN_PLACE] = None
     control_region: Annotated[
         str,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         Field(description="The region of the calls; by default that of `source_arn`."),
     ]
     profile: Annotated[
         str | None,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         Field(description="The profile of AWS's own configuration that calls are signed with."),
     ] = None

@@ -20,7 +20,6 @@ from support.meetings import EVERYTHING, LISTENING, NOTHING, REGION, people, pro
 from chime_sandbox import server as emulator
 from chime_sandbox.admin import AFTER, Sandbox
 from meeting_provider import MeetingProviderError
-from meeting_provider.provider import shared_types
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -176,8 +175,6 @@ def environment(cloud: Sandbox) -> Iterator[dict[str, str]]:
             patch.delenv(name)
         for name, value in variables.items():
             patch.setenv(name, value)
-        # What another test has called is elsewhere.
-        shared_types.cache_clear()
         yield dict(os.environ)
 
 

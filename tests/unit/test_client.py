@@ -144,9 +144,10 @@ def in_turn(
 
 
 def test_a_call_is_retried_while_its_operation_has_time(
-    chime: Callable[[str], ChimeClient],
+    chime: Callable[[str], ChimeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the service throttles more attempts than botocore makes for one call."""
+    """Also where the service throttles more attempts than a call without an operation makes."""
+    monkeypatch.setattr(calls, "ATTEMPTS", 2)
     answers = iter([throttled] * (calls.ATTEMPTS + 1) + [listed])
     with serving(in_turn(answers)) as endpoint:
         assert chime(endpoint).bounded().list_attendees(MEETING) == []
@@ -182,7 +183,6 @@ def test_an_operation_without_an_end_says_what_it_waited_for(
     said: str,
 ) -> None:
     """And once its time is up, it makes no other call."""
-    monkeypatch.setattr(calls, "ATTEMPTS", 2)
     monkeypatch.setattr(calls, "OPERATION_SECONDS", 2.0)
     with serving(answer) as endpoint:
         bounded = chime(endpoint).bounded()
@@ -194,9 +194,8 @@ def test_an_operation_without_an_end_says_what_it_waited_for(
 
 def test_an_operation_ends_within_five_minutes() -> None:
     """Its own time, the call that is under way then, and the delete that undoes a create."""
-    tries = calls.ATTEMPTS * (calls.CONNECT_TIMEOUT + calls.READ_TIMEOUT)
-    between = sum(2**number for number in range(calls.ATTEMPTS - 1))
-    assert calls.OPERATION_SECONDS + 2 * (tries + between) <= 300
+    attempt = calls.LONGEST_WAIT + calls.CONNECT_TIMEOUT + calls.READ_TIMEOUT
+    assert calls.OPERATION_SECONDS + (1 + calls.ATTEMPTS) * attempt <= 300
 
 
 @pytest.mark.parametrize("operation", READING)
