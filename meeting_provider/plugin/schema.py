@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_pascal
@@ -83,12 +83,10 @@ _UNITS: Final = {"Length": " characters", "Items": " entries", "Properties": " e
 
 def build() -> dict[str, Any]:
     """The schema of the models as they are."""
-    shapes = [*(model for model, *_ in _RESOURCES.values()), models.MediaPlacement]
-    inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [
-        (m, "validation") for m in shapes
-    ]
+    shapes: list[type[BaseModel]] = [models.MediaPlacement]
+    shapes += [model for model, *_ in _RESOURCES.values()]
     _, found = models_json_schema(
-        inputs,
+        [(m, "validation") for m in shapes],
         by_alias=False,
         ref_template=f"#/types/{_token('{model}')}",
     )

@@ -32,7 +32,12 @@ Tags = Annotated[
     Field(max_length=MAX_TAGS),
 ]
 _AttendeeId = Annotated[
-    str, Field(pattern=r"^[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}\Z")
+    str,
+    Field(
+        min_length=36,
+        max_length=36,
+        pattern=r"^[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}\Z",
+    ),
 ]
 _Ratio = Annotated[str, Field(pattern=r"^\d{1,2}/\d{1,2}\Z")]
 _Pixels = Annotated[int, Field(ge=1, le=20, strict=True)]
