@@ -77,6 +77,7 @@ class Meeting:
     tags: dict[str, str]
     original_attendee_ids: list[str]
     transcription: dict[str, Any] | None
+    transcription_failure: str | None
     ended_at: float | None
     end_reason: str | None
     attendees: list[Attendee] = field(default_factory=list)

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     ATTENDEE_CONTENT_VIDEO_STOPPED = "chime:AttendeeContentVideoStopped"
     TRANSCRIPTION_STARTED = "chime:TranscriptionStarted"
     TRANSCRIPTION_STOPPED = "chime:TranscriptionStopped"
+    TRANSCRIPTION_FAILED = "chime:TranscriptionFailed"
     MEDIA_PIPELINE_IN_PROGRESS = "chime:MediaPipelineInProgress"
     MEDIA_PIPELINE_DELETED = "chime:MediaPipelineDeleted"
     MEDIA_PIPELINE_PERMANENT_FAILURE = "chime:MediaPipelinePermanentFailure"

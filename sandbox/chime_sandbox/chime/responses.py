@@ -10,10 +10,11 @@ from typing import Any
 
 from botocore import xform_name
 
-from . import capabilities, regions
+from . import capabilities, regions, transcription
 from .exceptions import (
     BadRequest,
     Conflict,
+    Forbidden,
     LimitExceeded,
     NotFound,
     ResourceNotFound,
@@ -22,7 +23,15 @@ from .exceptions import (
 from .faults import Faults
 from .models import MAX_REPLICAS, Attendee, Meeting, Meetings, Owner
 from .serialization import CREATED
-from .settings import ChangedParameters, EndedToken, Overflow, RepeatedAttendees, Settings
+from .settings import (
+    ChangedParameters,
+    EndedToken,
+    LanguageOptions,
+    Overflow,
+    RepeatedAttendees,
+    ServiceRole,
+    Settings,
+)
 
 MAX_TAGS = 50
 DEFAULT_PAGE = 100
@@ -184,22 +193,33 @@ class Operations:
     # Transcription
 
     def start_meeting_transcription(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Note that the meeting is being transcribed, by one of the two engines."""
+        """Transcribe the meeting by one of the two engines, or change how that is done.
+
+        Where Amazon Transcribe refuses the settings, an event says so and not the answer.
+        """
         meeting = self._find(owner, parameters)
-        if len(parameters["TranscriptionConfiguration"]) != 1:
+        if self._settings.transcription_role is ServiceRole.ABSENT:
+            raise Forbidden(
+                "The account has no service-linked role AWSServiceRoleForAmazonChimeTranscription"
+            )
+        configuration = parameters["TranscriptionConfiguration"]
+        if len(configuration) != 1:
             raise BadRequest(
                 "TranscriptionConfiguration takes one of EngineTranscribeSettings and "
                 "EngineTranscribeMedicalSettings"
             )
-        meeting.transcription = parameters["TranscriptionConfiguration"]
-        self._meetings.touch(meeting)
+        failure = transcription.failure(
+            configuration,
+            meeting.request["MediaRegion"],
+            options_required=self._settings.language_options is LanguageOptions.REQUIRED,
+        )
+        self._meetings.transcribe(meeting, configuration, failure)
         return Answer({}, meeting)
 
     def stop_meeting_transcription(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Note that the meeting is no longer being transcribed."""
+        """Transcribe the meeting no longer."""
         meeting = self._find(owner, parameters)
-        meeting.transcription = None
-        self._meetings.touch(meeting)
+        self._meetings.stop_transcribing(meeting)
         return Answer({}, meeting)
 
     # What they share

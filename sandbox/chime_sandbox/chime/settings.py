@@ -73,8 +73,15 @@ class BucketRegion(StrEnum):
     ANY = "any"
 
 
-class PipelineRole(StrEnum):
-    """Whether the account has the service-linked role of media pipelines."""
+class LanguageOptions(StrEnum):
+    """Whether a transcription that identifies languages has to name those that it may meet."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class ServiceRole(StrEnum):
+    """Whether the account has a service-linked role."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -95,7 +102,9 @@ class Settings:
     missing_source: MissingSource = MissingSource.BAD_REQUEST
     bucket_policy: BucketPolicy = BucketPolicy.CREATE
     bucket_region: BucketRegion = BucketRegion.MEETING
-    media_pipelines_role: PipelineRole = PipelineRole.PRESENT
+    media_pipelines_role: ServiceRole = ServiceRole.PRESENT
+    transcription_role: ServiceRole = ServiceRole.PRESENT
+    language_options: LanguageOptions = LanguageOptions.OPTIONAL
     media_pipelines_in_us_east_1: int = 100
     media_pipelines_in_other_regions: int = 10
     media_pipeline_seconds: float = 2.0

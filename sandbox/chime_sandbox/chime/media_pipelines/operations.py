@@ -29,7 +29,7 @@ from ..settings import (
     ChangedParameters,
     EndedToken,
     MissingSource,
-    PipelineRole,
+    ServiceRole,
     Settings,
 )
 from .artifacts import timestamp
@@ -183,7 +183,7 @@ class PipelineOperations:
 
     def _check_role(self) -> None:
         """Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/create-pipeline-role.html."""
-        if self._settings.media_pipelines_role is PipelineRole.ABSENT:
+        if self._settings.media_pipelines_role is ServiceRole.ABSENT:
             raise Forbidden(
                 "The account has no service-linked role "
                 "AWSServiceRoleForAmazonChimeSDKMediaPipelines"
