@@ -68,18 +68,18 @@ class MeetingProvider(dynamic.ResourceProvider):
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
-        old, declared = _from_pulumi(olds), _from_pulumi(news)
+        old, declared = _converted(olds), _converted(news)
         secret = declared.pop(CONFIDENTIAL, [])
         checked, issues = checking.check(declared, old, self._settings, secret)
         if secret:
             checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
         failures = [dynamic.CheckFailure("", str(issue)) for issue in issues]
-        return dynamic.CheckResult(_to_pulumi(checked), failures)
+        return dynamic.CheckResult(_converted(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Tell changes in place from those that need a new meeting, created before the old ends."""
-        old, new = _from_pulumi(olds), _from_pulumi(news)
+        old, new = _converted(olds), _converted(news)
         differing = diff.differing(old, new)
         # An attendee whose token the state doesn't have is added again, which returns the token.
         changes = bool(differing or state.without_token(old))
@@ -95,7 +95,7 @@ class MeetingProvider(dynamic.ResourceProvider):
     @_short_errors
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         """Read the meeting; one that has ended is gone."""
-        was = state.from_outputs(_from_pulumi(props))
+        was = state.from_outputs(_converted(props))
         found = self._lifecycle.read(was)
         if found is None:
             return dynamic.ReadResult("", {})
@@ -108,19 +108,19 @@ class MeetingProvider(dynamic.ResourceProvider):
     @_short_errors
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
-        old = state.from_outputs(_from_pulumi(olds))
+        old = state.from_outputs(_converted(olds))
         declared = parse(_declared(news), may_be_empty=True)
         return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """End the meeting, where it hasn't ended."""
-        self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
+        self._lifecycle.delete(state.from_outputs(_converted(props)))
 
 
 def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
     """The declared properties among those that a create or an update is given."""
-    return {n: v for n, v in _from_pulumi(props).items() if n != CONFIDENTIAL}
+    return {n: v for n, v in _converted(props).items() if n != CONFIDENTIAL}
 
 
 def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,29 +128,15 @@ def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:
     return made.outputs() | kept
 
 
-def _from_pulumi(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Pulumi's properties as plain values: unknowns as ours, whole numbers as such, no nulls."""
-    return {k: _plain(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return UNKNOWN if value == UNKNOWN_TEXT else value
-    if isinstance(value, dict):
-        return _from_pulumi(value)
+def _converted(value: Any) -> Any:
+    """Properties from Pulumi, or for it: unknowns, whole numbers as such, without nulls."""
+    if isinstance(value, Mapping):
+        known = {k: v for k, v in value.items() if k != PROVIDER_KEY and v is not None}
+        return {k: _converted(v) for k, v in known.items()}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [_converted(v) for v in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return UNKNOWN if isinstance(value, PulumiUnknown) else value
-
-
-def _to_pulumi(value: Any) -> Any:
-    """The way back: our unknowns as Pulumi's."""
-    if value is UNKNOWN:
-        return UNKNOWN_TEXT
-    if isinstance(value, Mapping):
-        return {k: _to_pulumi(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_to_pulumi(v) for v in value]
-    return value
+    if isinstance(value, PulumiUnknown):
+        return UNKNOWN
+    return {UNKNOWN: UNKNOWN_TEXT, UNKNOWN_TEXT: UNKNOWN}.get(value, value)
