@@ -276,11 +276,13 @@ def default_capabilities(meeting_features: object) -> dict[str, str]:
     return {"audio": "SendReceive", "video": video, "content": content}
 
 
-def can_be_set(capabilities: Mapping[str, str], meeting_features: object) -> bool:
-    """Whether a call can set these of the service's defaults.
+def can_be_set(capabilities: object, meeting_features: object) -> bool:
+    """Whether a call can set these capabilities, as far as they are known.
 
     In a meeting without video but with content, no call can set what a new attendee gets.
     """
+    if not isinstance(capabilities, Mapping):
+        return False
     return not _is_forbidden("video", meeting_features) or capabilities["video"] == "None"
 
 
