@@ -1,7 +1,7 @@
 """Meeting: the resource that a program declares."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -27,12 +27,10 @@ class AttendeeSettingsArgs(TypedDict, total=False):
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]]
 
 
-class AttendeeArgs(TypedDict):
+class AttendeeArgs(AttendeeSettingsArgs):
     """An attendee in a list."""
 
     external_user_id: pulumi.Input[str]
-    capabilities: NotRequired[pulumi.Input[CapabilitiesArgs]]
-    tags: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
 
 
 class NotificationsConfigurationArgs(TypedDict, total=False):

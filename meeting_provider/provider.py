@@ -89,7 +89,7 @@ class MeetingProvider(dynamic.ResourceProvider):
     @_short_errors
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Create the meeting."""
-        made = self._lifecycle.create(parse(_declared(props)))
+        made = self._lifecycle.create(parse(state.declared_in(_converted(props))))
         return dynamic.CreateResult(made.meeting.meeting_id, _outputs(made, props))
 
     @_short_errors
@@ -109,18 +109,13 @@ class MeetingProvider(dynamic.ResourceProvider):
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         """Change attendees, their capabilities and the tags in place."""
         old = state.from_outputs(_converted(olds))
-        declared = parse(_declared(news), may_be_empty=True)
+        declared = parse(state.declared_in(_converted(news)), may_be_empty=True)
         return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """End the meeting, where it hasn't ended."""
         self._lifecycle.delete(state.from_outputs(_converted(props)))
-
-
-def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
-    """The declared properties among those that a create or an update is given."""
-    return {n: v for n, v in _converted(props).items() if n != CONFIDENTIAL}
 
 
 def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,9 +115,15 @@ def validate(
     issues += _contradictions(listed)
     if keys is not None:
         issues = [*(_at_key(i, keys) for i in issues), *_repeated_keys(declared)]
-    names: list[object] = [*MeetingInput.model_fields]
-    issues = sorted(dict.fromkeys(issues), key=lambda i: [*names, i.path[0]].index(i.path[0]))
-    return None if issues else meeting, issues
+    # Protobuf's mappings come in any order.
+    return None if issues else meeting, sorted(dict.fromkeys(issues), key=_order)
+
+
+def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
+    first, *below = issue.path
+    return [*MeetingInput.model_fields, first].index(first), [
+        (isinstance(p, str), p) for p in below
+    ]
 
 
 def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> MeetingInput:

@@ -209,8 +209,8 @@ class TestAttendees:
         mapping = {"ana": {"capabilities": {"audio": "Loud"}}, "b": {}}
         assert list(check(ARGUMENTS | {"attendees": mapping})[1]) == [
             'attendees["ana"].capabilities.audio',
-            'attendees["ana"].capabilities.video',
             'attendees["ana"].capabilities.content',
+            'attendees["ana"].capabilities.video',
             'attendees["b"]',
         ]
 
