@@ -69,9 +69,8 @@ def check(
     known = default_media_region(region) if isinstance(region, str) else UNKNOWN
     checked.setdefault("media_region", known)
     # With ignore_changes, what a refresh found is declared.
-    validated = validate(checked, may_be_empty=old.get("attendees") == {})
-    names = diff.replacing(diff.differing(old, checked))
-    issues = [*validated.issues, *stale_token(old, checked, names)]
+    _, issues = validate(checked, may_be_empty=old.get("attendees") == {})
+    issues += stale_token(old, checked, diff.replacing(diff.differing(old, checked)))
     if not region:
         issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
     if not issues:

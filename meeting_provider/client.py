@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import MeetingEnded
 from meeting_provider.models import (
+    MAX_ATTENDEES_AT_CREATE,
     MAX_RESULTS,
     SERVICE_ATTENDEES,
     Answer,
@@ -17,7 +18,6 @@ from meeting_provider.models import (
     AttendeeInput,
     AttendeesAnswer,
     CreateAnswer,
-    FoundAnswer,
     MeetingAnswer,
     MeetingInput,
     TagsAnswer,
@@ -41,16 +41,15 @@ class ChimeClient(ServiceCalls):
     )
     rate = f"the service takes 10 requests a second for each operation: {ServiceCalls.rate}"
 
-    def create_meeting_with_attendees(
-        self, declared: MeetingInput, attendees: Sequence[AttendeeInput], token: str
-    ) -> CreateAnswer:
+    def create_meeting_with_attendees(self, declared: MeetingInput, token: str) -> CreateAnswer:
         """Create the meeting with its first attendees, or get the one that the token created."""
+        first = declared.attendees[:MAX_ATTENDEES_AT_CREATE]
         return self.call(
             "CreateMeetingWithAttendees",
             f"meeting '{declared.external_meeting_id}'",
             CreateAnswer,
             ClientRequestToken=token,
-            Attendees=[a.wire() for a in attendees],
+            Attendees=[a.wire() for a in first],
             **declared.create_request(),
         )
 
@@ -60,29 +59,19 @@ class ChimeClient(ServiceCalls):
 
     def get_meeting(self, meeting: MeetingAnswer) -> MeetingAnswer:
         """The meeting. MeetingEnded where there is none of that id."""
-        return self.call("GetMeeting", meeting, FoundAnswer, MeetingId=meeting.meeting_id).meeting
+        return self.call("GetMeeting", meeting, CreateAnswer, MeetingId=meeting.meeting_id).meeting
 
     def batch_create_attendee(
         self, meeting: MeetingAnswer, attendees: Sequence[AttendeeInput]
     ) -> AttendeesAnswer:
         """Create attendees; those that exist already are returned as they are."""
-        return self.call(
-            "BatchCreateAttendee",
-            meeting,
-            AttendeesAnswer,
-            MeetingId=meeting.meeting_id,
-            Attendees=[a.wire() for a in attendees],
-        )
+        arguments = {"MeetingId": meeting.meeting_id, "Attendees": [a.wire() for a in attendees]}
+        return self.call("BatchCreateAttendee", meeting, AttendeesAnswer, **arguments)
 
     def delete_attendee(self, meeting: MeetingAnswer, attendee_id: str) -> None:
         """Remove an attendee. MeetingEnded where the attendee or the meeting is gone already."""
-        self.call(
-            "DeleteAttendee",
-            meeting,
-            Answer,
-            MeetingId=meeting.meeting_id,
-            AttendeeId=attendee_id,
-        )
+        attendee = {"MeetingId": meeting.meeting_id, "AttendeeId": attendee_id}
+        self.call("DeleteAttendee", meeting, Answer, **attendee)
 
     def list_attendees(self, meeting: MeetingAnswer) -> list[AttendeeAnswer]:
         """All attendees that the meeting has, but for those of the service itself."""
@@ -101,14 +90,9 @@ class ChimeClient(ServiceCalls):
         self, meeting: MeetingAnswer, attendee_id: str, capabilities: Mapping[str, str]
     ) -> None:
         """Change what one attendee may do."""
-        self.call(
-            "UpdateAttendeeCapabilities",
-            meeting,
-            Answer,
-            MeetingId=meeting.meeting_id,
-            AttendeeId=attendee_id,
-            Capabilities=_wire(capabilities),
-        )
+        attendee = {"MeetingId": meeting.meeting_id, "AttendeeId": attendee_id}
+        can = _wire(capabilities)
+        self.call("UpdateAttendeeCapabilities", meeting, Answer, **attendee, Capabilities=can)
 
     def batch_update_attendee_capabilities_except(
         self, meeting: MeetingAnswer, excluded: Sequence[str], capabilities: Mapping[str, str]

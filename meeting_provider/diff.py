@@ -21,7 +21,9 @@ from meeting_provider.models import (
 )
 
 #: The arguments whose change creates a new meeting.
-CREATE_ONLY: Final = frozenset(MeetingInput.model_fields).difference(arguments(Argument.IN_PLACE))
+CREATE_ONLY: Final = tuple(
+    n for n in MeetingInput.model_fields if n not in arguments(Argument.IN_PLACE)
+)
 
 #: What an attendee may do, by medium: audio, video, content.
 Capabilities = Mapping[str, str]
@@ -98,6 +100,19 @@ class Plan:
     untag: list[str]
 
 
+def capabilities_of(declared: MeetingInput) -> dict[str, Capabilities]:
+    """What each declared attendee may do, by external_user_id."""
+    default = default_capabilities(_features(declared))
+    return {
+        a.external_user_id: a.capabilities.properties() if a.capabilities else default
+        for a in declared.attendees
+    }
+
+
+def _features(declared: MeetingInput) -> dict[str, Any] | None:
+    return declared.meeting_features.properties() if declared.meeting_features else None
+
+
 def plan(
     known: Mapping[str, Capabilities | None], tags: Mapping[str, str], declared: MeetingInput
 ) -> Plan:
@@ -111,13 +126,9 @@ def plan(
     :param declared: the meeting as it should be.
     """
     wanted, tagged = {a.external_user_id: a for a in declared.attendees}, declared.tags or {}
-    features = declared.meeting_features.properties() if declared.meeting_features else None
-    default = default_capabilities(features)
-    targets: dict[str, Capabilities] = {
-        i: a.capabilities.properties() if a.capabilities else default for i, a in wanted.items()
-    }
+    targets = capabilities_of(declared)
     changing = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
-    again = {i for i, target in changing.items() if not can_be_set(target, features)}
+    again = {i for i, c in changing.items() if not can_be_set(c, _features(declared))}
     update = {i: target for i, target in changing.items() if i not in again}
     update_except: list[tuple[Capabilities, list[str]]] = []
     for common in dict.fromkeys(tuple(c.items()) for c in update.values()):

@@ -8,7 +8,7 @@ minutes later.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -25,7 +25,6 @@ from meeting_provider.errors import (
     UnderWay,
 )
 from meeting_provider.models import (
-    MAX_ATTENDEES_AT_CREATE,
     AttendeeAnswer,
     AttendeeError,
     AttendeeInput,
@@ -71,7 +70,7 @@ class Lifecycle:
         if declared.client_request_token:
             return _create_or_find(bounded, declared)
         token = secrets.token_hex(32)
-        answer = bounded.create_meeting_with_attendees(declared, _first(declared), token)
+        answer = bounded.create_meeting_with_attendees(declared, token)
         work = Reconciler(bounded, declared, answer.meeting)
         work.learn(answer.attendees, answer.errors)
         try:
@@ -168,8 +167,9 @@ class Reconciler:
         :param tags: the meeting's tags as they are.
         :param transcription: what it is transcribed with; None where it isn't known to be.
         """
-        known = self._known.items()
-        self._known = {i: a for i, a in known if a.join_token or i not in self._wanted}
+        self._known = {
+            i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
+        }
         plan = self._plan(tags)
         # Tags have quotas of their own: beside the removals they cost no time.
         retag = [partial(self._retag, plan)] if plan.tag or plan.untag else []
@@ -181,7 +181,9 @@ class Reconciler:
         # An attendee that existed already may come back with other capabilities.
         self._set_capabilities(self._plan(tags) if plan.add else plan)
         self._transcribe(transcription)
-        attendees = {i: self._known[i] for i in self._wanted if i in self._known}
+        can = diff.capabilities_of(self._declared)
+        known = {i: self._known[i] for i in self._wanted if i in self._known}
+        attendees = {i: a.model_copy(update={"capabilities": can[i]}) for i, a in known.items()}
         return State(self._declared.properties(), self._meeting, attendees)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
@@ -235,25 +237,12 @@ class Reconciler:
         self.learn(answer.attendees, answer.errors)
 
     def _set_capabilities(self, plan: diff.Plan) -> None:
-        for capabilities, excluded in plan.update_except:
-            ids = [self._known[i].attendee_id for i in excluded]
-            self._client.batch_update_attendee_capabilities_except(self._meeting, ids, capabilities)
-            self._note(set(self._known).difference(excluded), capabilities)
-        _concurrently([partial(self._update, i, c) for i, c in plan.update.items()])
-
-    def _update(self, external_user_id: str, capabilities: diff.Capabilities) -> None:
-        attendee = self._known[external_user_id]
-        self._client.update_attendee_capabilities(self._meeting, attendee.attendee_id, capabilities)
-        self._note([external_user_id], capabilities)
-
-    def _note(self, external_user_ids: Iterable[str], capabilities: diff.Capabilities) -> None:
-        for i in external_user_ids:
-            self._known[i] = self._known[i].model_copy(update={"capabilities": dict(capabilities)})
-
-
-def _first(declared: MeetingInput) -> Sequence[AttendeeInput]:
-    """The attendees that CreateMeetingWithAttendees creates."""
-    return declared.attendees[:MAX_ATTENDEES_AT_CREATE]
+        ids = {i: a.attendee_id for i, a in self._known.items()}
+        for can, excluded in plan.update_except:
+            kept = [ids[i] for i in excluded]
+            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
+        update = partial(self._client.update_attendee_capabilities, self._meeting)
+        _concurrently([partial(update, ids[i], can) for i, can in plan.update.items()])
 
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
@@ -261,7 +250,7 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     token = declared.client_request_token or ""
     meeting = f"meeting '{declared.external_meeting_id}'"
     try:
-        answer = client.create_meeting_with_attendees(declared, _first(declared), token)
+        answer = client.create_meeting_with_attendees(declared, token)
         meeting, other = str(answer.meeting), _other_settings(declared, answer.meeting)
         if other:
             raise _token_in_use(meeting, f"another meeting, with another {', '.join(other)}")
@@ -281,9 +270,8 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
 
 def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
     """The arguments whose values a meeting contradicts that a token brought back."""
-    asked, answered = declared.create_only(), found.wire()
-    names = {field.alias or n: n for n, field in MeetingInput.model_fields.items()}
-    return [names[n] for n, v in asked.items() if not _agrees(v, answered.get(n))]
+    asked, answered = declared.properties(), found.declared()
+    return [n for n in diff.CREATE_ONLY if n in asked and not _agrees(asked[n], answered.get(n))]
 
 
 def _agrees(asked: Any, answered: Any) -> bool:
@@ -315,12 +303,10 @@ def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
 def _read(
     client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
-    """The attendees and the tags of a meeting: two operations, with a quota each."""
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(client.list_tags, meeting)
-        listed = client.list_attendees(meeting)
+    """The attendees and the tags of a meeting."""
+    listed = client.list_attendees(meeting)
     try:
-        return listed, reading.result()
+        return listed, client.list_tags(meeting)
     except MeetingEnded as error:
         # Either the meeting has ended since, or only its tags are not found.
         client.get_meeting(meeting)

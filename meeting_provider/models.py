@@ -304,14 +304,11 @@ class MeetingInput(Shape):
         attendees = {a.external_user_id: a.properties() for a in self.attendees}
         return {**super().properties(), "attendees": attendees}
 
-    def create_only(self) -> dict[str, Any]:
-        """The parameters that only a new meeting can have, but for ClientRequestToken."""
-        excluded = {"client_request_token"}.union(*map(arguments, Argument))
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
-
     def create_request(self) -> dict[str, Any]:
         """The request of CreateMeetingWithAttendees, but for Attendees and ClientRequestToken."""
-        return self.create_only() | ({"Tags": tag_list(self.tags)} if self.tags else {})
+        excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
+        request = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
+        return request | ({"Tags": tag_list(self.tags)} if self.tags else {})
 
 
 class EmptiedMeeting(MeetingInput):
@@ -345,11 +342,13 @@ def default_capabilities(meeting_features: object) -> dict[str, str]:
     return {"audio": "SendReceive", "video": video, "content": content}
 
 
-def can_be_set(capabilities: Mapping[str, str], meeting_features: object) -> bool:
-    """Whether a call can set these of the service's defaults.
+def can_be_set(capabilities: object, meeting_features: object) -> bool:
+    """Whether a call can set these capabilities, as far as they are known.
 
     In a meeting without video but with content, no call can set what a new attendee gets.
     """
+    if not isinstance(capabilities, Mapping):
+        return False
     return not _is_forbidden("video", meeting_features) or capabilities["video"] == "None"
 
 
@@ -444,7 +443,7 @@ class AttendeesAnswer(Answer):
 
 
 class CreateAnswer(AttendeesAnswer):
-    """What CreateMeetingWithAttendees answers."""
+    """What CreateMeetingWithAttendees answers, and GetMeeting, without attendees."""
 
     meeting: MeetingAnswer
 
@@ -453,9 +452,3 @@ class TagsAnswer(Answer):
     """What ListTagsForResource answers."""
 
     tags: list[dict[str, str]] = []
-
-
-class FoundAnswer(Answer):
-    """What GetMeeting answers."""
-
-    meeting: MeetingAnswer

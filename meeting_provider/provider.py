@@ -69,18 +69,18 @@ class _Provider(dynamic.ResourceProvider):
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         """Report all errors at once. Fill in defaults."""
-        old, declared = _from_pulumi(olds), _from_pulumi(news)
+        old, declared = _converted(olds), _converted(news)
         secret = declared.pop(CONFIDENTIAL, [])
         checked, issues = self._resources.check(declared, old, self._settings, secret)
         if secret:
             checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
         failures = [dynamic.CheckFailure("", str(issue)) for issue in issues]
-        return dynamic.CheckResult(_to_pulumi(checked), failures)
+        return dynamic.CheckResult(_converted(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Tell changes in place from those that need a new resource."""
-        differences = self._resources.differences(_from_pulumi(olds), _from_pulumi(news))
+        differences = self._resources.differences(_converted(olds), _converted(news))
         names = list(dict.fromkeys(place[0] for place, *_ in differences))
         return dynamic.DiffResult(
             changes=bool(names),
@@ -133,7 +133,7 @@ class RecordingProvider(_Provider):
 
 def _plain_without_secrets(props: Mapping[str, Any]) -> dict[str, Any]:
     """Pulumi's properties as plain values, less the names of the secret arguments."""
-    return {n: v for n, v in _from_pulumi(props).items() if n != CONFIDENTIAL}
+    return {n: v for n, v in _converted(props).items() if n != CONFIDENTIAL}
 
 
 def _marked(outputs: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,29 +141,15 @@ def _marked(outputs: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, A
     return {**outputs, **({CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {})}
 
 
-def _from_pulumi(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Pulumi's properties as plain values: unknowns as ours, whole numbers as such, no nulls."""
-    return {k: _plain(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return UNKNOWN if value == UNKNOWN_TEXT else value
-    if isinstance(value, dict):
-        return _from_pulumi(value)
+def _converted(value: Any) -> Any:
+    """Properties from Pulumi, or for it: unknowns, whole numbers as such, without nulls."""
+    if isinstance(value, Mapping):
+        known = {k: v for k, v in value.items() if k != PROVIDER_KEY and v is not None}
+        return {k: _converted(v) for k, v in known.items()}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [_converted(v) for v in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return UNKNOWN if isinstance(value, PulumiUnknown) else value
-
-
-def _to_pulumi(value: Any) -> Any:
-    """The way back: our unknowns as Pulumi's."""
-    if value is UNKNOWN:
-        return UNKNOWN_TEXT
-    if isinstance(value, Mapping):
-        return {k: _to_pulumi(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_to_pulumi(v) for v in value]
-    return value
+    if isinstance(value, PulumiUnknown):
+        return UNKNOWN
+    return {UNKNOWN: UNKNOWN_TEXT, UNKNOWN_TEXT: UNKNOWN}.get(value, value)

@@ -6,8 +6,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 from pulumi.dynamic import Resource
 
-from meeting_provider.meeting import named_secrets
-from meeting_provider.provider import RecordingProvider
+from meeting_provider.meeting import secret_arguments
+from meeting_provider.provider import CONFIDENTIAL, RecordingProvider
+from meeting_provider.recordings.models import RecordingInput
 
 
 class AudioArtifactsArgs(TypedDict):
@@ -100,21 +101,8 @@ class Recording(Resource, module="recording", name="Recording"):
             default the stack's `aws:profile`, else what boto3 finds.
         :param opts: Pulumi's resource options.
         """
-        declared = {
-            "source_arn": source_arn,
-            "sink_arn": sink_arn,
-            "artifacts_configuration": artifacts_configuration,
-            "source_configuration": source_configuration,
-            "concatenation_sink_arn": concatenation_sink_arn,
-            "sse_aws_key_management_params": sse_aws_key_management_params,
-            "sink_iam_role_arn": sink_iam_role_arn,
-            "client_request_token": client_request_token,
-            "tags": tags,
-            "control_region": control_region,
-            "profile": profile,
-        }
-        inputs = {n: v for n, v in declared.items() if v is not None}
+        given = {n: v for n, v in locals().items() if n in RecordingInput.model_fields}
+        inputs = {n: v for n, v in given.items() if v is not None}
         outputs = dict.fromkeys(n for n in Recording.__annotations__ if n not in inputs)
-        super().__init__(
-            RecordingProvider(), name, {**outputs, **inputs, **named_secrets(inputs)}, opts
-        )
+        properties = {**outputs, **inputs, CONFIDENTIAL: secret_arguments(inputs)}
+        super().__init__(RecordingProvider(), name, properties, opts)

@@ -91,19 +91,9 @@ class ValidationIssue:
         return f"{self.property}: {self.message}"
 
 
-@dataclass(frozen=True)
-class Validated:
-    """A declaration that was validated.
-
-    :param meeting: the declared meeting; None where there are issues or unknown values.
-    :param issues: all that is wrong, in the order of the model's fields.
-    """
-
-    meeting: MeetingInput | None
-    issues: list[ValidationIssue]
-
-
-def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Validated:
+def validate(
+    declared: Mapping[str, Any], *, may_be_empty: bool = False
+) -> tuple[MeetingInput | None, list[ValidationIssue]]:
     """Validate a declared meeting.
 
     `declared` is untrusted: any JSON value may be anywhere, and UNKNOWN stands for values that
@@ -111,6 +101,8 @@ def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Vali
 
     :param declared: the properties. `attendees` is a list, or a mapping by external_user_id.
     :param may_be_empty: whether the meeting may have no attendees.
+    :returns: the meeting, or None where there are issues or unknown values; and all that is wrong,
+        in the order of the model's fields.
     """
     attendees = declared.get("attendees")
     keys = list(attendees) if isinstance(attendees, Mapping) else None
@@ -120,16 +112,15 @@ def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Vali
     issues += _contradictions(listed)
     if keys is not None:
         issues = [*(_at_key(i, keys) for i in issues), *_repeated_keys(declared)]
-    order = {name: place for place, name in enumerate(MeetingInput.model_fields)}
-    # Issues of one path stay in the order in which they were found.
-    issues = sorted(
-        dict.fromkeys(issues),
-        key=lambda i: (
-            order.get(str(i.path[0]), len(order)),
-            [(isinstance(p, str), p) for p in i.path[1:]],
-        ),
-    )
-    return Validated(None if issues else meeting, issues)
+    # Protobuf's mappings come in any order.
+    return None if issues else meeting, sorted(dict.fromkeys(issues), key=_order)
+
+
+def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
+    first, *below = issue.path
+    return [*MeetingInput.model_fields, first].index(first), [
+        (isinstance(p, str), p) for p in below
+    ]
 
 
 def by_model(
@@ -152,11 +143,11 @@ def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Meeting
 
     :raises InvalidMeeting: it isn't.
     """
-    validated = validate(declared, may_be_empty=may_be_empty)
-    if validated.meeting is None:
-        issues = validated.issues or [ValidationIssue((), "has values that are not known yet")]
+    meeting, issues = validate(declared, may_be_empty=may_be_empty)
+    if meeting is None:
+        issues = issues or [ValidationIssue((), "has values that are not known yet")]
         raise InvalidMeeting(str(declared.get("external_meeting_id", "")), issues)
-    return validated.meeting
+    return meeting
 
 
 def _entries(declared: Mapping[str, Any]) -> list[Any]:

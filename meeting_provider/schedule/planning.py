@@ -475,7 +475,7 @@ def _recurring_issues(
 
 def _meeting_issues(name: str, declared: Mapping[str, Any]) -> list[ValidationIssue]:
     own = {"external_meeting_id": name, "media_region": UNKNOWN, "control_region": UNKNOWN}
-    return validate({**own, **declared}).issues
+    return validate({**own, **declared})[1]
 
 
 def _source(

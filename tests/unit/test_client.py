@@ -39,7 +39,7 @@ MEETING = MeetingAnswer(
 #: What is called, and what a method that has an answer to read does with it.
 READING: dict[str, Callable[[ChimeClient], object]] = {
     "CreateMeetingWithAttendees": lambda chime: chime.create_meeting_with_attendees(
-        declared("ana"), declared("ana").attendees, "token"
+        declared("ana"), "token"
     ),
     "BatchCreateAttendee": lambda chime: chime.batch_create_attendee(
         MEETING, declared("ana").attendees
