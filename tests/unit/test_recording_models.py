@@ -185,10 +185,10 @@ def test_a_token_begins_one_recording() -> None:
     ],
 )
 def test_what_transcribe_would_refuse_is_an_error(transcription: Any, path: str, text: str) -> None:
-    [issue] = validate(properties("ann", transcription=transcription)).issues
+    [issue] = validate(properties("ann", transcription=transcription))[1]
     assert issue.property == path
     assert text in issue.message
 
 
 def test_a_transcription_that_is_not_known_yet_is_valid() -> None:
-    assert validate(properties("ann", transcription=UNKNOWN)).issues == []
+    assert validate(properties("ann", transcription=UNKNOWN))[1] == []
