@@ -121,11 +121,10 @@ class Lifecycle:
         client = self._client(control_region, None).bounded()
         try:
             meeting = client.get_meeting(MeetingAnswer(meeting_id=meeting_id))
-            listed, tags = _read(client, meeting)
         except MeetingEnded:
             return None
         declared = {"attendees": {}, **meeting.declared(), "control_region": control_region}
-        return _as_found(State(declared, meeting, {}), listed, tags)
+        return self.read(State(declared, meeting, {}))
 
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
@@ -335,8 +334,7 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)
-            # The default of a meeting without video could not be declared.
-            if can != default or default == default_capabilities(None):
+            if can != default:
                 redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:
