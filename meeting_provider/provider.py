@@ -41,17 +41,13 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
         except MeetingProviderError as error:
             failed = error
-        secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
+        properties = [a for a in args if isinstance(a, dict)]
+        secrets = [p.get(name) for p in properties for name in p.get(CONFIDENTIAL) or ()]
         if (text := checking.redacted(str(failed), secrets)) != str(failed):
             failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
 
     return short
-
-
-def _secrets(props: Mapping[str, Any]) -> list[Any]:
-    """The arguments that the program gave as secrets."""
-    return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
 
 
 class MeetingProvider(dynamic.ResourceProvider):
