@@ -52,8 +52,7 @@ ATTEMPTS: Final = 5
 #: The errors that may pass.
 _PASSING: Final = (Throttled, UnderWay, Unreachable)
 
-#: As many calls of an operation at once as there can be: an engine makes some 16, and each makes
-#: up to four calls for its meeting.
+#: As many calls of an operation at once as there can be: one for each resource that is under way.
 _CONNECTIONS: Final = 64
 
 #: What CloudTrail shows as the caller.
@@ -74,11 +73,8 @@ def control_region_of(profile: str | None) -> str | None:
 def _signing_in() -> Iterator[None]:
     try:
         yield
-    except aws.ProfileNotFound as error:
-        remedy = "`pulumi config set aws:profile` to one that `aws configure list-profiles` lists"
-        raise ServiceError("signing in", str(error), remedy) from error
     except (aws.BotoCoreError, ValueError) as error:
-        remedy = "correct the AWS_ environment variables, or the profile in AWS's own files"
+        remedy = "correct the AWS_ environment variables, aws:profile, or AWS's own files"
         raise ServiceError("signing in", " ".join(str(error).split()), remedy) from error
 
 
@@ -230,11 +226,8 @@ class ServiceCalls:
             kind, remedy = UnderWay, "run `pulumi up` again"
         elif status in (401, 403):
             # Both services of the Chime SDK have this prefix.
-            kind, remedy = (
-                AccessDenied,
-                f"allow the action chime:{operation} in the caller's policy",
-            )
-            remedy += ", or use other credentials"
+            allow = f"allow the action chime:{operation} in the caller's policy"
+            kind, remedy = AccessDenied, f"{allow}, or use other credentials"
         elif status >= 500:
             kind, remedy = Unreachable, "the service is in trouble: run `pulumi up` again later"
         return kind(operation, cause, remedy, subject)

@@ -151,9 +151,5 @@ class AttendeesRefused(ServiceError):
         self.refused = tuple(refused)
         each = ", ".join(f"'{who}' {code} ({message})" for who, code, message in refused)
         count = "1 attendee was" if len(refused) == 1 else f"{len(refused)} attendees were"
-        super().__init__(
-            operation,
-            f"{count} refused: {each}",
-            "correct or remove them, and run `pulumi up` again",
-            subject,
-        )
+        remedy = "correct or remove them, and run `pulumi up` again"
+        super().__init__(operation, f"{count} refused: {each}", remedy, subject)

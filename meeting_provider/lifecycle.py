@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 TRANSIENT: Final = frozenset(
     {"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling", "TooManyRequests"}
 )
-
-#: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
-CONCURRENT_CALLS: Final = 4
 
 
 class Lifecycle:
@@ -99,11 +95,10 @@ class Lifecycle:
         client = self._client(control_region, None).bounded()
         try:
             meeting = client.get_meeting(MeetingAnswer(meeting_id=meeting_id))
-            listed, tags = _read(client, meeting)
         except MeetingEnded:
             return None
         declared = {"attendees": {}, **meeting.declared(), "control_region": control_region}
-        return _as_found(State(declared, meeting, {}), listed, tags)
+        return self.read(State(declared, meeting, {}))
 
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
@@ -171,20 +166,34 @@ class Reconciler:
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
         plan = self._plan(tags)
-        # Tags have quotas of their own: beside the removals they cost no time.
-        retag = [partial(self._retag, plan)] if plan.tag or plan.untag else []
-        _concurrently([*retag, *(partial(self._remove, i) for i in plan.remove)])
+        # Tags have a quota of their own: changed beside the attendees they cost no time.
+        with ThreadPoolExecutor(1) as pool:
+            retagging = pool.submit(self._retag, plan)
+            self._change_attendees(plan)
+        retagging.result()
+        self._transcribe(transcription)
+        attendees = {
+            i: self._known[i].model_copy(update={"capabilities": can})
+            for i, can in diff.capabilities_of(self._declared).items()
+            if i in self._known
+        }
+        return State(self._declared.properties(), self._meeting, attendees)
+
+    def _change_attendees(self, plan: diff.Plan) -> None:
+        for i in plan.remove:
+            self._remove(i)
         self._add(plan.add)
         if refused := [e for i, e in self._errors.items() if i not in self._known]:
             each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
-        self._set_capabilities(self._plan(tags) if plan.add else plan)
-        self._transcribe(transcription)
-        can = diff.capabilities_of(self._declared)
-        known = {i: self._known[i] for i in self._wanted if i in self._known}
-        attendees = {i: a.model_copy(update={"capabilities": can[i]}) for i, a in known.items()}
-        return State(self._declared.properties(), self._meeting, attendees)
+        plan = self._plan({}) if plan.add else plan
+        ids = {i: a.attendee_id for i, a in self._known.items()}
+        for can, excluded in plan.update_except:
+            kept = [ids[i] for i in excluded]
+            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
+        for i, can in plan.update.items():
+            self._client.update_attendee_capabilities(self._meeting, ids[i], can)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
         capabilities = {i: a.capabilities for i, a in self._known.items()}
@@ -224,25 +233,15 @@ class Reconciler:
     def _add(self, attendees: Sequence[AttendeeInput]) -> bool:
         """Add attendees, and again as long as some fail in passing."""
         left = [a for a in attendees if self._is_to_add(a.external_user_id)]
-        _concurrently([partial(self._add_batch, batch) for batch in diff.batches(left)])
+        for batch in diff.batches(left):
+            answer = self._client.batch_create_attendee(self._meeting, batch)
+            self.learn(answer.attendees, answer.errors)
         return any(self._is_to_add(a.external_user_id) for a in left)
 
     def _is_to_add(self, external_user_id: str) -> bool:
         error = self._errors.get(external_user_id)
         may_pass = error is None or error.error_code.removesuffix("Exception") in TRANSIENT
         return may_pass and external_user_id not in self._known
-
-    def _add_batch(self, batch: Sequence[AttendeeInput]) -> None:
-        answer = self._client.batch_create_attendee(self._meeting, batch)
-        self.learn(answer.attendees, answer.errors)
-
-    def _set_capabilities(self, plan: diff.Plan) -> None:
-        ids = {i: a.attendee_id for i, a in self._known.items()}
-        for can, excluded in plan.update_except:
-            kept = [ids[i] for i in excluded]
-            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
-        update = partial(self._client.update_attendee_capabilities, self._meeting)
-        _concurrently([partial(update, ids[i], can) for i, can in plan.update.items()])
 
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
@@ -288,18 +287,6 @@ def _token_in_use(meeting: str, what: str) -> TokenInUse:
     return TokenInUse("CreateMeetingWithAttendees", cause, f"{remedy}, or none", meeting)
 
 
-def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
-    """Make calls that don't depend on each other, until one fails."""
-    if not calls:
-        return
-    with ThreadPoolExecutor(min(len(calls), CONCURRENT_CALLS)) as pool:
-        begun = [pool.submit(call) for call in calls]
-        ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)
-    for each in ended:
-        each.result()
-
-
 def _read(
     client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
@@ -330,8 +317,7 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)
-            # The default of a meeting without video could not be declared.
-            if can != default or default == default_capabilities(None):
+            if can != default:
                 redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:

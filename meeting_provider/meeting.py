@@ -1,6 +1,6 @@
 """Meeting: the resource that a program declares."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
@@ -9,7 +9,7 @@ from pulumi.output import Unknown
 
 from meeting_provider import state
 from meeting_provider.models import MeetingInput
-from meeting_provider.provider import CONFIDENTIAL, MeetingProvider
+from meeting_provider.provider import CONFIDENTIAL, MeetingProvider, secret_arguments
 
 
 class CapabilitiesArgs(TypedDict):
@@ -242,20 +242,3 @@ def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_regio
             f"meeting '{name}': its parent has an AWS provider, which a Meeting doesn't use; give "
             "its control_region, and its profile where it needs one, as arguments"
         )
-
-
-async def secret_arguments(inputs: Mapping[str, Any]) -> list[str] | None:
-    """The names of the arguments that hold a secret."""
-    found = {n: [await o.is_secret() for o in _outputs(v)] for n, v in inputs.items()}
-    return [n for n, secret in found.items() if any(secret)] or None
-
-
-def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
-    if isinstance(value, pulumi.Output):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _outputs(each)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for each in value:
-            yield from _outputs(each)

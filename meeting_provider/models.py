@@ -404,10 +404,6 @@ def _in_snake_case(value: Any) -> Any:
     return value
 
 
-def _in_lower_case(capabilities: Mapping[str, str] | None) -> dict[str, str] | None:
-    return {k.lower(): v for k, v in capabilities.items()} if capabilities else None
-
-
 class AttendeeAnswer(Answer):
     """An attendee as the service has it. The token is a credential, and in no repr."""
 
@@ -415,8 +411,8 @@ class AttendeeAnswer(Answer):
     attendee_id: str
     #: Empty where the service doesn't return it.
     join_token: Annotated[str, Field(repr=False)] = ""
-    #: As Pulumi properties, in lower case.
-    capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_lower_case)] = None
+    #: As Pulumi properties.
+    capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_snake_case)] = None
 
     def after(self, earlier: AttendeeAnswer | None) -> AttendeeAnswer:
         """The same with the token of an earlier answer, where this one has none."""

@@ -6,10 +6,11 @@ Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
+import pulumi
 from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
@@ -41,7 +42,8 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
         except MeetingProviderError as error:
             failed = error
-        secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
+        properties = [a for a in args if isinstance(a, dict)]
+        secrets = [p.get(name) for p in properties for name in p.get(CONFIDENTIAL) or ()]
         if (text := checking.redacted(str(failed), secrets)) != str(failed):
             failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
@@ -49,13 +51,25 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
     return short
 
 
-def _secrets(props: Mapping[str, Any]) -> list[Any]:
-    """The arguments that the program gave as secrets."""
-    return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
+async def secret_arguments(inputs: Mapping[str, Any]) -> list[str] | None:
+    """The names of the arguments that hold a secret."""
+    found = {n: [await o.is_secret() for o in _outputs(v)] for n, v in inputs.items()}
+    return [n for n, secret in found.items() if any(secret)] or None
+
+
+def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
+    if isinstance(value, pulumi.Output):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _outputs(each)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for each in value:
+            yield from _outputs(each)
 
 
 class _Provider(dynamic.ResourceProvider):
-    """What the dynamic host runs for each resource of a type, once it has configured it."""
+    """What the dynamic host runs for each resource of a type. It holds no state before that."""
 
     serialize_as_secret_always = False
     _type: ClassVar[str]

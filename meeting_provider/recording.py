@@ -6,8 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 from pulumi.dynamic import Resource
 
-from meeting_provider.meeting import secret_arguments
-from meeting_provider.provider import CONFIDENTIAL, RecordingProvider
+from meeting_provider.provider import CONFIDENTIAL, RecordingProvider, secret_arguments
 from meeting_provider.recordings.models import RecordingInput
 
 

@@ -112,15 +112,14 @@ def validate(
     issues += _contradictions(listed)
     if keys is not None:
         issues = [*(_at_key(i, keys) for i in issues), *_repeated_keys(declared)]
-    # Protobuf's mappings come in any order.
     return None if issues else meeting, sorted(dict.fromkeys(issues), key=_order)
 
 
 def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
+    """The model's order, and below an argument that of the paths: Pulumi's mappings have none."""
     first, *below = issue.path
-    return [*MeetingInput.model_fields, first].index(first), [
-        (isinstance(p, str), p) for p in below
-    ]
+    place = [*MeetingInput.model_fields, first].index(first)
+    return place, [(isinstance(part, str), part) for part in below]
 
 
 def by_model(

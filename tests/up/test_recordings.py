@@ -56,7 +56,7 @@ def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
 
     What was recorded of the first is in the bucket, and put together.
     """
-    meeting = next(m for m in up.cloud.live() if m.name == "keynote")
+    meeting = next(m for m in up.cloud.live() if m.request["ExternalMeetingId"] == "keynote")
     first = recording(up)
     assert first["SourceArn"].endswith(f"meeting/{meeting.meeting_id}")
     was = up.outputs()["recordings"]["keynote"]
@@ -71,7 +71,7 @@ def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
     up.cloud.advance(60)
     run = up.make("up")
     assert run.code == 0, run.text
-    successor = next(m for m in up.cloud.live() if m.name == "keynote")
+    successor = next(m for m in up.cloud.live() if m.request["ExternalMeetingId"] == "keynote")
     second = recording(up)
     assert successor.meeting_id != meeting.meeting_id
     assert second["SourceArn"].endswith(f"meeting/{successor.meeting_id}")
