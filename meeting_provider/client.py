@@ -6,6 +6,7 @@ Each method is one call, or one for each page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import MeetingEnded
@@ -40,6 +41,13 @@ class ChimeClient(ServiceCalls):
         "meetings at once in an account and region: end meetings, or ask for more in Service Quotas"
     )
     rate = f"the service takes 10 requests a second for each operation: {ServiceCalls.rate}"
+
+    roles: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "StartMeetingTranscription": (
+            "AWSServiceRoleForAmazonChimeTranscription",
+            "transcription.chime.amazonaws.com",
+        )
+    }
 
     def create_meeting_with_attendees(self, declared: MeetingInput, token: str) -> CreateAnswer:
         """Create the meeting with its first attendees, or get the one that the token created."""

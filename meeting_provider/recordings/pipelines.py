@@ -33,6 +33,10 @@ class MediaPipelines(ServiceCalls):
     """
 
     service: ClassVar[str] = "chime-sdk-media-pipelines"
+    roles: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("CreateMediaCapturePipeline", "CreateMediaConcatenationPipeline"),
+        ("AWSServiceRoleForAmazonChimeSDKMediaPipelines", "mediapipelines.chime.amazonaws.com"),
+    )
 
     def create_capture(self, subject: str, request: Mapping[str, Any]) -> PipelineAnswer:
         """Begin to record a meeting."""

@@ -208,6 +208,21 @@ def test_a_transcription_that_fails_ends_the_meeting_that_was_created(
     assert sandbox.live() == []
 
 
+def test_a_missing_role_names_the_command_that_creates_it(
+    lifecycle: Callable[[], Lifecycle],
+    recordings: RecordingLifecycle,
+    meeting: State,
+    sandbox: Sandbox,
+    s3: Any,  # noqa: ARG001
+) -> None:
+    sandbox.settings(media_pipelines_role="absent", transcription_role="absent")
+    command = "aws iam create-service-linked-role --aws-service-name {}.chime.amazonaws.com"
+    with pytest.raises(AccessDenied, match=command.format("mediapipelines")):
+        recordings.create(recording(meeting))
+    with pytest.raises(AccessDenied, match=command.format("transcription")):
+        lifecycle().create(declared("ann", transcription=ENGLISH))
+
+
 def test_a_meeting_that_ended_meanwhile_is_not_transcribed(
     lifecycle: Callable[[], Lifecycle], meeting: State, sandbox: Sandbox
 ) -> None:
