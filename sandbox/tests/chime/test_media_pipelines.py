@@ -5,7 +5,9 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
+from moto.core.serialize import RestJSONSerializer
 
+from chime_sandbox.chime import serialization
 from chime_sandbox.pytest_plugin import client
 from chime_sandbox.server import running
 
@@ -644,6 +646,47 @@ def test_events_say_how_a_pipeline_goes(sandbox, clients, new, capture):
         "mediaRegion": "eu-central-1",
         "mediaPipelineId": made["MediaPipelineId"],
     }
+
+
+# Answers
+
+
+def test_every_operation_answers_as_the_models_serializer_does(
+    pipelines, meeting, capture, concatenate
+):
+    """Its names, its members and no others, its status; nothing is null."""
+    answers = {}
+
+    def keep(http_response, model, **_):
+        answers[model.name] = http_response
+
+    pipelines.meta.events.register("after-call.*", keep, unique_id="answered")
+    try:
+        configuration = artifacts(mux="AudioWithCompositedVideo", CompositedVideo=COMPOSITED)
+        made = capture(meeting, ChimeSdkMeetingConfiguration=configuration)
+        whole = concatenate(made)
+        of, tagged = (
+            {"MediaPipelineId": made["MediaPipelineId"]},
+            {"ResourceARN": made["MediaPipelineArn"]},
+        )
+        pipelines.get_media_capture_pipeline(**of)
+        pipelines.get_media_pipeline(MediaPipelineId=whole["MediaPipelineId"])
+        pipelines.list_media_capture_pipelines()
+        pipelines.list_media_pipelines(MaxResults=1)
+        pipelines.tag_resource(**tagged, Tags=[{"Key": "a", "Value": "b"}])
+        pipelines.list_tags_for_resource(**tagged)
+        pipelines.untag_resource(**tagged, TagKeys=["a"])
+        pipelines.delete_media_pipeline(MediaPipelineId=whole["MediaPipelineId"])
+        pipelines.delete_media_capture_pipeline(**of)
+    finally:
+        pipelines.meta.events.unregister("after-call.*", unique_id="answered")
+    model = serialization.service_model(serialization.MEDIA_PIPELINES)
+    assert answers.keys() == serialization.PIPELINE_OPERATIONS
+    for name, answer in answers.items():
+        body = json.loads(re.sub(r"(\.\d{3})Z", r"\g<1>000Z", answer.text) or "{}")
+        serialized = RestJSONSerializer(model.operation_model(name)).serialize(body)
+        assert json.loads(serialized["body"]) == body, name
+        assert answer.status_code == serialized["status_code"], name
 
 
 # Faults, quotas, the request log and the state file

@@ -416,6 +416,33 @@ def test_people_can_look_and_turn_from_the_command_line(endpoint, new):
     assert f"{meeting_id}  keynote  ended (idle)" in shown
 
 
+def test_the_command_line_shows_transcription_and_media_pipelines(
+    endpoint, sandbox, chime, new, clients
+):
+    meeting = new("ana")["Meeting"]
+    of = {"MeetingId": meeting["MeetingId"]}
+    for settings, words in (
+        ({"LanguageCode": "de-DE"}, 'transcribed with {"EngineTranscribeSettings"'),
+        ({}, "transcription failed: exactly one of LanguageCode and IdentifyLanguage"),
+    ):
+        engine = {"EngineTranscribeSettings": settings}
+        chime.start_meeting_transcription(**of, TranscriptionConfiguration=engine)
+        assert words in command(endpoint, "meetings")[1]
+    clients("s3").create_bucket(Bucket="recordings")
+    sandbox.settings(bucket_policy="write", bucket_region="any")
+    made = clients("chime-sdk-media-pipelines").create_media_capture_pipeline(
+        SourceType="ChimeSdkMeeting",
+        SourceArn=meeting["MeetingArn"],
+        SinkType="S3Bucket",
+        SinkArn="arn:aws:s3:::recordings",
+    )["MediaCapturePipeline"]
+    line = f"{made['MediaPipelineId']}  captures {meeting['MeetingId']}"
+    assert f"{line}  Initializing" in command(endpoint, "pipelines")[1]
+    sandbox.end(meeting["MeetingId"])
+    sandbox.advance(2)
+    assert f"{line}  Failed (s3:PutObject is refused" in command(endpoint, "pipelines")[1]
+
+
 def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, new, sandbox):
     first = new("ana", "ben")["Meeting"]["MeetingId"]
     assert command(endpoint, "join", "keynote", "ben")[0] == 0
