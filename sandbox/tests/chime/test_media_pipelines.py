@@ -176,6 +176,16 @@ def test_a_capture_keeps_no_meeting_alive(sandbox, pipelines, meeting, capture):
     assert pipeline.updated_at == sandbox.meetings()[0].ended_at + 2
 
 
+def test_a_capture_is_complete_however_far_the_clock_goes_at_once(
+    sandbox, pipelines, meeting, capture, keys
+):
+    made = capture(meeting)
+    sandbox.advance(3 * 24 * 3600)
+    assert sandbox.meetings() == []
+    assert status(pipelines, made) == "Stopped"
+    assert len(keys("day/video/")) == 2
+
+
 def test_an_attendee_captures_the_meeting(sandbox, chime, pipelines, meeting, capture):
     def attendees():
         found = chime.list_attendees(MeetingId=meeting["MeetingId"])["Attendees"]
@@ -517,7 +527,7 @@ def test_a_capture_can_be_concatenated_after_its_end(
     made = concatenate(captured)
     sandbox.advance(4)
     assert status(pipelines, made) == "Stopped"
-    assert keys("whole/")
+    assert len(keys("whole/")) == 3
 
 
 def test_a_capture_of_more_than_30_days_ago_is_no_source(
