@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.core.serialize import RestJSONSerializer
 
+from chime_sandbox.admin import Sandbox
 from chime_sandbox.chime import serialization
 from chime_sandbox.pytest_plugin import client
 from chime_sandbox.server import running
@@ -791,3 +792,9 @@ def test_pipelines_and_artifacts_outlive_the_process(tmp_path):
         client(endpoint).delete_meeting(MeetingId=made["MeetingId"])
         assert status(pipelines, captured) == "Stopping"
         assert s3.get_object(Bucket=BUCKET, Key="other")["Body"].read() == b"kept"
+        Sandbox(endpoint).advance(2)
+    with running(state) as endpoint:
+        (pipeline,) = Sandbox(endpoint).pipelines()
+        assert pipeline.status == "Stopped"
+        found = client(endpoint, "s3").list_objects_v2(Bucket=BUCKET, Prefix="day/")["Contents"]
+        assert [each["Key"] for each in found] == sorted(pipeline.keys)

@@ -62,11 +62,18 @@ def test_the_endpoint_variable_is_all_the_set_up_there_is(endpoint, sandbox, mon
     assert json.loads(message["Body"])["Message"] == "hello"
     session.client("ssm").put_parameter(Name="/a", Value="b", Type="String")
     assert session.client("ssm").get_parameter(Name="/a")["Parameter"]["Value"] == "b"
+    s3 = session.client("s3")
+    location = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket="recordings", CreateBucketConfiguration=location)
+    s3.put_object(Bucket="recordings", Key="day/one.mp4", Body=b"\0" * 100_000)
+    assert len(s3.get_object(Bucket="recordings", Key="day/one.mp4")["Body"].read()) == 100_000
+    pipelines = session.client("chime-sdk-media-pipelines")
+    assert pipelines.list_media_pipelines()["MediaPipelines"] == []
     session.client("chime-sdk-meetings").create_meeting(
         ClientRequestToken="token", MediaRegion="eu-central-1", ExternalMeetingId="keynote"
     )
     assert {call.service for call in sandbox.requests(service=None)} == {
-        "sts", "sns", "sqs", "ssm", "chime",
+        "sts", "s3", "sns", "sqs", "ssm", "chime",
     }  # fmt: skip
 
 
