@@ -119,6 +119,7 @@ class Pipeline:
     status: str
     tags: dict[str, str]
     attendee_id: str | None
+    streams: list[str]
     transcribed: bool
     cancelled: bool
     keys: list[str]

@@ -83,6 +83,10 @@ def meetings(sandbox: Sandbox, every: bool) -> None:
         if meeting.alive or every:
             state = "alive" if meeting.alive else f"ended ({meeting.end_reason})"
             click.echo(f"{meeting.meeting_id}  {meeting.external_meeting_id}  {state}")
+            if meeting.transcription is not None:
+                click.echo(f"    transcribed with {json.dumps(meeting.transcription)}")
+            if meeting.transcription_failure is not None:
+                click.echo(f"    transcription failed: {meeting.transcription_failure}")
             for attendee in meeting.attendees:
                 here = "connected" if attendee.connected else ""
                 click.echo(

@@ -5,7 +5,10 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
+from moto.core.serialize import RestJSONSerializer
 
+from chime_sandbox.admin import Sandbox
+from chime_sandbox.chime import serialization
 from chime_sandbox.pytest_plugin import client
 from chime_sandbox.server import running
 
@@ -172,6 +175,16 @@ def test_a_capture_keeps_no_meeting_alive(sandbox, pipelines, meeting, capture):
     assert status(pipelines, made) == "Stopped"
     (pipeline,) = sandbox.pipelines()
     assert pipeline.updated_at == sandbox.meetings()[0].ended_at + 2
+
+
+def test_a_capture_is_complete_however_far_the_clock_goes_at_once(
+    sandbox, pipelines, meeting, capture, keys
+):
+    made = capture(meeting)
+    sandbox.advance(3 * 24 * 3600)
+    assert sandbox.meetings() == []
+    assert status(pipelines, made) == "Stopped"
+    assert len(keys("day/video/")) == 2
 
 
 def test_an_attendee_captures_the_meeting(sandbox, chime, pipelines, meeting, capture):
@@ -515,7 +528,7 @@ def test_a_capture_can_be_concatenated_after_its_end(
     made = concatenate(captured)
     sandbox.advance(4)
     assert status(pipelines, made) == "Stopped"
-    assert keys("whole/")
+    assert len(keys("whole/")) == 3
 
 
 def test_a_capture_of_more_than_30_days_ago_is_no_source(
@@ -646,6 +659,47 @@ def test_events_say_how_a_pipeline_goes(sandbox, clients, new, capture):
     }
 
 
+# Answers
+
+
+def test_every_operation_answers_as_the_models_serializer_does(
+    pipelines, meeting, capture, concatenate
+):
+    """Its names, its members and no others, its status; nothing is null."""
+    answers = {}
+
+    def keep(http_response, model, **_):
+        answers[model.name] = http_response
+
+    pipelines.meta.events.register("after-call.*", keep, unique_id="answered")
+    try:
+        configuration = artifacts(mux="AudioWithCompositedVideo", CompositedVideo=COMPOSITED)
+        made = capture(meeting, ChimeSdkMeetingConfiguration=configuration)
+        whole = concatenate(made)
+        of, tagged = (
+            {"MediaPipelineId": made["MediaPipelineId"]},
+            {"ResourceARN": made["MediaPipelineArn"]},
+        )
+        pipelines.get_media_capture_pipeline(**of)
+        pipelines.get_media_pipeline(MediaPipelineId=whole["MediaPipelineId"])
+        pipelines.list_media_capture_pipelines()
+        pipelines.list_media_pipelines(MaxResults=1)
+        pipelines.tag_resource(**tagged, Tags=[{"Key": "a", "Value": "b"}])
+        pipelines.list_tags_for_resource(**tagged)
+        pipelines.untag_resource(**tagged, TagKeys=["a"])
+        pipelines.delete_media_pipeline(MediaPipelineId=whole["MediaPipelineId"])
+        pipelines.delete_media_capture_pipeline(**of)
+    finally:
+        pipelines.meta.events.unregister("after-call.*", unique_id="answered")
+    model = serialization.service_model(serialization.MEDIA_PIPELINES)
+    assert answers.keys() == serialization.PIPELINE_OPERATIONS
+    for name, answer in answers.items():
+        body = json.loads(re.sub(r"(\.\d{3})Z", r"\g<1>000Z", answer.text) or "{}")
+        serialized = RestJSONSerializer(model.operation_model(name)).serialize(body)
+        assert json.loads(serialized["body"]) == body, name
+        assert answer.status_code == serialized["status_code"], name
+
+
 # Faults, quotas, the request log and the state file
 
 
@@ -738,3 +792,9 @@ def test_pipelines_and_artifacts_outlive_the_process(tmp_path):
         client(endpoint).delete_meeting(MeetingId=made["MeetingId"])
         assert status(pipelines, captured) == "Stopping"
         assert s3.get_object(Bucket=BUCKET, Key="other")["Body"].read() == b"kept"
+        Sandbox(endpoint).advance(2)
+    with running(state) as endpoint:
+        (pipeline,) = Sandbox(endpoint).pipelines()
+        assert pipeline.status == "Stopped"
+        found = client(endpoint, "s3").list_objects_v2(Bucket=BUCKET, Prefix="day/")["Contents"]
+        assert [each["Key"] for each in found] == sorted(pipeline.keys)

@@ -56,8 +56,9 @@ class Pipeline:
 
     `request` holds the parameters that made it; `source_id` is the id of the meeting or of the
     capture that it is about; `attendee_id` is of the attendee that captures a meeting;
-    `transcribed` says whether the meeting was transcribed meanwhile; `cancelled` is a concatenation
-    that was deleted; `keys` are of the objects that it has written; `failure` says why it failed.
+    `streams` are the attendees whose video it has captured; `transcribed` says whether the meeting
+    was transcribed meanwhile; `cancelled` is a concatenation that was deleted; `keys` are of the
+    objects that it has written; `failure` says why it failed.
     """
 
     pipeline_id: str
@@ -72,6 +73,7 @@ class Pipeline:
     status: Status = Status.INITIALIZING
     tags: dict[str, str] = field(default_factory=dict)
     attendee_id: str | None = None
+    streams: list[str] = field(default_factory=list)
     transcribed: bool = False
     cancelled: bool = False
     keys: list[str] = field(default_factory=list)
@@ -135,6 +137,7 @@ class Pipelines:
         self._announcer = announcer
         self._buckets = buckets
         self._pipelines: dict[str, Pipeline] = {}
+        self._active: dict[str, Pipeline] = {}
         self._changed: set[str] = set()
         self._forgotten: set[str] = set()
         announcer.subscribe(self._follow)
@@ -174,14 +177,14 @@ class Pipelines:
         """The pipelines of an account in a region that haven't ended, oldest first."""
         return [
             each
-            for each in self._pipelines.values()
-            if each.owner == owner and not each.has_ended and kind in (None, each.kind)
+            for each in self._active.values()
+            if each.owner == owner and kind in (None, each.kind)
         ]
 
     def capture_of(self, meeting_id: str) -> Pipeline | None:
         """The pipeline that captures a meeting now."""
-        for each in self._pipelines.values():
-            if each.kind is Kind.CAPTURE and each.source_id == meeting_id and not each.has_ended:
+        for each in self._active.values():
+            if each.kind is Kind.CAPTURE and each.source_id == meeting_id:
                 return each
         return None
 
@@ -218,30 +221,34 @@ class Pipelines:
             updated_at=now,
             tags=tags,
         )
-        self._pipelines[pipeline_id] = pipeline
+        self._pipelines[pipeline_id] = self._active[pipeline_id] = pipeline
+        meeting = self.meeting_of(pipeline)
+        pipeline.transcribed = meeting is not None and meeting.transcription is not None
         self.touch(pipeline)
         return pipeline
 
     def delete(self, pipeline: Pipeline) -> None:
         """Stop a pipeline. A capture leaves its artifacts, a concatenation nothing."""
-        pipeline.cancelled = pipeline.kind is Kind.CONCATENATION
-        self._stop(pipeline, self._clock.now())
+        if not pipeline.has_ended:
+            pipeline.cancelled = pipeline.kind is Kind.CONCATENATION
+            self._stop(pipeline, self._clock.now())
 
     def advance(self) -> None:
         """Start, stop and finish what should have by now, and forget what is too old to use."""
         now = self._clock.now()
-        for pipeline in list(self._pipelines.values()):
+        for pipeline in list(self._active.values()):
             if pipeline.status is Status.INITIALIZING:
                 self._start(pipeline, now)
         # Captures first: what concatenations read has to be there.
         for kind in Kind:
-            for pipeline in list(self._pipelines.values()):
-                if pipeline.kind is kind and not pipeline.has_ended:
+            for pipeline in list(self._active.values()):
+                if pipeline.kind is kind:
                     self._finish(pipeline, now)
-        for pipeline in list(self._pipelines.values()):
-            if pipeline.has_ended and pipeline.created_at + KEPT_SECONDS <= now:
-                del self._pipelines[pipeline.pipeline_id]
-                self._forgotten.add(pipeline.pipeline_id)
+        while (oldest := next(iter(self._pipelines.values()), None)) is not None:
+            if not oldest.has_ended or oldest.created_at + KEPT_SECONDS > now:
+                break
+            del self._pipelines[oldest.pipeline_id]
+            self._forgotten.add(oldest.pipeline_id)
 
     def touch(self, pipeline: Pipeline) -> None:
         """Mark a pipeline as changed, to be saved."""
@@ -265,11 +272,14 @@ class Pipelines:
         """Take over pipelines that were saved."""
         for pipeline in sorted(pipelines, key=lambda each: each.created_at):
             self._pipelines[pipeline.pipeline_id] = pipeline
+            if not pipeline.has_ended:
+                self._active[pipeline.pipeline_id] = pipeline
 
     def clear(self) -> None:
         """Forget every pipeline."""
         self._forgotten.update(self._pipelines)
         self._pipelines.clear()
+        self._active.clear()
         self._changed.clear()
 
     # A pipeline's life
@@ -306,18 +316,21 @@ class Pipelines:
         attendee = self._meetings.add_attendee(meeting, name, None)
         self._meetings.publish(EventType.ATTENDEE_JOINED, meeting, attendee.attendee_id)
         pipeline.attendee_id = attendee.attendee_id
-        pipeline.transcribed = meeting.transcription is not None
 
     def _stop(self, pipeline: Pipeline, at: float) -> None:
         if pipeline.has_ended or pipeline.status is Status.STOPPING:
             return
         meeting = self.meeting_of(pipeline)
+        if meeting is not None and pipeline.kind is Kind.CAPTURE:
+            pipeline.streams = _selected(pipeline, meeting)
+            self._leave(pipeline, meeting)
+        self._set(pipeline, Status.STOPPING, at)
+
+    def _leave(self, pipeline: Pipeline, meeting: Meeting) -> None:
         joined = pipeline.attendee_id
-        lives = meeting is not None and meeting.ended_at is None
-        if meeting is not None and lives and joined in meeting.attendees:
+        if joined in meeting.attendees and meeting.ended_at is None:
             self._meetings.publish(EventType.ATTENDEE_LEFT, meeting, joined)
             self._meetings.delete_attendee(meeting, joined)
-        self._set(pipeline, Status.STOPPING, at)
 
     def _finish(self, pipeline: Pipeline, now: float) -> None:
         """End a pipeline that has been stopping for long enough."""
@@ -357,11 +370,10 @@ class Pipelines:
         pipeline.keys = keys
 
     def _captured(self, pipeline: Pipeline) -> Iterator[str]:
-        meeting = self.meeting_of(pipeline)
         return artifacts.captured(
             pipeline.artifacts,
             pipeline.created_at,
-            [] if meeting is None else _selected(pipeline, meeting),
+            pipeline.streams,
             words=pipeline.transcribed,
         )
 
@@ -381,6 +393,8 @@ class Pipelines:
 
     def _set(self, pipeline: Pipeline, status: Status, at: float) -> None:
         pipeline.status, pipeline.updated_at = status, at
+        if pipeline.has_ended:
+            del self._active[pipeline.pipeline_id]
         self.touch(pipeline)
         kind = ANNOUNCED.get(status)
         meeting = self.meeting_of(pipeline)
