@@ -200,14 +200,15 @@ class Reconciler:
         return diff.plan(capabilities, tags, self._declared)
 
     def _transcribe(self, before: Mapping[str, Any] | None) -> None:
-        """Start, change or stop the transcription. No call changes one that runs."""
+        """Start, change or stop the transcription.
+
+        One that runs isn't stopped for a change: a stop that is late would end what follows it.
+        """
         wanted = self._declared.transcription
-        if (wanted.properties() if wanted else None) == before:
-            return
-        if before:
-            self._client.stop_transcription(self._meeting)
-        if wanted:
+        if wanted and wanted.properties() != before:
             self._client.start_transcription(self._meeting, wanted)
+        elif before and not wanted:
+            self._client.stop_transcription(self._meeting)
 
     def _retag(self, plan: diff.Plan) -> None:
         """Change the tags. Removals come first, so that an exchange fits under the limit."""

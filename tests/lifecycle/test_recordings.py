@@ -192,7 +192,7 @@ def test_transcription_begins_with_the_meeting_and_changes_in_place(
     state = lifecycle().update(state, declared("ann", transcription=ENGLISH))
     assert calls(sandbox) == []
     state = lifecycle().update(state, declared("ann", transcription=GERMAN))
-    assert calls(sandbox) == ["StopMeetingTranscription", "StartMeetingTranscription"]
+    assert calls(sandbox) == ["StartMeetingTranscription"]
     assert transcription(sandbox) == {"EngineTranscribeSettings": {"LanguageCode": "de-DE"}}
     lifecycle().update(state, declared("ann"))
     assert calls(sandbox) == ["StopMeetingTranscription"]
