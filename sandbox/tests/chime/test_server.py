@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import boto3
 import pytest
@@ -390,6 +391,17 @@ def test_the_clock_ends_meetings_again_after_the_disk_was_full(tmp_path):
     process.communicate()
     with running(tmp_path / "state") as restarted:
         assert [m.end_reason for m in Sandbox(restarted).meetings()] == ["idle"]
+
+
+def test_an_endpoint_that_hangs_up_is_reported_like_one_that_isnt_there():
+    """As an emulator does that ends while it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        hang_up = Thread(target=lambda: listening.accept()[0].close())
+        hang_up.start()
+        sandbox = Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(SandboxError, match="no sandbox answers at"):
+            sandbox.stop()
+        hang_up.join()
 
 
 # The command line
