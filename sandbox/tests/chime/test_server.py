@@ -395,13 +395,19 @@ def test_the_clock_ends_meetings_again_after_the_disk_was_full(tmp_path):
 
 def test_an_endpoint_that_hangs_up_is_reported_like_one_that_isnt_there():
     """As an emulator does that ends while it answers."""
+
+    def hang_up():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        hang_up = Thread(target=lambda: listening.accept()[0].close())
-        hang_up.start()
+        hanging_up = Thread(target=hang_up)
+        hanging_up.start()
         sandbox = Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}")
         with pytest.raises(SandboxError, match="no sandbox answers at"):
             sandbox.stop()
-        hang_up.join()
+        hanging_up.join()
 
 
 # The command line
