@@ -58,7 +58,8 @@ def text(segment: str) -> str:
     """The text that a segment was made of; of a long one the beginning, with an ellipsis."""
     kept, _, digest = segment.partition("..")
     raw = re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), kept.encode())
-    return raw.decode(errors="replace") + ("…" if digest else "")
+    # The end may be a part of a character.
+    return raw.decode(errors="ignore") + ("…" if digest else "")
 
 
 def within(stack: str, *segments: str) -> str:

@@ -140,7 +140,7 @@ function factsOf({ open, next, since, attendees }, { connections }) {
     facts.push(['Next', span(next)]);
   }
   if (open.length > 0 && since) {
-    facts.push(['Last replaced', when(since)]);
+    facts.push(['Meeting since', when(since)]);
   }
   const names = attendees.filter(({ connected }) => connected).map(({ name }) => name);
   if (open.length > 0 && connections !== 'unknown') {
