@@ -108,7 +108,7 @@ def _strings(values: Iterable[Any]) -> Iterator[str]:
 @cache
 def _region_of_profile(profile: str | None) -> str | None:
     # A check of a meeting that declares its region should not import boto3.
-    from meeting_provider.client import control_region_of
+    from meeting_provider.calls import control_region_of
 
     return control_region_of(profile)
 

@@ -6,7 +6,7 @@ MeetingProviderError
 ├── InvalidNotifications      the arguments of MeetingNotifications are invalid
 ├── InvalidEvent              a message is not an event of a meeting
 ├── NoJoinData                join data is empty: its secret could not be decrypted
-└── ServiceError              a call failed: names meeting, operation, cause and remedy
+└── ServiceError              a call failed: names subject, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
     ├── AccessDenied          the caller isn't authorized; names the IAM action
     ├── LimitExceeded         a quota of the account or of the meeting; names the defaults
@@ -77,21 +77,23 @@ class NoJoinData(MeetingProviderError):
 
 
 class ServiceError(MeetingProviderError):
-    """A call of the Chime SDK Meetings API failed for good.
+    """A call of the Chime SDK failed for good.
 
     The text is one line: what was being done, to which meeting, what the service said, and what
     to do about it. It never holds a join token.
+
+    :param subject: what the call was for, such as `meeting 'keynote'`.
     """
 
-    def __init__(self, operation: str, cause: str, remedy: str, meeting: str = "") -> None:
+    def __init__(self, operation: str, cause: str, remedy: str, subject: str = "") -> None:
         self.operation = operation
         self.cause = cause
         self.remedy = remedy
-        self.meeting = meeting
-        super().__init__(operation, cause, remedy, meeting)
+        self.subject = subject
+        super().__init__(operation, cause, remedy, subject)
 
     def __str__(self) -> str:
-        subject = f"meeting '{self.meeting}': " if self.meeting else ""
+        subject = f"{self.subject}: " if self.subject else ""
         return f"{subject}{self.operation} failed: {self.cause}; {self.remedy}"
 
 
@@ -130,7 +132,7 @@ class AttendeesRefused(ServiceError):
     """
 
     def __init__(
-        self, operation: str, refused: Sequence[tuple[str, str, str]], meeting: str = ""
+        self, operation: str, refused: Sequence[tuple[str, str, str]], subject: str = ""
     ) -> None:
         self.refused = tuple(refused)
         each = ", ".join(f"'{who}' {code} ({message})" for who, code, message in refused)
@@ -139,5 +141,5 @@ class AttendeesRefused(ServiceError):
             operation,
             f"{count} refused: {each}",
             "correct or remove them, and run `pulumi up` again",
-            meeting,
+            subject,
         )

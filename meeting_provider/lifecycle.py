@@ -226,21 +226,26 @@ class Reconciler:
         """
         self.known = {i: a for i, a in self.known.items() if a.join_token or i not in self._wanted}
         plan = self._plan(tags)
-        _concurrently([partial(self._remove, i) for i in plan.remove])
+        # Tags have quotas of their own: beside the removals they cost no time.
+        retag = [partial(self._retag, plan)] if plan.tag or plan.untag else []
+        _concurrently([*retag, *(partial(self._remove, i) for i in plan.remove)])
         _concurrently([partial(self._add, batch) for batch in plan.add])
         if self._refused:
             each = [(i, e.error_code, e.error_message) for i, e in self._refused.items()]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
         self._set_capabilities(self._plan(tags) if plan.add else plan)
-        if plan.untag:
-            self._client.untag(self._meeting, plan.untag)
-        if plan.tag:
-            self._client.tag(self._meeting, plan.tag)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
         capabilities = {i: a.capabilities for i, a in self.known.items()}
         return diff.plan(capabilities, tags, self._declared)
+
+    def _retag(self, plan: diff.Plan) -> None:
+        """Change the tags. Removals come first, so that an exchange fits under the limit."""
+        if plan.untag:
+            self._client.untag(self._meeting, plan.untag)
+        if plan.tag:
+            self._client.tag(self._meeting, plan.tag)
 
     def _remove(self, external_user_id: str) -> None:
         attendee = self.known.pop(external_user_id)
@@ -291,7 +296,8 @@ def _first(declared: MeetingInput) -> Sequence[AttendeeInput]:
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     """Create the meeting of a client_request_token, or complete the one that it brings back."""
-    token, meeting = declared.client_request_token or "", declared.external_meeting_id
+    token = declared.client_request_token or ""
+    meeting = f"meeting '{declared.external_meeting_id}'"
     try:
         answer = client.create_meeting_with_attendees(declared, _first(declared), token)
         meeting, other = str(answer.meeting), _other_settings(declared, answer.meeting)

@@ -336,7 +336,8 @@ class MeetingAnswer(Answer):
         return {n: _in_snake_case(v) for n, v in named.items() if v}
 
     def __str__(self) -> str:
-        return f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
+        name = f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
+        return f"meeting '{name}'"
 
 
 def _in_snake_case(value: Any) -> Any:
@@ -373,12 +374,20 @@ class AttendeesAnswer(Answer):
 
     attendees: list[AttendeeAnswer] = []
     errors: list[AttendeeError] = []
+    #: Of the next page.
+    next_token: str | None = None
 
 
 class CreateAnswer(AttendeesAnswer):
     """What CreateMeetingWithAttendees answers."""
 
     meeting: MeetingAnswer
+
+
+class TagsAnswer(Answer):
+    """What ListTagsForResource answers."""
+
+    tags: list[dict[str, str]] = []
 
 
 class FoundAnswer(Answer):

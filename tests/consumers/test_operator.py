@@ -58,7 +58,7 @@ OUTPUTS: dict[str, Any] = {
     },
     "events": {"keynote": {"title": "Opening keynote", "event": "keynote", **TIMES}},
     "upcoming": {"stand-up-1": {"title": "Stand-up", "event": "stand-up", **TOMORROW}},
-    "recordings": {"keynote": RECORDING, "panel: 1/2": None},
+    "recordings": {"keynote": {**RECORDING, "concatenated": None}, "panel: 1/2": None},
 }
 
 

@@ -238,7 +238,7 @@ def test_the_page_shows_meetings_people_links_and_recordings(site: Site, browser
     assert keynote.startswith("Open until ")
     assert closing.startswith("Opens at ")
     facts = "\n".join(texts(browser, "article dl"))
-    assert "s3://acme-recordings/keynote/" in facts
+    assert "status: InProgress, destination: s3://acme-recordings/keynote/" in facts
     until(browser, lambda: texts(browser, "summary") == [
         "Attendees: 1, 0 connected", "Attendees: 2, 1 connected",
     ])  # fmt: skip
@@ -274,7 +274,7 @@ def test_what_happens_is_shown_and_announced_and_nothing_else_changes(
     [ended] = [text for text in texts(browser, ".state") if "Ended at" in text]
     assert "It has not been replaced yet." in ended
     site.put(**day(meeting=SECOND, recording={"status": "Stopped"}))
-    until(browser, lambda: "The recording of Opening keynote is Stopped." in news(browser))
+    until(browser, lambda: "Recording of Opening keynote: status: Stopped." in news(browser))
     until(browser, lambda: "Opening keynote has a new meeting." in news(browser))
     assert not [text for text in texts(browser, ".state") if "Ended at" in text]
     site.put(**day(meeting=SECOND, people=("ann", "bob@example.org", "eve")))

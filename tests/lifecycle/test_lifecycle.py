@@ -902,7 +902,7 @@ class TestErrors:
         with pytest.raises(LimitExceeded) as error:
             lifecycle().update(made, declared("ana", tags={"day": "one"}))
         self.check_message(
-            error, "TagResource failed: TooManyTags", "a meeting has at most 50 tags"
+            error, "TagResource failed: TooManyTags", "a resource has at most 50 tags"
         )
 
     def test_of_an_ended_meeting_says_what_makes_its_successor(
@@ -952,8 +952,8 @@ def test_what_fails_through_all_retries_says_so(
     kind: type[ServiceError], parts: tuple[str, ...],
 ):  # fmt: skip
     """With little time for each operation, so that the test's waiting is short."""
-    monkeypatch.setattr("meeting_provider.client.ATTEMPTS", 2)
-    monkeypatch.setattr("meeting_provider.client.OPERATION_SECONDS", 3.0)
+    monkeypatch.setattr("meeting_provider.calls.ATTEMPTS", 2)
+    monkeypatch.setattr("meeting_provider.calls.OPERATION_SECONDS", 3.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")

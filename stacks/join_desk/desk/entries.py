@@ -13,7 +13,6 @@ from meeting_provider import NoJoinData, join_info
 
 _TEXTS: Final = ("title", "description")
 _TIMES: Final = ("opens", "start", "end", "closes")
-_RECORDING: Final = ("status", "destination")
 
 
 class Incomplete(Exception):
@@ -40,7 +39,7 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
     :param stack: the stack of the meetings, without organization and project.
     :param outputs: its outputs: `meeting_ids` and `join_data`, and, where they are exported,
         `events` and `upcoming`, which say what the meetings are and when, and `recordings`, which
-        has the status and the destination of each meeting's recording.
+        has for each meeting where its recording is, and in which state.
     :param source: the stack's full name, for errors.
     :raises Incomplete: outputs are missing, or secrets among them could not be decrypted.
     """
@@ -112,7 +111,7 @@ def _recording(recordings: Mapping[str, Any], meeting: str) -> dict[str, Any]:
     said = recordings.get(meeting)
     if not isinstance(said, Mapping):
         return {}
-    known = {n: said[n] for n in _RECORDING if isinstance(said.get(n), str)}
+    known = {name: value for name, value in said.items() if isinstance(value, str)}
     return {"recording": known} if known else {}
 
 

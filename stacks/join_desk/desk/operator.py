@@ -103,10 +103,10 @@ class Operator:
             return self._events
 
     def _read(self) -> dict[str, _Event]:
-        root = f"{addresses.root(self._stack)}/"
+        root = addresses.root(self._stack)
         events: dict[str, _Event] = defaultdict(_Event)
         for listed in self._parameters.listed(root):
-            event, _, attendee = listed.name.removeprefix(root).partition("/")
+            event, _, attendee = listed.name.removeprefix(f"{root}/").partition("/")
             if attendee == addresses.EVENT:
                 events[event].about = self._about(listed)
             elif attendee:
@@ -148,7 +148,7 @@ class Operator:
     def _attendees(
         self, event: str, segments: Iterable[str], connected: Mapping[str, datetime]
     ) -> list[dict[str, Any]]:
-        """Everybody with a link, and whoever else is connected."""
+        """Everybody with a link, and others who are connected."""
         by_segment = {addresses.segment(who): who for who in connected}
         found = []
         for each in {*segments, *by_segment}:

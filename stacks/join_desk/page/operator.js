@@ -150,11 +150,12 @@ function factsOf({ open, next, since, attendees }, { connections }) {
   }
   const recordings = open.filter(({ recording }) => recording).map(({ recording }) => recording);
   if (recordings.length > 0) {
-    const texts = recordings.map(({ status, destination }) => [status, destination].filter(Boolean).join(': '));
-    facts.push(['Recording', texts.join(', ')]);
+    facts.push(['Recording', recordings.map(textOf).join('; ')]);
   }
   return facts;
 }
+
+const textOf = (recording) => Object.entries(recording).map((each) => each.join(': ')).join(', ');
 
 function makeFact([term]) {
   return make('div', {}, make('dt', { textContent: term }), make('dd'));
@@ -207,7 +208,7 @@ function changesOf(old, event, before, after) {
   const { title } = event;
   const found = [];
   const ended = (each) => each.open.filter((meeting) => meeting.ended).map((meeting) => meeting.meeting_id);
-  const recordings = (each) => each.open.map(({ recording }) => recording?.status).filter(Boolean).join(', ');
+  const recordings = (each) => each.open.filter(({ recording }) => recording).map(({ recording }) => textOf(recording));
   if (event.open.length > 0 !== old.open.length > 0) {
     found.push(`${title} is ${event.open.length > 0 ? 'open' : 'closed'}.`);
   } else if (event.open.length > 0 && event.since !== old.since) {
@@ -216,8 +217,8 @@ function changesOf(old, event, before, after) {
   if (ended(event).some((id) => !ended(old).includes(id))) {
     found.push(`${title} has ended.`);
   }
-  if (recordings(event) && recordings(event) !== recordings(old)) {
-    found.push(`The recording of ${title} is ${recordings(event)}.`);
+  for (const text of recordings(event).filter((each) => !recordings(old).includes(each))) {
+    found.push(`Recording of ${title}: ${text}.`);
   }
   if (before.connections !== 'unknown' && after.connections !== 'unknown') {
     const joined = (each) => new Map(each.attendees.filter((a) => a.connected).map((a) => [a.id, a.name]));
