@@ -172,7 +172,7 @@ def opened(
     reading.meta.events.register("before-call.ssm.*", lambda model, **_: calls.append(model.name))
     parameters = Parameters(reading)
     key = LinkKey(parameters, addresses.link_key(STACK))
-    desk = Desk(parameters, STACK, key, page, messages)
+    desk = Desk(parameters, STACK, key, page, messages=messages)
     office = Office(Client(desk), ssm, sqs, url, messages, calls)
     desk._operator._now = lambda: office.time
     office.put()

@@ -31,14 +31,15 @@ let page;
 let seen;
 
 const commands = {
-  async open({ url, width = 1280, dark = false, ended = false, permissions = [] }) {
+  async open({ url, width = 1280, dark = false, ended = false, permissions = [], strict = false }) {
     await context?.close();
     context = await browser.newContext({
       viewport: { width, height: 800 },
       colorScheme: dark ? 'dark' : 'light',
       locale: 'en-GB',
       timezoneId: 'Europe/Berlin',
-      bypassCSP: true,
+      // axe is a script that the page's policy doesn't let in.
+      bypassCSP: !strict,
       permissions,
     });
     page = await context.newPage();

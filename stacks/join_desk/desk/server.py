@@ -120,6 +120,7 @@ class Desk:
         stack: str,
         key: LinkKey,
         page: Path = PAGE,
+        *,
         messages: Messages | None = None,
     ) -> None:
         self._parameters = parameters
