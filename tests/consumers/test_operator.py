@@ -272,11 +272,13 @@ def test_who_is_connected_comes_from_the_messages(office: Office) -> None:
 
 def test_messages_are_kept_over_a_restart(office: Office, tmp_path: Path) -> None:
     """They are in the file before they leave the queue, and the report reads the same file."""
+    office.send("AttendeeJoined", "eve", PANEL, minutes=-60 * 24 * 8)
     office.send("AttendeeJoined", "bob")
     office.until(lambda: [a for a in office.event("keynote")["attendees"] if "connected" in a])
     again = Messages(Queue(office.queue, "us-east-1"), tmp_path / "events.jsonl")
     [bob] = again.meetings()[KEYNOTE].connected(NOW)
     assert bob.external_user_id == "bob"
+    assert again.meetings().keys() == {KEYNOTE}
     assert not again.is_current
 
 

@@ -148,11 +148,22 @@ def test_who_is_connected_now_is_who_has_joined_and_not_left() -> None:
     """A meeting lasts 24 hours at most: a join that is older is over."""
     meetings = {m.meeting_id: m for m in attendance(events(MESSAGES))}
     assert meetings[KEYNOTE].ended == at("10:00:00")
+    assert meetings[AGAIN].ended == at("10:45:01")
     assert meetings[KEYNOTE].connected(at("11:00:00")) == []
     [gus] = meetings[PANEL].connected(at("11:00:00"))
     assert (gus.external_user_id, gus.joined, gus.end) == ("gus", at("10:20:00"), End.NONE)
     assert meetings[PANEL].ended is None
     assert meetings[PANEL].connected(at("10:20:00") + LONGEST_MEETING) == []
+
+
+@pytest.mark.parametrize("first", ["AttendeeJoined", "AttendeeLeft"])
+def test_a_join_and_a_leave_with_the_same_time_are_one_connection(first: str) -> None:
+    """Of who isn't connected, the join comes first."""
+    second = ({"AttendeeJoined", "AttendeeLeft"} - {first}).pop()
+    both = [message("09:00:00", PANEL, kind, "gus") for kind in (first, second)]
+    [meeting] = attendance(events(both))
+    [connection] = meeting.connections
+    assert connection.duration == timedelta()
 
 
 def test_the_time_is_the_events_own() -> None:

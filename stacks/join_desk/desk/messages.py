@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from meeting_provider.attendance.archive import Archive, BadMessage
 from meeting_provider.attendance.collecting import collect
-from meeting_provider.attendance.matching import MeetingAttendance, attendance
+from meeting_provider.attendance.matching import MeetingAttendance, attendance, instant
 from meeting_provider.events import MeetingEvent
 from meeting_provider.watch.errors import QueueFailed
 from meeting_provider.watch.queue import LONGEST_WAIT, Queue
 
 #: How long to wait after a failure, in seconds.
 _PAUSE: Final = 5.0
+
+#: How old an event may be that is still of use. No meeting lasts longer than a day.
+_LONGEST_OF_USE: Final = timedelta(days=7)
 
 _log = logging.getLogger("desk")
 
@@ -36,12 +40,12 @@ class Messages:
         self._events: list[MeetingEvent] = []
         self._matched: dict[str, MeetingAttendance] | None = None
         self._is_current = False
-        found = list(self._archive.read()) if file.exists() else []
-        for each in found:
-            if isinstance(each, BadMessage):
-                _log.warning("%s", each)
+        for found in self._archive.read() if file.exists() else ():
+            if isinstance(found, BadMessage):
+                _log.warning("%s", found)
             else:
-                self._events.append(each)
+                self._events.append(found)
+        self._events = _recent(self._events)
 
     @property
     def is_current(self) -> bool:
@@ -69,8 +73,13 @@ class Messages:
                 continue
             if events:
                 with self._lock:
-                    self._events += events
+                    self._events = _recent([*self._events, *events])
                     self._matched = None
             else:
                 self._is_current = True
                 wait = LONGEST_WAIT
+
+
+def _recent(events: list[MeetingEvent]) -> list[MeetingEvent]:
+    oldest = datetime.now(UTC) - _LONGEST_OF_USE
+    return [event for event in events if instant(event) > oldest]
