@@ -34,11 +34,14 @@ _QUIET_SECONDS: Final = 2
 
 #: How many messages that can't be read are named.
 _MOST_NAMED: Final = 50
+_LONGEST_LINE: Final = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report; the exit code."""
     options = _options(arguments)
+    # Names are in any script, and a terminal's encoding may lack it.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
     try:
         if options.queue_url:
@@ -88,7 +91,7 @@ def _events(files: Sequence[Path]) -> list[MeetingEvent] | None:
             print(f"error: {path}: {error.strerror}", file=sys.stderr)
             failed = True
     for each in bad[:_MOST_NAMED]:
-        print(each, file=sys.stderr)
+        print(str(each)[:_LONGEST_LINE], file=sys.stderr)
     if bad:
         count = "1 message" if len(bad) == 1 else f"{len(bad)} messages"
         print(f"warning: {count} could not be read", file=sys.stderr)

@@ -30,14 +30,14 @@ class End(StrEnum):
 
     LEFT = "left"
     DROPPED = "dropped"
-    #: No leave event, but something that implies the end.
+    #: No leave event, but one that implies the end.
     JOINED_AGAIN = "joined again"
     DELETED = "attendee deleted"
     MEETING_ENDED = "meeting ended"
+    #: No event that says so.
     NONE = "none"
 
 
-#: What is known of an attendee, and what ends a connection without a leave event.
 _LEAVES: Final = {EventType.ATTENDEE_LEFT: End.LEFT, EventType.ATTENDEE_DROPPED: End.DROPPED}
 _OF_ATTENDEES: Final = frozenset({EventType.ATTENDEE_JOINED, EventType.ATTENDEE_DELETED, *_LEAVES})
 

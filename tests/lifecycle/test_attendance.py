@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,3 +119,20 @@ def test_a_queue_that_is_not_there_is_an_error_of_one_line(
     assert main(where) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: the queue {url} can't be used: ")
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    detail = {"eventType": "chime:AttendeeJoined", "meetingId": "m", "timestamp": 1_800_000_000_000}
+    event = {
+        "source": "aws.chime",
+        "detail-type": "Chime Meeting State Change",
+        "detail": {**detail, "attendeeId": "a", "externalUserId": "語"},
+    }
+    file = tmp_path / "events.jsonl"
+    file.write_text(json.dumps(event))
+    run = subprocess.run(
+        [sys.executable, "-m", "meeting_provider.attendance", file],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "\\u8a9e" in run.stdout
