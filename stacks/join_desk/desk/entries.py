@@ -47,7 +47,7 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         raise Incomplete(f"the outputs of {source} can't be read: deploy the meetings first")
     data, ids = _required(outputs, "join_data", source), _required(outputs, "meeting_ids", source)
     texts, upcoming = outputs.get("events") or {}, outputs.get("upcoming") or {}
-    recordings = outputs.get("recordings") or {}
+    recordings = outputs.get("recordings")
     about: dict[str, dict[str, Any]] = defaultdict(lambda: {"open": []})
     entries: dict[str, list[Any]] = defaultdict(list)
     events: dict[str, str] = {}
@@ -106,9 +106,9 @@ def _join_info(data: Mapping[str, Any], meeting: str, source: str) -> dict[str, 
         raise Incomplete(str(error)) from None
 
 
-def _recording(recordings: Mapping[str, Any], meeting: str) -> dict[str, Any]:
+def _recording(recordings: object, meeting: str) -> dict[str, Any]:
     """Where a meeting's recording is, for the operator; nothing where that isn't known yet."""
-    said = recordings.get(meeting)
+    said = recordings.get(meeting) if isinstance(recordings, Mapping) else None
     if not isinstance(said, Mapping):
         return {}
     known = {name: value for name, value in said.items() if isinstance(value, str)}
