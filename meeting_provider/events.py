@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from meeting_provider.errors import InvalidEvent
 
 SOURCE: Final = "aws.chime"
-DETAIL_TYPE: Final = "Chime Meeting State Change"
+DETAIL_TYPES: Final = ("Chime Meeting State Change", "Chime Media Pipeline State Change")
 
 _SNS_MESSAGE: Final = "Message"
 _SNS_NOTIFICATION: Final = "Notification"
@@ -46,6 +46,15 @@ class EventType(StrEnum):
     ATTENDEE_CONTENT_VIDEO_STARTED = "chime:AttendeeContentVideoStarted"
     ATTENDEE_CONTENT_VIDEO_STOPPED = "chime:AttendeeContentVideoStopped"
     ATTENDEE_CAPABILITIES_UPDATED = "chime:AttendeeCapabilitiesUpdated"
+    TRANSCRIPTION_STARTED = "chime:TranscriptionStarted"
+    TRANSCRIPTION_STOPPED = "chime:TranscriptionStopped"
+    TRANSCRIPTION_INTERRUPTED = "chime:TranscriptionInterrupted"
+    TRANSCRIPTION_FAILED = "chime:TranscriptionFailed"
+    MEDIA_PIPELINE_IN_PROGRESS = "chime:MediaPipelineInProgress"
+    MEDIA_PIPELINE_DELETED = "chime:MediaPipelineDeleted"
+    MEDIA_PIPELINE_TEMPORARY_FAILURE = "chime:MediaPipelineTemporaryFailure"
+    MEDIA_PIPELINE_RESUMED = "chime:MediaPipelineResumed"
+    MEDIA_PIPELINE_PERMANENT_FAILURE = "chime:MediaPipelinePermanentFailure"
 
 
 class _Message(BaseModel):
@@ -72,6 +81,7 @@ class EventDetail(_Message):
     attendee_id: str | None = None
     external_user_id: str | None = None
     network_type: str | None = None
+    media_pipeline_id: str | None = None
     attendee_capabilities: dict[str, str] | None = None
     success: str | int | None = None
     version: str | None = None
@@ -108,7 +118,7 @@ def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
     if _SNS_MESSAGE in message and "detail" not in message:
         message = _published(message)
     _require(message, "source", SOURCE)
-    _require(message, "detail-type", DETAIL_TYPE)
+    _require(message, "detail-type", *DETAIL_TYPES)
     try:
         return MeetingEvent.model_validate(message)
     except ValidationError as error:
@@ -124,11 +134,11 @@ def _published(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
     return _json(envelope[_SNS_MESSAGE])
 
 
-def _require(message: Mapping[str, Any], name: str, wanted: str) -> None:
+def _require(message: Mapping[str, Any], name: str, *wanted: str) -> None:
     if name not in message:
         raise InvalidEvent(f"it has no {name}")
-    if message[name] != wanted:
-        raise InvalidEvent(f"its {name} is {message[name]!r}, not {wanted!r}")
+    if message[name] not in wanted:
+        raise InvalidEvent(f"its {name} is {message[name]!r}, not {' or '.join(map(repr, wanted))}")
 
 
 def _json(body: object) -> Mapping[str, Any]:

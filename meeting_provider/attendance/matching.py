@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from meeting_provider.errors import InvalidEvent
 from meeting_provider.events import EventType, MeetingEvent, parse
+from meeting_provider.models import SERVICE_ATTENDEES
 
 #: The service ends a meeting after this time at most, so an older connection is over.
 LONGEST_MEETING: Final = timedelta(hours=24)
@@ -138,7 +139,7 @@ def instant(event: MeetingEvent) -> datetime:
 def attendance(events: Iterable[MeetingEvent]) -> list[MeetingAttendance]:
     """The connections to each meeting, by the time of the events.
 
-    Events may be in any order and may be there more than once. The meetings are in the order in
+    The service's own attendees, which record a meeting, are left out. Events may be in any order and may be there more than once. The meetings are in the order in
     which somebody first joined them; those that nobody joined come last.
 
     :param events: events that `read` returned.
@@ -181,6 +182,7 @@ def _attendance(meeting_id: str, meeting: _Meeting) -> MeetingAttendance:
     connections = [
         Connection(attendee, meeting.users.get(attendee, ""), *found)
         for attendee, moves in meeting.moves.items()
+        if not meeting.users.get(attendee, "").startswith(SERVICE_ATTENDEES)
         for found in _matched(moves, meeting.deleted.get(attendee), meeting.ended)
     ]
     connections.sort(key=lambda c: (_began(c), c.external_user_id, c.attendee_id))

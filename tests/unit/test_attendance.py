@@ -60,6 +60,8 @@ MESSAGES = [
     message("09:00:00", KEYNOTE, "MeetingStarted"),
     message("09:00:00", KEYNOTE, "AttendeeAdded", "ann"),
     message("09:00:10", KEYNOTE, "AttendeeJoined", "ann"),
+    # The service itself records the meeting.
+    message("09:00:02", KEYNOTE, "AttendeeJoined", "aws:MediaPipeline-1a2b3"),
     # Bob's leave arrives before his join, and Ann's join a second time.
     message("09:30:00", KEYNOTE, "AttendeeLeft", "bob"),
     message("09:01:00", KEYNOTE, "AttendeeJoined", "bob"),

@@ -33,6 +33,17 @@ DOCUMENTED = [
     "AttendeeContentJoined",
     "AttendeeContentLeft",
     "AttendeeContentDropped",
+    # https://docs.aws.amazon.com/chime-sdk/latest/dg/transcription-events.html
+    "TranscriptionStarted",
+    "TranscriptionStopped",
+    "TranscriptionInterrupted",
+    "TranscriptionFailed",
+    # https://docs.aws.amazon.com/chime-sdk/latest/dg/media-pipe-events.html
+    "MediaPipelineInProgress",
+    "MediaPipelineDeleted",
+    "MediaPipelineTemporaryFailure",
+    "MediaPipelineResumed",
+    "MediaPipelinePermanentFailure",
 ]
 
 
@@ -53,13 +64,16 @@ def message(name: str = "MeetingStarted", **detail: Any) -> dict[str, Any]:
     if name == "AttendeeCapabilitiesUpdated":
         about |= {"success": "1", "attendeeCapabilities": dict.fromkeys(
             ("audio", "video", "content"), "SendReceive")}  # fmt: skip
+    kind = "Meeting"
+    if name.startswith("MediaPipeline"):
+        kind, about["mediaPipelineId"] = "Media Pipeline", ATTENDEE
     return {
         "version": "0",
         "source": "aws.chime",
         "account": "111122223333",
         "id": "12345678-1234-1234-1234-111122223333",
         "region": "us-east-1",
-        "detail-type": "Chime Meeting State Change",
+        "detail-type": f"Chime {kind} State Change",
         "time": "2026-11-22T21:00:00Z",
         "resources": [],
         "detail": about | detail,
@@ -164,7 +178,7 @@ def lacking(name: str) -> dict[str, Any]:
         (
             {**message(), "detail-type": "Chime VoiceConnector Streaming Status"},
             "its detail-type is 'Chime VoiceConnector Streaming Status', "
-            "not 'Chime Meeting State Change'",
+            "not 'Chime Meeting State Change' or 'Chime Media Pipeline State Change'",
         ),
         (lacking("detail"), "detail: Field required"),
         ({**message(), "detail": "text"}, "detail: Input should be"),
