@@ -139,8 +139,9 @@ def instant(event: MeetingEvent) -> datetime:
 def attendance(events: Iterable[MeetingEvent]) -> list[MeetingAttendance]:
     """The connections to each meeting, by the time of the events.
 
-    The service's own attendees, which record a meeting, are left out. Events may be in any order and may be there more than once. The meetings are in the order in
-    which somebody first joined them; those that nobody joined come last.
+    The service's own attendees, which record a meeting, are left out. Events may be in any order
+    and may be there more than once. The meetings are in the order in which somebody first joined
+    them; those that nobody joined come last.
 
     :param events: events that `read` returned.
     :raises InvalidEvent: as `read`.
