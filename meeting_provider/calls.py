@@ -52,7 +52,8 @@ ATTEMPTS: Final = 5
 #: The errors that may pass.
 _PASSING: Final = (Throttled, UnderWay, Unreachable)
 
-#: As many calls of an operation at once as there can be: one for each resource that is under way.
+#: As many calls of an operation at once as there can be: an engine makes some 16, and each makes
+#: up to four calls for its meeting.
 _CONNECTIONS: Final = 64
 
 #: What CloudTrail shows as the caller.

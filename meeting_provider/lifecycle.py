@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 TRANSIENT: Final = frozenset(
     {"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling", "TooManyRequests"}
 )
+
+#: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
+CONCURRENT_CALLS: Final = 4
 
 
 def clients(
@@ -187,29 +191,20 @@ class Reconciler:
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
         plan = self._plan(tags)
-        for i in plan.remove:
-            self._remove(i)
+        _concurrently([partial(self._remove, i) for i in plan.remove])
         self._add(plan.add)
         if refused := [e for i, e in self._errors.items() if i not in self._known]:
             each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
-        plan = self._plan(tags) if plan.add else plan
-        ids = {i: a.attendee_id for i, a in self._known.items()}
-        for can, excluded in plan.update_except:
-            kept = [ids[i] for i in excluded]
-            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
-        for i, can in plan.update.items():
-            self._client.update_attendee_capabilities(self._meeting, ids[i], can)
+        self._set_capabilities(self._plan(tags) if plan.add else plan)
         if plan.untag:
             self._client.untag(self._meeting, plan.untag)
         if plan.tag:
             self._client.tag(self._meeting, plan.tag)
-        attendees = {
-            i: self._known[i].model_copy(update={"capabilities": can})
-            for i, can in diff.capabilities_of(self._declared).items()
-            if i in self._known
-        }
+        can = diff.capabilities_of(self._declared)
+        known = {i: self._known[i] for i in self._wanted if i in self._known}
+        attendees = {i: a.model_copy(update={"capabilities": can[i]}) for i, a in known.items()}
         return State(self._declared.properties(), self._meeting, attendees)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
@@ -233,15 +228,25 @@ class Reconciler:
     def _add(self, attendees: Sequence[AttendeeInput]) -> bool:
         """Add attendees, and again as long as some fail in passing."""
         left = [a for a in attendees if self._is_to_add(a.external_user_id)]
-        for batch in diff.batches(left):
-            answer = self._client.batch_create_attendee(self._meeting, batch)
-            self.learn(answer.attendees, answer.errors)
+        _concurrently([partial(self._add_batch, batch) for batch in diff.batches(left)])
         return any(self._is_to_add(a.external_user_id) for a in left)
 
     def _is_to_add(self, external_user_id: str) -> bool:
         error = self._errors.get(external_user_id)
         may_pass = error is None or error.error_code.removesuffix("Exception") in TRANSIENT
         return may_pass and external_user_id not in self._known
+
+    def _add_batch(self, batch: Sequence[AttendeeInput]) -> None:
+        answer = self._client.batch_create_attendee(self._meeting, batch)
+        self.learn(answer.attendees, answer.errors)
+
+    def _set_capabilities(self, plan: diff.Plan) -> None:
+        ids = {i: a.attendee_id for i, a in self._known.items()}
+        for can, excluded in plan.update_except:
+            kept = [ids[i] for i in excluded]
+            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
+        update = partial(self._client.update_attendee_capabilities, self._meeting)
+        _concurrently([partial(update, ids[i], can) for i, can in plan.update.items()])
 
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
@@ -285,6 +290,18 @@ def _agrees(asked: Any, answered: Any) -> bool:
 def _token_in_use(meeting: str, what: str) -> TokenInUse:
     cause, remedy = f"client_request_token brings back {what}", "set another client_request_token"
     return TokenInUse("CreateMeetingWithAttendees", cause, f"{remedy}, or none", meeting)
+
+
+def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
+    """Make calls that don't depend on each other, until one fails."""
+    if not calls:
+        return
+    with ThreadPoolExecutor(min(len(calls), CONCURRENT_CALLS)) as pool:
+        begun = [pool.submit(call) for call in calls]
+        ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    for each in ended:
+        each.result()
 
 
 def _read(
