@@ -20,7 +20,7 @@ path = os.path.join(
 )
 try:
     now = config.get("now")
-    disclosure = schedule.Disclosure.of(config.get("attendee_ids"), config.get("attendee_key"))
+    disclosure = schedule.Disclosure.of(config.get("calendar_ids"), config.get("calendar_key"))
     plan = schedule.plan(os.path.normpath(path), schedule.instant(now) if now else None, disclosure)
 except (InvalidSchedule, ValueError) as error:
     raise pulumi.RunError(str(error)) from None
@@ -58,7 +58,7 @@ async def declare() -> pulumi.Inputs:
         # Who writes invitations has to know people by the same ids.
         **{
             name: pulumi.Output.secret(value)
-            for name in ("attendee_ids", "attendee_key")
+            for name in ("calendar_ids", "calendar_key")
             if (value := config.get(name))
         },
     }

@@ -70,7 +70,7 @@ def _life(case: str, meetings: int, attendees: int) -> Iterator[Figure]:
         yield _figure(case, "refresh", stack.refresh(), least)
         stack.set(revision=1)
         yield _figure(case, "change an attendee and a tag of each", stack.up(**skip), least)
-        yield _figure(case, "destroy", stack.destroy(), least)
+        yield _figure(case, "destroy", stack.destroy(**skip), least)
 
 
 def checkpoints() -> Iterator[Figure]:

@@ -72,9 +72,9 @@ class Stack:
         """Time `pulumi refresh`."""
         return self.pulumi("refresh", "--yes", "--skip-preview", "--stack", "dev")
 
-    def destroy(self) -> Run:
+    def destroy(self, **env: str) -> Run:
         """Time `pulumi destroy`."""
-        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev", env=env)
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
         """Time a command. Raises RuntimeError, with the end of its output, where it fails."""

@@ -191,17 +191,15 @@ class Reconciler:
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
         plan = self._plan(tags)
-        _concurrently([partial(self._remove, i) for i in plan.remove])
+        # Tags have quotas of their own: beside the removals they cost no time.
+        removals = [partial(self._remove, i) for i in plan.remove]
+        _concurrently([partial(self._retag, plan), *removals])
         self._add(plan.add)
         if refused := [e for i, e in self._errors.items() if i not in self._known]:
             each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
         self._set_capabilities(self._plan(tags) if plan.add else plan)
-        if plan.untag:
-            self._client.untag(self._meeting, plan.untag)
-        if plan.tag:
-            self._client.tag(self._meeting, plan.tag)
         can = diff.capabilities_of(self._declared)
         known = {i: self._known[i] for i in self._wanted if i in self._known}
         attendees = {i: a.model_copy(update={"capabilities": can[i]}) for i, a in known.items()}
@@ -210,6 +208,13 @@ class Reconciler:
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
         capabilities = {i: a.capabilities for i, a in self._known.items()}
         return diff.plan(capabilities, tags, self._declared)
+
+    def _retag(self, plan: diff.Plan) -> None:
+        """Change the tags. Removals come first, so that an exchange fits under the limit."""
+        if plan.untag:
+            self._client.untag(self._meeting, plan.untag)
+        if plan.tag:
+            self._client.tag(self._meeting, plan.tag)
 
     def _remove(self, external_user_id: str) -> None:
         attendee = self._known.pop(external_user_id)

@@ -45,7 +45,7 @@ async def declare() -> pulumi.Inputs:
     try:
         kept = list(entries.parameters(stack, outputs, reference))
         known_by = {
-            n: entries.text(outputs, n, reference) for n in ("attendee_ids", "attendee_key")
+            n: entries.text(outputs, n, reference) for n in ("calendar_ids", "calendar_key")
         }
     except entries.Incomplete as error:
         raise pulumi.RunError(str(error)) from None
