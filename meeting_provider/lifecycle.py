@@ -312,10 +312,12 @@ def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
 def _read(
     client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
-    """The attendees and the tags of a meeting."""
-    listed = client.list_attendees(meeting)
+    """The attendees and the tags of a meeting: two operations, with a quota each."""
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(client.list_tags, meeting)
+        listed = client.list_attendees(meeting)
     try:
-        return listed, client.list_tags(meeting)
+        return listed, reading.result()
     except MeetingEnded as error:
         # Either the meeting has ended since, or only its tags are not found.
         client.get_meeting(meeting)
