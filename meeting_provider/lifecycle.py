@@ -341,7 +341,8 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)
-            if can != default:
+            # The default of a meeting without video could not be declared.
+            if can != default or default == default_capabilities(None):
                 redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:
