@@ -104,6 +104,8 @@ class Stack:
             **os.environ,
             "PULUMI_PYTHON_CMD": sys.executable,
             "PYTHONPATH": str(ROOT),
+            # The plugin's executable is beside Python's.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "AWS_ENDPOINT_URL": self.sandbox.endpoint,
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.metadata import version
@@ -52,8 +52,7 @@ ATTEMPTS: Final = 5
 #: The errors that may pass.
 _PASSING: Final = (Throttled, UnderWay, Unreachable)
 
-#: As many calls of an operation at once as there can be: an engine makes some 16, and each makes
-#: up to four calls for its meeting.
+#: As many calls of an operation at once as there can be: one for each resource that is under way.
 _CONNECTIONS: Final = 64
 
 #: What CloudTrail shows as the caller.
@@ -99,6 +98,9 @@ class ServiceCalls:
         "run `pulumi up` again, with a smaller --parallel if it recurs, or ask for more in "
         "Service Quotas"
     )
+
+    #: The service-linked role that the account needs for an operation, and whose it is.
+    roles: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def __init__(
         self, region: str, profile: str | None = None, cancelled: Event | None = None
@@ -229,6 +231,10 @@ class ServiceCalls:
             # Both services of the Chime SDK have this prefix.
             allow = f"allow the action chime:{operation} in the caller's policy"
             kind, remedy = AccessDenied, f"{allow}, or use other credentials"
+            if operation in self.roles:
+                role, principal = self.roles[operation]
+                made = f"aws iam create-service-linked-role --aws-service-name {principal}"
+                remedy += f"; the account needs the role {role}: `{made}`"
         elif status >= 500:
             kind, remedy = Unreachable, "the service is in trouble: run `pulumi up` again later"
         return kind(operation, cause, remedy, subject)

@@ -6,12 +6,14 @@ Each method is one call, or one for each page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import MeetingEnded
 from meeting_provider.models import (
     MAX_ATTENDEES_AT_CREATE,
     MAX_RESULTS,
+    SERVICE_ATTENDEES,
     Answer,
     AttendeeAnswer,
     AttendeeInput,
@@ -20,6 +22,7 @@ from meeting_provider.models import (
     MeetingAnswer,
     MeetingInput,
     TagsAnswer,
+    Transcription,
     tag_list,
 )
 
@@ -38,6 +41,13 @@ class ChimeClient(ServiceCalls):
         "meetings at once in an account and region: end meetings, or ask for more in Service Quotas"
     )
     rate = f"the service takes 10 requests a second for each operation: {ServiceCalls.rate}"
+
+    roles: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "StartMeetingTranscription": (
+            "AWSServiceRoleForAmazonChimeTranscription",
+            "transcription.chime.amazonaws.com",
+        )
+    }
 
     def create_meeting_with_attendees(self, declared: MeetingInput, token: str) -> CreateAnswer:
         """Create the meeting with its first attendees, or get the one that the token created."""
@@ -72,12 +82,14 @@ class ChimeClient(ServiceCalls):
         self.call("DeleteAttendee", meeting, Answer, **attendee)
 
     def list_attendees(self, meeting: MeetingAnswer) -> list[AttendeeAnswer]:
-        """All attendees that the meeting has."""
+        """All attendees that the meeting has, but for those of the service itself."""
         arguments = {"MeetingId": meeting.meeting_id, "MaxResults": MAX_RESULTS}
         found: list[AttendeeAnswer] = []
         while True:
             answer = self.call("ListAttendees", meeting, AttendeesAnswer, **arguments)
-            found += answer.attendees
+            found += (
+                a for a in answer.attendees if not a.external_user_id.startswith(SERVICE_ATTENDEES)
+            )
             if not answer.next_token:
                 return found
             arguments["NextToken"] = answer.next_token
@@ -102,6 +114,20 @@ class ChimeClient(ServiceCalls):
             ExcludedAttendeeIds=[{"AttendeeId": i} for i in excluded],
             Capabilities=_wire(capabilities),
         )
+
+    def start_transcription(self, meeting: MeetingAnswer, transcription: Transcription) -> None:
+        """Transcribe the meeting. Whether the settings work shows in the meeting's events."""
+        self.call(
+            "StartMeetingTranscription",
+            meeting,
+            Answer,
+            MeetingId=meeting.meeting_id,
+            TranscriptionConfiguration=transcription.wire(),
+        )
+
+    def stop_transcription(self, meeting: MeetingAnswer) -> None:
+        """Stop transcribing the meeting."""
+        self.call("StopMeetingTranscription", meeting, Answer, MeetingId=meeting.meeting_id)
 
     def list_tags(self, meeting: MeetingAnswer) -> dict[str, str]:
         """The meeting's tags, less those that AWS itself sets."""

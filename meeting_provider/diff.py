@@ -46,13 +46,14 @@ def detailed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differe
     """
     was, now = _comparable(old), _comparable(new)
     for name in MeetingInput.model_fields:
-        yield from _places((name,), was.get(name), now.get(name))
+        yield from places((name,), was.get(name), now.get(name))
 
 
-def _places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+def places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+    """The places below a place whose value differs."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
-            yield from _places((*place, key), old.get(key), new.get(key))
+            yield from places((*place, key), old.get(key), new.get(key))
     elif old != new:
         yield place, old, new
 

@@ -2,12 +2,14 @@
 
 MeetingProviderError
 ├── InvalidMeeting            a declared meeting is invalid; lists all issues
+├── InvalidRecording          the same of a declared recording
 ├── InvalidSchedule           the same of a schedule, each with file and line
 ├── InvalidNotifications      the arguments of MeetingNotifications are invalid
 ├── InvalidEvent              a message is not an event of a meeting
 ├── NoJoinData                join data is empty: its secret could not be decrypted
 └── ServiceError              a call failed: names subject, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
+    ├── RecordingEnded        the recording, or the meeting that it is of, is gone
     ├── AccessDenied          the caller isn't authorized; names the IAM action
     ├── LimitExceeded         a quota of the account or of the meeting; names the defaults
     ├── Throttled             the request rate was exceeded through all retries
@@ -37,6 +39,14 @@ class InvalidMeeting(MeetingProviderError):
         self.issues = tuple(issues)
         lines = [f"meeting '{meeting}' is invalid:", *map(str, issues)]
         super().__init__("\n  ".join(lines))
+
+
+class InvalidRecording(MeetingProviderError):
+    """A declared recording is invalid. `issues` has all that is wrong, each with its path."""
+
+    def __init__(self, issues: Sequence[object]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("\n  ".join(["the recording is invalid:", *map(str, issues)]))
 
 
 class InvalidSchedule(MeetingProviderError):
@@ -99,6 +109,10 @@ class ServiceError(MeetingProviderError):
 
 class MeetingEnded(ServiceError):
     """The meeting is gone: five idle minutes, 24 hours, or somebody deleted it."""
+
+
+class RecordingEnded(ServiceError):
+    """The recording, or the meeting that it is of, is gone."""
 
 
 class AccessDenied(ServiceError):

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache, partial
-from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
@@ -43,30 +41,6 @@ TRANSIENT: Final = frozenset(
     {"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling", "TooManyRequests"}
 )
 
-#: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
-CONCURRENT_CALLS: Final = 4
-
-
-def clients(
-    profile: str | None = None, cancelled: Event | None = None
-) -> Callable[[str, str | None], ChimeClient]:
-    """What gives the client of a control region and, where one was declared, a profile.
-
-    Each is made when it is first used. The threads of a host share them.
-
-    :param profile: the profile where none was declared; by default what boto3's chain finds.
-    :param cancelled: once it is set, the operations that are under way fail at their next call.
-    """
-
-    @cache
-    def client(region: str, declared_profile: str | None) -> ChimeClient:
-        # An update without a call should not import boto3.
-        from meeting_provider.client import ChimeClient
-
-        return ChimeClient(region, declared_profile or profile, cancelled)
-
-    return client
-
 
 class Lifecycle:
     """The life of meetings. Each method raises a ServiceError where it fails.
@@ -96,7 +70,7 @@ class Lifecycle:
         work = Reconciler(bounded, declared, answer.meeting)
         work.learn(answer.attendees, answer.errors)
         try:
-            return work.reconcile(declared.tags or {})
+            return work.reconcile(declared.tags or {}, None)
         except BaseException:
             # A failure to delete must not hide the failure that led here.
             with suppress(ServiceError):
@@ -144,7 +118,7 @@ class Lifecycle:
         elif ignored_before and not declared.ignore_undeclared_attendees:
             # The state leaves the undeclared attendees out.
             work.learn(client.list_attendees(state.meeting))
-        return work.reconcile(state.tags)
+        return work.reconcile(state.tags, state.declared.get("transcription"))
 
     def delete(self, state: State) -> None:
         """End the meeting, where it hasn't ended."""
@@ -179,35 +153,62 @@ class Reconciler:
         """Leave the undeclared attendees alone."""
         self._known = {i: a for i, a in self._known.items() if i in self._wanted}
 
-    def reconcile(self, tags: Mapping[str, str]) -> State:
+    def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> State:
         """Make the meeting what is declared.
 
         A declared attendee whose token is unknown is added again, which returns the same attendee
         with its token.
 
         :param tags: the meeting's tags as they are.
+        :param transcription: what it is transcribed with; None where it isn't known to be.
         """
         self._known = {
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
         plan = self._plan(tags)
-        # Tags have quotas of their own: beside the removals they cost no time.
-        removals = [partial(self._remove, i) for i in plan.remove]
-        _concurrently([partial(self._retag, plan), *removals])
+        # Tags have a quota of their own: changed beside the attendees they cost no time.
+        with ThreadPoolExecutor(1) as pool:
+            retagging = pool.submit(self._retag, plan)
+            self._change_attendees(plan)
+        retagging.result()
+        self._transcribe(transcription)
+        attendees = {
+            i: self._known[i].model_copy(update={"capabilities": can})
+            for i, can in diff.capabilities_of(self._declared).items()
+            if i in self._known
+        }
+        return State(self._declared.properties(), self._meeting, attendees)
+
+    def _change_attendees(self, plan: diff.Plan) -> None:
+        for i in plan.remove:
+            self._remove(i)
         self._add(plan.add)
         if refused := [e for i, e in self._errors.items() if i not in self._known]:
             each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
-        self._set_capabilities(self._plan(tags) if plan.add else plan)
-        can = diff.capabilities_of(self._declared)
-        known = {i: self._known[i] for i in self._wanted if i in self._known}
-        attendees = {i: a.model_copy(update={"capabilities": can[i]}) for i, a in known.items()}
-        return State(self._declared.properties(), self._meeting, attendees)
+        plan = self._plan({}) if plan.add else plan
+        ids = {i: a.attendee_id for i, a in self._known.items()}
+        for can, excluded in plan.update_except:
+            kept = [ids[i] for i in excluded]
+            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
+        for i, can in plan.update.items():
+            self._client.update_attendee_capabilities(self._meeting, ids[i], can)
 
     def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
         capabilities = {i: a.capabilities for i, a in self._known.items()}
         return diff.plan(capabilities, tags, self._declared)
+
+    def _transcribe(self, before: Mapping[str, Any] | None) -> None:
+        """Start, change or stop the transcription.
+
+        One that runs isn't stopped for a change: a stop that is late would end what follows it.
+        """
+        wanted = self._declared.transcription
+        if wanted and wanted.properties() != before:
+            self._client.start_transcription(self._meeting, wanted)
+        elif before and not wanted:
+            self._client.stop_transcription(self._meeting)
 
     def _retag(self, plan: diff.Plan) -> None:
         """Change the tags. Removals come first, so that an exchange fits under the limit."""
@@ -233,25 +234,15 @@ class Reconciler:
     def _add(self, attendees: Sequence[AttendeeInput]) -> bool:
         """Add attendees, and again as long as some fail in passing."""
         left = [a for a in attendees if self._is_to_add(a.external_user_id)]
-        _concurrently([partial(self._add_batch, batch) for batch in diff.batches(left)])
+        for batch in diff.batches(left):
+            answer = self._client.batch_create_attendee(self._meeting, batch)
+            self.learn(answer.attendees, answer.errors)
         return any(self._is_to_add(a.external_user_id) for a in left)
 
     def _is_to_add(self, external_user_id: str) -> bool:
         error = self._errors.get(external_user_id)
         may_pass = error is None or error.error_code.removesuffix("Exception") in TRANSIENT
         return may_pass and external_user_id not in self._known
-
-    def _add_batch(self, batch: Sequence[AttendeeInput]) -> None:
-        answer = self._client.batch_create_attendee(self._meeting, batch)
-        self.learn(answer.attendees, answer.errors)
-
-    def _set_capabilities(self, plan: diff.Plan) -> None:
-        ids = {i: a.attendee_id for i, a in self._known.items()}
-        for can, excluded in plan.update_except:
-            kept = [ids[i] for i in excluded]
-            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
-        update = partial(self._client.update_attendee_capabilities, self._meeting)
-        _concurrently([partial(update, ids[i], can) for i, can in plan.update.items()])
 
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
@@ -274,7 +265,7 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     work.learn(listed)
     if declared.ignore_undeclared_attendees:
         work.forget_undeclared()
-    return work.reconcile(tags)
+    return work.reconcile(tags, None)
 
 
 def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
@@ -295,18 +286,6 @@ def _agrees(asked: Any, answered: Any) -> bool:
 def _token_in_use(meeting: str, what: str) -> TokenInUse:
     cause, remedy = f"client_request_token brings back {what}", "set another client_request_token"
     return TokenInUse("CreateMeetingWithAttendees", cause, f"{remedy}, or none", meeting)
-
-
-def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
-    """Make calls that don't depend on each other, until one fails."""
-    if not calls:
-        return
-    with ThreadPoolExecutor(min(len(calls), CONCURRENT_CALLS)) as pool:
-        begun = [pool.submit(call) for call in calls]
-        ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)
-    for each in ended:
-        each.result()
 
 
 def _read(

@@ -1,6 +1,6 @@
 """Meeting: the resource that a program declares."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
@@ -9,7 +9,7 @@ from pulumi.output import Unknown
 
 from meeting_provider import state
 from meeting_provider.models import MeetingInput
-from meeting_provider.provider import CONFIDENTIAL, MeetingProvider
+from meeting_provider.provider import CONFIDENTIAL, MeetingProvider, secret_arguments
 
 
 class CapabilitiesArgs(TypedDict):
@@ -68,6 +68,13 @@ class MeetingFeaturesArgs(TypedDict, total=False):
     attendee: pulumi.Input[AttendeeFeaturesArgs]
 
 
+class TranscriptionArgs(TypedDict, total=False):
+    """Either of the two, as the API has them, in snake_case."""
+
+    engine_transcribe_settings: pulumi.Input[Mapping[str, Any]]
+    engine_transcribe_medical_settings: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+
+
 class Meeting(Resource, module="meeting", name="Meeting"):
     """An Amazon Chime SDK meeting with its attendees.
 
@@ -75,11 +82,11 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     24 hours. A meeting that has ended is gone at the next refresh, and the same `pulumi up` creates
     its successor, with a new id and new tokens.
 
-    Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
-    attendees that stay keep attendee id and join token. There is one exception: an attendee who
-    gets back the default capabilities of a meeting with content and without video. The API can't
-    set these, so the attendee is re-created with a new join token. Any other change creates a new
-    meeting before the old one is ended.
+    Attendees, their capabilities, the tags, the transcription and `ignore_undeclared_attendees`
+    change in place, and attendees that stay keep attendee id and join token. There is one
+    exception: an attendee who gets back the default capabilities of a meeting with content and
+    without video. The API can't set these, so the attendee is re-created with a new join token.
+    Any other change creates a new meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
@@ -125,6 +132,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         notifications_configuration: pulumi.Input[NotificationsConfigurationArgs] | None = None,
         primary_meeting_id: pulumi.Input[str] | None = None,
         tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        transcription: pulumi.Input[TranscriptionArgs] | None = None,
         tenant_ids: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         ignore_undeclared_attendees: pulumi.Input[bool] | None = None,
         control_region: pulumi.Input[str] | None = None,
@@ -151,6 +159,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             region. No call returns it, so drift can't be detected.
         :param primary_meeting_id: the meeting to replicate: the `id` of the primary.
         :param tags: up to 50.
+        :param transcription: live transcription by Amazon Transcribe, from the meeting's creation
+            on. No call returns it, so drift can't be detected.
         :param tenant_ids: 1 to 5.
         :param ignore_undeclared_attendees: leave alone the attendees that others add to the
             meeting. By default the next `pulumi up` removes them.
@@ -176,7 +186,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         super().__init__(
             MeetingProvider(),
             name,
-            {**outputs, **inputs, CONFIDENTIAL: _secret_arguments(inputs)},
+            {**outputs, **inputs, CONFIDENTIAL: secret_arguments(inputs)},
             own if opts is None else pulumi.ResourceOptions.merge(own, opts),
         )
         if tags is None:
@@ -232,20 +242,3 @@ def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_regio
             f"meeting '{name}': its parent has an AWS provider, which a Meeting doesn't use; give "
             "its control_region, and its profile where it needs one, as arguments"
         )
-
-
-async def _secret_arguments(inputs: Mapping[str, Any]) -> list[str] | None:
-    """The names of the arguments that hold a secret."""
-    found = {n: [await o.is_secret() for o in _outputs(v)] for n, v in inputs.items()}
-    return [n for n, secret in found.items() if any(secret)] or None
-
-
-def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
-    if isinstance(value, pulumi.Output):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _outputs(each)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for each in value:
-            yield from _outputs(each)

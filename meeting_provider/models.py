@@ -24,6 +24,10 @@ MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
 RESERVED_PREFIX: Final = "aws:"
 GOVCLOUD_PREFIX: Final = "us-gov-"
 
+#: Whose external_user_id begins so, the service itself has let in, to record the meeting.
+#: Source: https://github.com/aws/amazon-chime-sdk-android/issues/514
+SERVICE_ATTENDEES: Final = (RESERVED_PREFIX, "MediaPipeline-")
+
 #: The regions with an endpoint of the API: where meetings are created and notifications are sent.
 CONTROL_REGIONS: Final = (
     "af-south-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1",
@@ -169,6 +173,64 @@ class MeetingFeatures(Shape):
     attendee: AttendeeFeatures | None = None
 
 
+Language = Literal[
+    "en-US", "en-GB", "es-US", "fr-CA", "fr-FR", "en-AU", "it-IT", "de-DE", "pt-BR", "ja-JP",
+    "ko-KR", "zh-CN", "th-TH", "hi-IN",
+]  # fmt: skip
+
+
+class EngineTranscribeSettings(Shape):
+    """What Amazon Transcribe is started with. Lists are texts with commas, as the API has them."""
+
+    language_code: Language | None = None
+    identify_language: Annotated[bool, Field(strict=True)] | None = None
+    language_options: Annotated[str, _text(1, 200, r"^[a-zA-Z\-,]+\Z")] | None = None
+    preferred_language: Language | None = None
+    vocabulary_name: Annotated[str, _text(1, 4096)] | None = None
+    vocabulary_names: Annotated[str, _text(1, 3000, r"^[a-zA-Z0-9,\-._]+\Z")] | None = None
+    vocabulary_filter_name: Annotated[str, _text(1, 4096)] | None = None
+    vocabulary_filter_names: Annotated[str, _text(1, 3000, r"^[a-zA-Z0-9,\-._]+\Z")] | None = None
+    vocabulary_filter_method: Literal["remove", "mask", "tag"] | None = None
+    language_model_name: Annotated[str, _text(1, 200, r"^[0-9a-zA-Z._\-]+\Z")] | None = None
+    region: (
+        Literal[
+            "us-east-2", "us-east-1", "us-west-2", "ap-northeast-2", "ap-southeast-2",
+            "ap-northeast-1", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2",
+            "sa-east-1", "us-gov-west-1", "auto",
+        ]
+        | None
+    ) = None  # fmt: skip
+    enable_partial_results_stabilization: Annotated[bool, Field(strict=True)] | None = None
+    partial_results_stability: Literal["low", "medium", "high"] | None = None
+    content_identification_type: Literal["PII"] | None = None
+    content_redaction_type: Literal["PII"] | None = None
+    pii_entity_types: Annotated[str, _text(1, 300, r"^[A-Z_, ]+\Z")] | None = None
+
+
+class EngineTranscribeMedicalSettings(Shape):
+    """What Amazon Transcribe Medical is started with."""
+
+    language_code: Literal["en-US"]
+    specialty: Literal["PRIMARYCARE", "CARDIOLOGY", "NEUROLOGY", "ONCOLOGY", "RADIOLOGY", "UROLOGY"]
+    type: Literal["CONVERSATION", "DICTATION"]
+    vocabulary_name: Annotated[str, _text(1, 4096)] | None = None
+    region: (
+        Literal[
+            "us-east-1", "us-east-2", "us-west-2", "ap-southeast-2", "ca-central-1", "eu-west-1",
+            "auto",
+        ]
+        | None
+    ) = None  # fmt: skip
+    content_identification_type: Literal["PHI"] | None = None
+
+
+class Transcription(Shape):
+    """How the meeting is transcribed (TranscriptionConfiguration): one of the two."""
+
+    engine_transcribe_settings: EngineTranscribeSettings | None = None
+    engine_transcribe_medical_settings: EngineTranscribeMedicalSettings | None = None
+
+
 class Argument(Enum):
     """What the provider does with an argument of a meeting: metadata of the model's field."""
 
@@ -212,6 +274,12 @@ class MeetingInput(Shape):
         PrimaryMeetingId | None, _doc("The meeting to replicate: the id of the primary.")
     ] = None
     tags: Annotated[Tags | None, Argument.IN_PLACE] = None
+    transcription: Annotated[
+        Transcription | None,
+        Argument.IN_PLACE,
+        Argument.SETTING,
+        _doc("Live transcription. No call returns it, so drift can't be detected."),
+    ] = None
     tenant_ids: TenantIds | None = None
     ignore_undeclared_attendees: Annotated[
         bool,
@@ -249,9 +317,10 @@ class EmptiedMeeting(MeetingInput):
     attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
 
 
-def arguments(kind: Argument) -> tuple[str, ...]:
-    """The arguments of a meeting whose field has this metadata."""
-    return tuple(n for n, field in MeetingInput.model_fields.items() if kind in field.metadata)
+def arguments(kind: Argument, model: type[Shape] | None = None) -> tuple[str, ...]:
+    """The arguments of a resource, by default of a meeting, whose field has this metadata."""
+    fields = (model or MeetingInput).model_fields
+    return tuple(n for n, field in fields.items() if kind in field.metadata)
 
 
 def _is_forbidden(medium: str, meeting_features: object) -> bool:
@@ -316,13 +385,17 @@ class MeetingAnswer(Answer):
 
     def declared(self) -> dict[str, Any]:
         """The arguments of a meeting that the answer tells, as Pulumi properties."""
-        answered, fields = self.wire(), MeetingInput.model_fields
-        named = {n: answered.get(field.alias or n) for n, field in fields.items()}
-        return {n: _in_snake_case(v) for n, v in named.items() if v}
+        return declared_by(self.wire(), MeetingInput)
 
     def __str__(self) -> str:
         name = f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
         return f"meeting '{name}'"
+
+
+def declared_by(answered: Mapping[str, Any], model: type[Shape]) -> dict[str, Any]:
+    """The arguments that an answer tells, as Pulumi properties."""
+    named = {n: answered.get(field.alias or n) for n, field in model.model_fields.items()}
+    return {n: _in_snake_case(v) for n, v in named.items() if v}
 
 
 def _in_snake_case(value: Any) -> Any:

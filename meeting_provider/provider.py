@@ -1,23 +1,24 @@
-"""Pulumi's calls -> the lifecycle. Unknowns, secrets, `__provider` and configuration stay here.
+"""Pulumi's calls -> the types of resources. Unknowns, secrets and configuration stay here.
 
-The class is pickled by reference into every state: its module and its name are a stored format.
+The classes are pickled by reference into every state: module and names are a stored format.
 Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
+import pulumi
 from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import checking, diff, state
+from meeting_provider import checking
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Lifecycle, clients
-from meeting_provider.validation import UNKNOWN, parse
+from meeting_provider.resources import declared_in, types
+from meeting_provider.validation import UNKNOWN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,23 +51,41 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
     return short
 
 
-class MeetingProvider(dynamic.ResourceProvider):
-    """What the dynamic host runs for each Meeting. Instances hold no state before `configure`."""
+async def secret_arguments(inputs: Mapping[str, Any]) -> list[str] | None:
+    """The names of the arguments that hold a secret."""
+    found = {n: [await o.is_secret() for o in _outputs(v)] for n, v in inputs.items()}
+    return [n for n, secret in found.items() if any(secret)] or None
+
+
+def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
+    if isinstance(value, pulumi.Output):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _outputs(each)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for each in value:
+            yield from _outputs(each)
+
+
+class _Provider(dynamic.ResourceProvider):
+    """What the dynamic host runs for each resource of a type. It holds no state before that."""
 
     serialize_as_secret_always = False
+    _type: ClassVar[str]
 
     def configure(self, req: dynamic.ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
         profile = req.config.get("aws:profile")
         self._settings = checking.Settings(req.config.get("aws:region"), profile)
-        self._lifecycle = Lifecycle(clients(profile))
+        self._resources = types(profile)[self._type]
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
-        """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
+        """Report all errors at once. Fill in defaults."""
         old, declared = _converted(olds), _converted(news)
         secret = declared.pop(CONFIDENTIAL, [])
-        checked, issues = checking.check(declared, old, self._settings, secret)
+        checked, issues = self._resources.check(declared, old, self._settings, secret)
         if secret:
             checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
@@ -74,49 +93,66 @@ class MeetingProvider(dynamic.ResourceProvider):
         return dynamic.CheckResult(_converted(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Tell changes in place from those that need a new meeting, created before the old ends."""
-        old, new = _converted(olds), _converted(news)
-        differing = diff.differing(old, new)
-        # An attendee whose token the state doesn't have is added again, which returns the token.
-        changes = bool(differing or state.without_token(old))
-        replaces = diff.replacing(differing)
-        return dynamic.DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+        """Tell changes in place from those that need a new resource."""
+        differences = self._resources.differences(_converted(olds), _converted(news))
+        names = list(dict.fromkeys(place[0] for place, *_ in differences))
+        return dynamic.DiffResult(
+            changes=bool(names),
+            replaces=self._resources.replacing(names),
+            delete_before_replace=self._resources.replaced_by_deleting,
+        )
 
     @_short_errors
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """Create the meeting."""
-        made = self._lifecycle.create(parse(state.declared_in(_converted(props))))
-        return dynamic.CreateResult(made.meeting.meeting_id, _outputs(made, props))
+        """Create the resource."""
+        outputs = self._resources.create(_plain_without_secrets(props))
+        return dynamic.CreateResult(outputs[self._resources.id_name], _marked(outputs, props))
 
     @_short_errors
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        """Read the meeting; one that has ended is gone."""
-        was = state.from_outputs(_converted(props))
-        found = self._lifecycle.read(was)
+        """Read the resource; one that has ended is gone."""
+        was = _plain_without_secrets(props)
+        found = self._resources.read(was)
         if found is None:
             return dynamic.ReadResult("", {})
-        outputs = _outputs(found, props)
+        outputs, declared = _marked(found, props), declared_in(self._resources, found)
         # The engine keeps its inputs where none are returned.
-        drifted = found.declared != was.declared
-        inputs = {n: v for n, v in outputs.items() if n in {*found.declared, CONFIDENTIAL}}
-        return dynamic.ReadResult(id_, outputs, inputs if drifted else None)
+        drifted = declared != declared_in(self._resources, was)
+        inputs = _marked(declared, props) if drifted else None
+        return dynamic.ReadResult(id_, outputs, inputs)
 
     @_short_errors
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Change attendees, their capabilities and the tags in place."""
-        old = state.from_outputs(_converted(olds))
-        declared = parse(state.declared_in(_converted(news)), may_be_empty=True)
-        return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
+        """Change the resource in place."""
+        old, declared = _plain_without_secrets(olds), _plain_without_secrets(news)
+        return dynamic.UpdateResult(_marked(self._resources.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """End the meeting, where it hasn't ended."""
-        self._lifecycle.delete(state.from_outputs(_converted(props)))
+        """End the resource, where it hasn't ended."""
+        self._resources.delete(_plain_without_secrets(props))
 
 
-def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {}
-    return made.outputs() | kept
+class MeetingProvider(_Provider):
+    """The provider of a Meeting."""
+
+    _type = "Meeting"
+
+
+class RecordingProvider(_Provider):
+    """The provider of a Recording."""
+
+    _type = "Recording"
+
+
+def _plain_without_secrets(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Pulumi's properties as plain values, less the names of the secret arguments."""
+    return {n: v for n, v in _converted(props).items() if n != CONFIDENTIAL}
+
+
+def _marked(outputs: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs with the names of the secret arguments among `props`."""
+    return {**outputs, **({CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {})}
 
 
 def _converted(value: Any) -> Any:

@@ -22,8 +22,17 @@ from support.pages import PAGES, ROOT
 
 from benchmarks import page as performance
 from benchmarks.__main__ import FIGURES
-from meeting_provider import Meeting, client, diff, models, notifications
+from meeting_provider import (
+    Meeting,
+    Recording,
+    client,
+    diff,
+    models,
+    notifications,
+    recording_bucket,
+)
 from meeting_provider.models import MeetingInput
+from meeting_provider.recordings.models import RecordingInput
 from meeting_provider.schedule import planning, times
 
 #: `make bench` writes it.
@@ -145,11 +154,25 @@ def test_the_policy_of_a_key_is_what_the_code_returns() -> None:
     assert json.loads(block.text) == notifications.key_policy_statement()
 
 
+def test_the_arguments_of_recording_are_those_of_the_model() -> None:
+    assert sorted(first_column("docs/recording.md", "Arguments")) == sorted(
+        RecordingInput.model_fields
+    )
+    described = set(first_column("docs/recording.md", "Attributes"))
+    assert described == {"id", *Recording.__annotations__}
+
+
+def test_the_policy_of_a_bucket_is_what_the_code_returns() -> None:
+    [block] = pages.blocks("docs/recording.md", "json")
+    statement = recording_bucket.policy_statement("arn:aws:s3:::my-recordings", "123456789012")
+    assert json.loads(block.text) == statement
+
+
 def test_the_arguments_of_an_event_are_those_of_the_schedule() -> None:
     found = [r[0] for r in pages.rows("docs/schedule.md", "Arguments of an event")]
     described = {name: "*" in cell for cell in found for name in pages.names(cell)}
-    assert set(described) == {"name", "title", "description", *times.ARGUMENTS}
-    assert {name for name, is_shared in described.items() if is_shared} == set(times.SHARED)
+    assert set(described) == {"name", "title", "description", "recording", *times.ARGUMENTS}
+    assert {n for n, is_shared in described.items() if is_shared} == {"recording", *times.SHARED}
     sections = first_column("docs/schedule.md", "Sections")
     assert sorted(sections) == sorted([*planning._SECTIONS, "x-..."])
 
