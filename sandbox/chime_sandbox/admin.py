@@ -371,3 +371,6 @@ class Sandbox:
             raise SandboxError(json.load(error)["message"]) from None
         except URLError as error:
             raise SandboxError(f"no sandbox answers at {self.endpoint}: {error.reason}") from None
+        except ConnectionError as error:
+            # It ended while it answered: a connection that breaks then is no URLError.
+            raise SandboxError(f"no sandbox answers at {self.endpoint}: {error}") from None

@@ -31,14 +31,16 @@ let page;
 let seen;
 
 const commands = {
-  async open({ url, width = 1280, dark = false, ended = false }) {
+  async open({ url, width = 1280, dark = false, ended = false, permissions = [], strict = false }) {
     await context?.close();
     context = await browser.newContext({
       viewport: { width, height: 800 },
       colorScheme: dark ? 'dark' : 'light',
       locale: 'en-GB',
       timezoneId: 'Europe/Berlin',
-      bypassCSP: true,
+      // axe is a script that the page's policy doesn't let in.
+      bypassCSP: !strict,
+      permissions,
     });
     page = await context.newPage();
     seen = { answers: {}, errors: [] };
@@ -62,6 +64,8 @@ const commands = {
   click: ({ name }) => page.getByRole('button', { name, exact: true }).click(),
   wait: ({ state }) => page.waitForSelector(`body[data-state=${state}]`, { timeout: 60_000 }),
   pass: ({ seconds }) => page.clock.runFor(seconds * 1000),
+  press: ({ key }) => page.keyboard.press(key),
+  evaluate: ({ script }) => page.evaluate(script),
   /** Show a state, and tiles, by the page's own view. */
   async render({ state, facts, tiles = [], devices = [] }) {
     const source = readFileSync(view, 'utf8').replace(/^export /gm, '');

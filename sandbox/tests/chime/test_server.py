@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import boto3
 import pytest
@@ -390,6 +391,23 @@ def test_the_clock_ends_meetings_again_after_the_disk_was_full(tmp_path):
     process.communicate()
     with running(tmp_path / "state") as restarted:
         assert [m.end_reason for m in Sandbox(restarted).meetings()] == ["idle"]
+
+
+def test_an_endpoint_that_hangs_up_is_reported_like_one_that_isnt_there():
+    """As an emulator does that ends while it answers."""
+
+    def hang_up():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        hanging_up = Thread(target=hang_up)
+        hanging_up.start()
+        sandbox = Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(SandboxError, match="no sandbox answers at"):
+            sandbox.stop()
+        hanging_up.join()
 
 
 # The command line
