@@ -291,10 +291,12 @@ def _token_in_use(meeting: str, what: str) -> TokenInUse:
 def _read(
     client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
-    """The attendees and the tags of a meeting."""
-    listed = client.list_attendees(meeting)
+    """The attendees and the tags of a meeting: two operations, with a quota each."""
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(client.list_tags, meeting)
+        listed = client.list_attendees(meeting)
     try:
-        return listed, client.list_tags(meeting)
+        return listed, reading.result()
     except MeetingEnded as error:
         # Either the meeting has ended since, or only its tags are not found.
         client.get_meeting(meeting)
@@ -318,7 +320,8 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)
-            if can != default:
+            # The default of a meeting without video could not be declared.
+            if can != default or default == default_capabilities(None):
                 redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:

@@ -955,6 +955,7 @@ def test_what_fails_through_all_retries_says_so(
     kind: type[ServiceError], parts: tuple[str, ...],
 ):  # fmt: skip
     """With little time for each operation, so that the test's waiting is short."""
+    monkeypatch.setattr("meeting_provider.calls.LONGEST_WAIT", 0.1)
     monkeypatch.setattr("meeting_provider.calls.OPERATION_SECONDS", 3.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
