@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from threading import Event
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import BaseModel, Field
 
 from meeting_provider import checking, diff, state, validation
 from meeting_provider.checking import Settings
 from meeting_provider.diff import Difference
 from meeting_provider.lifecycle import Lifecycle
-from meeting_provider.models import MeetingInput, Shape
+from meeting_provider.models import MediaPlacement, MeetingInput, Shape
 from meeting_provider.recordings import checking as of_recordings
 from meeting_provider.recordings.lifecycle import RecordingLifecycle
 from meeting_provider.recordings.models import RecordingInput
@@ -27,16 +29,61 @@ if TYPE_CHECKING:
 Properties = dict[str, Any]
 
 
+def _doc(description: str) -> Any:
+    return Field(description=description)
+
+
+class MeetingOutputs(BaseModel):
+    """What a meeting has beside its arguments. The plugin computes `join_data`."""
+
+    meeting_id: Annotated[str, _doc("The MeetingId: the same as the resource's id.")]
+    meeting_arn: Annotated[str, _doc("The ARN that the meeting's tags are kept under.")]
+    media_placement: MediaPlacement
+    attendee_ids: Annotated[
+        dict[str, str], _doc("Each attendee's AttendeeId, by external user id.")
+    ]
+    join_tokens: Annotated[dict[str, str], _doc("Each attendee's JoinToken, by external user id.")]
+    meeting_details: Annotated[
+        dict[str, Any] | None,
+        _doc("What else the service answered of the meeting, in its own words."),
+    ] = None
+    join_data: Annotated[
+        dict[str, Any],
+        _doc(
+            "What clients join with: `Meeting`, and `Attendees` by external user id, as the API "
+            "has them. The Chime SDK for JavaScript takes both: `new "
+            "MeetingSessionConfiguration(Meeting, Attendees.ann)`."
+        ),
+    ]
+
+
+class RecordingOutputs(BaseModel):
+    """What a recording has beside its arguments."""
+
+    media_pipeline_id: Annotated[
+        str, _doc("The capture pipeline's id: the same as the resource's id.")
+    ]
+    media_pipeline_arn: Annotated[str, _doc("The capture pipeline's ARN.")]
+    concatenation_pipeline_id: Annotated[
+        str | None, _doc("The concatenation pipeline's id, where there is one.")
+    ] = None
+    concatenation_pipeline_arn: Annotated[
+        str | None, _doc("The concatenation pipeline's ARN, where there is one.")
+    ] = None
+
+
 class ResourceType(Protocol):
     """What a type of resources does. Methods that call the service raise a ServiceError.
 
     :ivar model: what a program declares.
+    :ivar outputs: what a resource has beside that.
     :ivar secrets: the outputs that are secret.
     :ivar id_name: the output that is the resource's id.
     :ivar replaced_by_deleting: whether a resource has to end before the one that replaces it.
     """
 
     model: type[Shape]
+    outputs: type[BaseModel]
     secrets: Collection[str]
     id_name: str
     replaced_by_deleting: bool
@@ -79,6 +126,7 @@ class Meetings:
     """Meetings with their attendees."""
 
     model: type[Shape] = MeetingInput
+    outputs: type[BaseModel] = MeetingOutputs
     secrets: Collection[str] = state.SECRETS
     id_name = "meeting_id"
     replaced_by_deleting = False
@@ -138,6 +186,7 @@ class Recordings:
     """Recordings of meetings."""
 
     model: type[Shape] = RecordingInput
+    outputs: type[BaseModel] = RecordingOutputs
     secrets: Collection[str] = ()
     id_name = "media_pipeline_id"
     # A meeting has one capture pipeline at most.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from google.protobuf import json_format, struct_pb2
@@ -19,6 +18,7 @@ from pydantic.alias_generators import to_camel
 
 from meeting_provider import models, state
 from meeting_provider.plugin import PACKAGE
+from meeting_provider.resources import types
 from meeting_provider.validation import UNKNOWN
 
 #: The output with the meeting and its attendees as the API has them, which clients join with.
@@ -27,19 +27,11 @@ JOIN_DATA: Final = "join_data"
 SECRETS: Final = frozenset({*state.SECRETS, JOIN_DATA})
 
 _SHAPES: Final[tuple[type[BaseModel], ...]] = (
-    *models.Shape.__subclasses__(),
+    *(models.Shape.__subclasses__()),
+    *(kind.outputs for kind in types().values()),
     models.MediaPlacement,
 )
-_OUTPUTS: Final = (
-    *("meeting_id", "meeting_arn", "attendee_ids", *SECRETS),
-    *("media_pipeline_id", "media_pipeline_arn"),
-    *("concatenation_pipeline_id", "concatenation_pipeline_arn"),
-)
-
-_CAMEL: Final = {
-    name: to_camel(name)
-    for name in chain(_OUTPUTS, *(shape.model_fields for shape in _SHAPES), ["media_placement"])
-}
+_CAMEL: Final = {name: to_camel(name) for shape in _SHAPES for name in shape.model_fields}
 _SNAKE: Final = {camel: name for name, camel in _CAMEL.items()}
 
 #: Properties with keys that the program chooses.

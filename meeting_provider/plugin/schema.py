@@ -7,20 +7,16 @@ Source: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schem
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_pascal
 from pydantic.json_schema import models_json_schema
 
-from meeting_provider import models
-from meeting_provider.diff import CREATE_ONLY
-from meeting_provider.models import CONTROL_REGIONS, MeetingInput
+from meeting_provider.models import CONTROL_REGIONS
 from meeting_provider.plugin import PACKAGE, VERSION, properties
-from meeting_provider.recordings.checking import CREATE_ONLY as RECORDINGS_CREATE_ONLY
-from meeting_provider.recordings.models import RecordingInput
+from meeting_provider.resources import ResourceType, types
 
 FILE: Final = Path(__file__).with_name("schema.json")
 
@@ -35,40 +31,8 @@ SETTINGS: Final = {
 _ANY: Final = {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}
 _STRINGS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 
-_TEXT: Final = {"type": "string"}
-
-#: What a meeting has beside its arguments: the shape and the description.
-_MEETING: Final[dict[str, tuple[dict[str, Any], str]]] = {
-    "meeting_id": (_TEXT, "The MeetingId: the same as the resource's id."),
-    "meeting_arn": (_TEXT, "The ARN that the meeting's tags are kept under."),
-    "media_placement": ({"$ref": f"#/types/{PACKAGE}:index:MediaPlacement"}, ""),
-    "attendee_ids": (_STRINGS, "Each attendee's AttendeeId, by external user id."),
-    "join_tokens": (_STRINGS, "Each attendee's JoinToken, by external user id."),
-    "meeting_details": (_ANY, "What else the service answered of the meeting, in its own words."),
-    "join_data": (
-        _ANY,
-        "What clients join with: `Meeting`, and `Attendees` by external user id, as the API has "
-        "them. The Chime SDK for JavaScript takes both: `new MeetingSessionConfiguration(Meeting, "
-        "Attendees.ann)`.",
-    ),
-}
-#: The same of a recording.
-_RECORDING: Final[dict[str, tuple[dict[str, Any], str]]] = {
-    "media_pipeline_id": (_TEXT, "The capture pipeline's id: the same as the resource's id."),
-    "media_pipeline_arn": (_TEXT, "The capture pipeline's ARN."),
-    "concatenation_pipeline_id": (_TEXT, "The concatenation pipeline's id."),
-    "concatenation_pipeline_arn": (_TEXT, "The concatenation pipeline's ARN."),
-}
-#: Each type of resource: its model, its outputs, and those that may be absent.
-_Outputs = Mapping[str, tuple[dict[str, Any], str]]
-_RESOURCES: Final[dict[str, tuple[type[BaseModel], _Outputs, Collection[str]]]] = {
-    "Meeting": (MeetingInput, _MEETING, {"meeting_details"}),
-    "Recording": (
-        RecordingInput,
-        _RECORDING,
-        {"concatenation_pipeline_id", "concatenation_pipeline_arn"},
-    ),
-}
+#: Each type of resources.
+_TYPES: Final[Mapping[str, ResourceType]] = types()
 #: Arguments that a program need not give, since Check fills them in.
 _FILLED_IN: Final = ("externalMeetingId", "mediaRegion", "controlRegion")
 #: The enumerations that aren't called as their property is, by the model that has them.
@@ -83,26 +47,26 @@ _UNITS: Final = {"Length": " characters", "Items": " entries", "Properties": " e
 
 def build() -> dict[str, Any]:
     """The schema of the models as they are."""
-    shapes: list[type[BaseModel]] = [models.MediaPlacement]
-    shapes += [model for model, *_ in _RESOURCES.values()]
+    shapes = [m for kind in _TYPES.values() for m in (kind.model, kind.outputs)]
     _, found = models_json_schema(
         [(m, "validation") for m in shapes],
         by_alias=False,
         ref_template=f"#/types/{_token('{model}')}",
     )
-    types: dict[str, Any] = {}
-    resources = {
-        _token(name): _resource(found["$defs"].pop(model.__name__), types, outputs, may_lack)
-        for name, (model, outputs, may_lack) in _RESOURCES.items()
-    }
-    for name, each in found["$defs"].items():
-        below, always = _properties(each, types)
+    models, enumerations = found["$defs"], dict[str, Any]()
+    resources = {}
+    for name, kind in _TYPES.items():
+        model, outputs = (models.pop(m.__name__) for m in (kind.model, kind.outputs))
+        resources[_token(name)] = _resource(model, outputs, enumerations)
+    shown: dict[str, Any] = {}
+    for name, each in models.items():
+        below, always = _properties(each, enumerations)
         # The external user id is an attendee's key.
         if name == "AttendeeInput":
             below.pop("externalUserId")
-        always = [n for n in always if n in below]
+        required = [n for n in always if n in below]
         shape = {"type": "object", "description": _text(each), "properties": below}
-        types[_token(name)] = shape | {"required": always}
+        shown[_token(name)] = shape | {"required": required}
     settings = {n: {"type": "string", "description": d} for n, d in SETTINGS.items()}
     schema = {
         "name": PACKAGE,
@@ -111,7 +75,7 @@ def build() -> dict[str, Any]:
         "description": "Amazon Chime SDK meetings with their attendees as Pulumi resources.",
         "config": {"variables": settings},
         "provider": {"inputProperties": settings, "properties": settings},
-        "types": dict(sorted(types.items())),
+        "types": dict(sorted((shown | enumerations).items())),
         "resources": resources,
         "language": {n: {"respectSchemaVersion": True} for n in _LANGUAGES},
     }
@@ -120,25 +84,19 @@ def build() -> dict[str, Any]:
 
 
 def _resource(
-    model: Mapping[str, Any],
-    types: dict[str, Any],
-    outputs: _Outputs,
-    may_lack: Collection[str],
+    model: Mapping[str, Any], outputs: Mapping[str, Any], enumerations: dict[str, Any]
 ) -> dict[str, Any]:
     """A type of resources, as its model and its outputs are."""
-    inputs, required = _properties(model, types)
-    own = {
-        n: shape
-        | ({"description": text} if text else {})
-        | ({"secret": True} if n in properties.SECRETS else {})
-        for n, (shape, text) in outputs.items()
-    }
+    inputs, required = _properties(model, enumerations)
+    own, always = _properties(outputs, enumerations)
+    for name in own.keys() & {*map(to_camel, properties.SECRETS)}:
+        own[name]["secret"] = True
     return {
         "description": _text(model),
         "inputProperties": inputs,
         "requiredInputs": [n for n in required if n not in _FILLED_IN],
-        "properties": inputs | {to_camel(n): o for n, o in own.items()},
-        "required": [*required, *(to_camel(n) for n in own if n not in may_lack)],
+        "properties": inputs | own,
+        "required": [*required, *always],
     }
 
 
@@ -153,9 +111,9 @@ def _text(model: Mapping[str, Any]) -> str:
 
 
 def _properties(
-    model: Mapping[str, Any], types: dict[str, Any]
+    model: Mapping[str, Any], enumerations: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The properties of a model, and those that are always there. Enumerations go to `types`."""
+    """The properties of a model, and those that are always there; adds its enumerations."""
     found: dict[str, dict[str, Any]] = {}
     for name, outer in model["properties"].items():
         node = next((n for n in outer.get("anyOf", ()) if n.get("type") != "null"), outer)
@@ -163,13 +121,13 @@ def _properties(
             names = [to_pascal(v.replace("-", "_")) if "-" in v else v for v in values]
             enum = [{"name": n, "value": v} for n, v in zip(names, values, strict=True)]
             token = _token(_ENUMERATIONS.get(model["title"], to_pascal(name)))
-            if types.get(token, {"enum": enum})["enum"] != enum:
+            if enumerations.get(token, {"enum": enum})["enum"] != enum:
                 token = _token(model["title"] + to_pascal(name))
-            types[token] = {"type": "string", "enum": enum}
+            enumerations[token] = {"type": "string", "enum": enum}
             node = {"$ref": f"#/types/{token}"}
         description = " ".join(t for t in (outer.get("description"), _limits(node)) if t)
         found[name] = _shape(node) | ({"description": description} if description else {})
-        if name in (*CREATE_ONLY, *RECORDINGS_CREATE_ONLY):
+        if any(kind.replacing([name]) for kind in _TYPES.values()):
             found[name]["replaceOnChanges"] = True
         if isinstance(default := outer.get("default"), bool):
             found[name]["default"] = default
@@ -183,7 +141,9 @@ def _shape(node: Mapping[str, Any]) -> dict[str, Any]:
     if "$ref" in node:
         return {"$ref": node["$ref"]}
     below = {"items": _shape(node["items"])} if "items" in node else {}
-    return {**_STRINGS} if node["type"] == "object" else {"type": node["type"], **below}
+    if node["type"] == "object":
+        return {**_ANY} if node.get("additionalProperties") is True else {**_STRINGS}
+    return {"type": node["type"], **below}
 
 
 def _limits(node: Mapping[str, Any]) -> str:
