@@ -10,15 +10,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import tenacity
 
 from meeting_provider.errors import RecordingEnded, ServiceError
-from meeting_provider.recordings.models import ENDED, RecordingInput
+from meeting_provider.recordings.models import ENDED, STOPPED, RecordingInput
 
 if TYPE_CHECKING:
     from meeting_provider.recordings.pipelines import MediaPipelines
 
 Properties = dict[str, Any]
+
+#: How long a delete waits for the recording's end, in seconds.
+END_SECONDS: Final = 60.0
 
 
 class RecordingLifecycle:
@@ -112,11 +117,21 @@ class RecordingLifecycle:
         return declared.properties() | kept
 
     def delete(self, outputs: Mapping[str, Any]) -> None:
-        """End the recording, where it hasn't ended. What was recorded stays, and is still put
-        together."""
+        """End the recording, where it hasn't ended. What was recorded is still put together."""
         pipelines, subject = self._known(outputs)
         with suppress(RecordingEnded):
             pipelines.delete_capture(subject, outputs["media_pipeline_id"])
+            self._wait_for_end(pipelines, subject, outputs["media_pipeline_id"])
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_result(lambda status: status not in STOPPED),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_delay(END_SECONDS),
+        retry_error_callback=lambda _: None,
+    )
+    def _wait_for_end(self, pipelines: MediaPipelines, subject: str, pipeline_id: str) -> str:
+        """Until it has ended the meeting can't have another recording, such as a replacement."""
+        return pipelines.get_capture(subject, pipeline_id).status
 
     def _known(self, outputs: Mapping[str, Any]) -> tuple[MediaPipelines, str]:
         pipelines = self._of(outputs["control_region"], outputs.get("profile"))

@@ -44,8 +44,9 @@ _Pixels = Annotated[int, Field(ge=1, le=20, strict=True)]
 _Tiles = Annotated[int, Field(ge=1, le=10, strict=True)]
 _KmsText = Annotated[str, Field(min_length=1, max_length=4096)]
 
-#: The states of a pipeline that has ended, or is about to.
-ENDED: Final = frozenset({"Stopping", "Stopped", "Failed"})
+#: The states of a pipeline that has ended, and, with the one that is about to.
+STOPPED: Final = frozenset({"Stopped", "Failed"})
+ENDED: Final = STOPPED | {"Stopping"}
 
 
 class SelectedVideoStreams(Shape):
