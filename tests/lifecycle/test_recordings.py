@@ -238,3 +238,68 @@ def test_a_second_recording_of_a_meeting_is_refused_clearly(
     recordings.create(recording(meeting))
     with pytest.raises(LimitExceeded, match="CreateMediaCapturePipeline failed"):
         recordings.create(recording(meeting, sink_arn=f"arn:aws:s3:::{BUCKET}/other"))
+
+
+#: Faults that pass, and one that doesn't; `after` is a loss of the answer alone.
+FAULTS: dict[str, dict[str, Any]] = {
+    "throttled": {"kind": "throttle", "count": 2},
+    "failed": {"kind": "failure"},
+    "failed after": {"kind": "failure", "when": "after"},
+    "lost": {"kind": "drop"},
+    "answer lost": {"kind": "drop", "when": "after"},
+    "forbidden": {"kind": "forbidden"},
+}
+CREATES = ["CreateMediaCapturePipeline", "CreateMediaConcatenationPipeline"]
+
+
+@pytest.mark.parametrize("operation", CREATES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_create_that_meets_a_fault_leaves_one_recording_or_none(
+    recordings: RecordingLifecycle,
+    meeting: State,
+    sandbox: Sandbox,
+    s3: Any,  # noqa: ARG001
+    fault: str,
+    operation: str,
+) -> None:
+    wanted = recording(meeting, concatenation_sink_arn=f"arn:aws:s3:::{BUCKET}")
+    sandbox.fault(operation=operation, **FAULTS[fault])
+    if fault == "forbidden":
+        with pytest.raises(AccessDenied):
+            recordings.create(wanted)
+        sandbox.advance(30)
+        assert captures(sandbox) == []
+    made = recordings.create(wanted)
+    assert captures(sandbox) == [made["media_pipeline_id"]]
+    assert recordings.read(made) == made
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["GetMediaCapturePipeline", "ListTagsForResource", "TagResource", "DeleteMediaCapturePipeline"],
+)
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f != "forbidden"])
+def test_a_fault_that_passes_changes_nothing(
+    recordings: RecordingLifecycle,
+    meeting: State,
+    sandbox: Sandbox,
+    s3: Any,  # noqa: ARG001
+    fault: str,
+    operation: str,
+) -> None:
+    made = recordings.create(recording(meeting))
+    sandbox.fault(operation=operation, **FAULTS[fault])
+    tagged = recordings.update(made, recording(meeting, tags={"room": "main"}))
+    assert recordings.read(tagged) == tagged
+    recordings.delete(tagged)
+    assert captures(sandbox) == []
+    assert recordings.read(tagged) is None
+
+
+def captures(sandbox: Sandbox) -> list[str]:
+    """The ids of the captures that haven't ended."""
+    return [
+        p.pipeline_id
+        for p in sandbox.pipelines()
+        if p.kind == "MediaCapturePipeline" and p.status in ("Initializing", "InProgress")
+    ]
