@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from plugin.conftest import Project
+from plugin.conftest import REGION, Project
 
 from meeting_provider.plugin import schema
 
@@ -57,6 +57,23 @@ def test_the_yaml_example_comes_up(project: Project) -> None:
     outputs = json.loads(project.done("stack", "output", "--json", "--show-secrets").out)
     assert outputs["meeting"]["MeetingId"] == outputs["id"]
     assert outputs["ann"].keys() == {"ExternalUserId", "AttendeeId", "JoinToken"}
+
+
+def test_the_operators_program_declares_a_meeting(project: Project) -> None:
+    """Its resources come up as they are; the package's address is the reader's own."""
+    text = (ROOT / "docs" / "gitops" / "kubernetes" / "standup.yaml").read_text()
+    program, stack = yaml.safe_load_all(text)
+    assert stack["spec"]["programRef"]["name"] == program["metadata"]["name"]
+    declared = program["program"]
+    assert list(declared["packages"]) == ["chime-meetings"]
+    project.write(declared["resources"], outputs=declared["outputs"])
+    project.done("config", "set", "aws:region", REGION)
+    project.up()
+    [meeting] = project.cloud.live()
+    assert meeting.external_user_ids == ["ann", "bob"]
+    ssm = project.boto3("ssm")
+    value = ssm.get_parameter(Name="/meetings/standup", WithDecryption=True)["Parameter"]["Value"]
+    assert json.loads(value)["Meeting"]["MeetingId"] == meeting.meeting_id
 
 
 def test_pulumi_package_takes_the_path_of_the_plugins_folder(project: Project) -> None:

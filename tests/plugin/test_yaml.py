@@ -3,12 +3,73 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import UUID
 
 import yaml
 from plugin.conftest import REGION, Project, meeting, shown
 
+from meeting_provider import EventType
+from meeting_provider.events import parse
+
+MEETING_STARTED = EventType.MEETING_STARTED
+
 RECEIVING = {"audio": "Receive", "video": "Receive", "content": "Receive"}
+
+
+def test_topic_and_queue_of_the_same_program_receive_the_events(project: Project) -> None:
+    """The policies are those that docs/notifications.md describes, in YAML."""
+
+    def admitting(arn: str, *actions: str) -> dict[str, Any]:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "meetings.chime.amazonaws.com"},
+            "Action": list(actions),
+            "Resource": arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": "${caller.accountId}"},
+                "ArnLike": {"aws:SourceArn": "arn:aws:chime:*:${caller.accountId}:*"},
+            },
+        }
+        return {"fn::toJSON": {"Version": "2012-10-17", "Statement": [statement]}}
+
+    def declared(kind: str, **given: Any) -> dict[str, Any]:
+        return {"type": kind, "properties": given}
+
+    targets = {"snsTopicArn": "${topic.arn}", "sqsQueueArn": "${queue.arn}"}
+    meetings = {
+        name: meeting("ann", notificationsConfiguration=targets)
+        for name in ("keynote", "panel", "party")
+    }
+    for each in meetings.values():
+        each["options"] = {"dependsOn": ["${topicPolicy}", "${queuePolicy}"]}
+    publish = admitting("${topic.arn}", "sns:Publish")
+    send = admitting("${queue.arn}", "sqs:SendMessage", "sqs:GetQueueUrl")
+    project.write(
+        {
+            "topic": {"type": "aws:sns:Topic"},
+            "queue": {"type": "aws:sqs:Queue"},
+            "topicPolicy": declared("aws:sns:TopicPolicy", arn="${topic.arn}", policy=publish),
+            "queuePolicy": declared("aws:sqs:QueuePolicy", queueUrl="${queue.url}", policy=send),
+            **meetings,
+        },
+        variables={"caller": {"fn::invoke": {"function": "aws:getCallerIdentity"}}},
+        outputs={"url": "${queue.url}"},
+    )
+    project.done("config", "set", "aws:region", REGION)
+    project.up()
+    project.up("--expect-no-changes")
+    url = json.loads(project.done("stack", "output", "--json").out)["url"]
+    sqs, started = project.boto3("sqs"), set()
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        events = [parse(message["Body"]).detail for message in found]
+        started |= {e.external_meeting_id for e in events if e.event_type == MEETING_STARTED}
+        for message in found:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert started == {"keynote", "panel", "party"}
+    project.write({})
+    project.up()
+    assert project.cloud.live() == []
 
 
 def test_meetings_from_the_first_up_to_the_last(project: Project) -> None:

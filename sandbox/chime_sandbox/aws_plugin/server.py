@@ -14,7 +14,14 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from chime_sandbox.aws_plugin import REAL_PLUGIN, VERSION, Refused, differences, values
+from chime_sandbox.aws_plugin import (
+    REAL_PLUGIN,
+    VERSION,
+    Refused,
+    differences,
+    package_schema,
+    values,
+)
 from chime_sandbox.aws_plugin.checking import DEFAULTS, Request, check
 from chime_sandbox.aws_plugin.endpoint import Clients, region_of, unsupported
 from chime_sandbox.aws_plugin.functions import FUNCTIONS
@@ -75,6 +82,12 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     ) -> plugin_pb2.PluginInfo:
         """The version of the real plugin that this stands in for."""
         return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(
+        self, request: pb.GetSchemaRequest, context: grpc.ServicerContext
+    ) -> pb.GetSchemaResponse:
+        """The types and functions, for programs in YAML."""
+        return pb.GetSchemaResponse(schema=package_schema.text())
 
     def CheckConfig(
         self, request: pb.CheckRequest, context: grpc.ServicerContext

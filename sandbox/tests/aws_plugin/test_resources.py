@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from chime_sandbox.aws_plugin import package_schema
+from chime_sandbox.aws_plugin.functions import FUNCTIONS
 from chime_sandbox.aws_plugin.resources import SERVICES, of_service
 
 RESOURCES = {token: each for service in SERVICES for token, each in of_service(service).items()}
@@ -451,3 +453,8 @@ def test_a_secret_input_is_a_secret_output(engine):
     assert made.outputs["tagsAll"] == tags
     assert engine.read(made).outputs["tagsAll"] == tags
     assert made.outputs["messageRetentionSeconds"] == 60
+
+
+def test_the_package_schema_has_every_function_with_what_it_returns():
+    described = json.loads(package_schema.text())["functions"]
+    assert described.keys() == FUNCTIONS.keys()
