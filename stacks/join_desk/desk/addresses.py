@@ -48,6 +48,11 @@ def link_key(stack: str) -> str:
     return within(stack, "link-key")
 
 
+def queue(stack: str) -> str:
+    """The name of the parameter that says which queue the watcher of the meetings' stack reads."""
+    return within(stack, "queue")
+
+
 def within(stack: str, *segments: str) -> str:
     """The name of a parameter of a stack, from what `segment` returned."""
     return "/".join((_ROOT, segment(stack), *segments))

@@ -14,6 +14,9 @@ from meeting_provider import NoJoinData, join_info
 _TEXTS: Final = ("title", "description")
 _TIMES: Final = ("opens", "start", "end", "closes")
 
+#: What an event's own parameter has of its open meetings: none of it is secret.
+_IDS: Final = ("MeetingId", "MeetingArn", "ExternalMeetingId")
+
 
 class Incomplete(Exception):
     """The outputs of the meetings' stack can't be used. The message says why, and what to do."""
@@ -54,8 +57,10 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         said = texts.get(name) or {}
         event, times = said.get("event", name), _times(said)
         about[event] |= {n: said[n] for n in _TEXTS if n in said}
-        about[event]["open"].append(times)
-        for external_user_id, info in _join_info(data, name, source).items():
+        attendees = _join_info(data, name, source)
+        meeting = data[name]["Meeting"]
+        about[event]["open"].append({n: meeting[n] for n in _IDS if n in meeting} | times)
+        for external_user_id, info in attendees.items():
             address = addresses.attendee(stack, event, external_user_id)
             entries[address].append({**info, "Times": times})
             events[address] = event
@@ -67,6 +72,14 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         yield Parameter(address, json.dumps(said, sort_keys=True), event)
     for address, entry in entries.items():
         yield Parameter(address, json.dumps(entry, sort_keys=True), events[address])
+
+
+def queue(outputs: Mapping[str, Any]) -> str | None:
+    """The queue of the stack's notifications in JSON, or None where it has none."""
+    url, arn = outputs.get("queue_url"), outputs.get("queue_arn")
+    if not isinstance(url, str) or not isinstance(arn, str):
+        return None
+    return json.dumps({"region": arn.split(":")[3], "url": url})
 
 
 def text(outputs: Mapping[str, Any], name: str, source: str) -> str | None:

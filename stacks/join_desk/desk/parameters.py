@@ -25,6 +25,10 @@ LONGEST_KEPT: Final = 60.0
 KEPT_ON_MISMATCH: Final = 2.0
 
 
+#: How old an event's parameter may be for a page that waits for it to change, in seconds.
+KEPT: Final = 1.0
+
+
 class Unavailable(Exception):
     """SSM can't be read now. The message says why."""
 
@@ -55,6 +59,39 @@ class Parameters:
         finally:
             self._readers.release()
         return str(found["Parameter"]["Value"])
+
+
+class Recent:
+    """Parameters that many requests ask for: each is read about once in KEPT seconds for all.
+
+    :param parameters: where they are.
+    :param now: a clock, in seconds.
+    """
+
+    def __init__(self, parameters: Parameters, now: Callable[[], float] = time.monotonic) -> None:
+        self._parameters = parameters
+        self._now = now
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, str | None]] = {}
+
+    def get(self, name: str, oldest: float = KEPT) -> str | None:
+        """A parameter's value, or None where there is none.
+
+        :param oldest: how old the value may be, in seconds.
+        :raises Unavailable: as `Parameters.get`.
+        """
+        with self._lock:
+            now = self._now()
+            if name in self._kept:
+                read_at, value = self._kept[name]
+                if now - read_at < oldest:
+                    return value
+                # The others take this one meanwhile.
+                self._kept[name] = now, value
+        value = self._parameters.get(name)
+        with self._lock:
+            self._kept[name] = self._now(), value
+        return value
 
 
 class LinkKey:

@@ -13,7 +13,6 @@ import logging
 import signal
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
@@ -27,8 +26,10 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from desk import addresses
+from desk.answers import Answers
+from desk.meeting_requests import MeetingRequests
+from desk.meetings import Meetings, of_account
 from desk.parameters import CONFIG, LinkKey, Parameters, Unavailable
-from desk.sessions import session
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -66,7 +67,10 @@ _IDLE_SECONDS: Final = 15
 _LONGEST_PATH: Final = 300
 
 #: For each state that isn't `open`: the status, and what a person reads who opens the address.
-_STATUS: Final = {"open": 200, "upcoming": 404, "not_invited": 404, "over": 404}
+_STATUS: Final = {
+    **{"open": 200, "unchanged": 200, "reopening": 404},
+    **{"upcoming": 404, "not_invited": 404, "over": 404},
+}
 _PAGES: Final = {
     403: (
         "Wrong link",
@@ -96,10 +100,21 @@ class Desk:
     :param stack: the stack of the meetings.
     :param key: the key that its links are signed with.
     :param page: the folder of the page, built.
+    :param meetings: asks whether a meeting is still there. Without it, all are.
+    :param requests: asks for one that isn't. Without it, nobody does.
     """
 
-    def __init__(self, parameters: Parameters, stack: str, key: LinkKey, page: Path = PAGE) -> None:
-        self._parameters = parameters
+    def __init__(
+        self,
+        parameters: Parameters,
+        stack: str,
+        key: LinkKey,
+        page: Path = PAGE,
+        *,
+        meetings: Meetings | None = None,
+        requests: MeetingRequests | None = None,
+    ) -> None:
+        self._answers = Answers(parameters, meetings, requests)
         self._stack = stack
         self._key = key
         self._html = (page / "index.html").read_bytes()
@@ -165,15 +180,14 @@ class Desk:
             return self._page(request, *_PAGES[403], status=403)
         if not is_session:
             return Response(self._html, mimetype="text/html")
+        about = addresses.about(self._stack, event)
         try:
-            entries = self._parameters.get(address)
-            about = self._parameters.get(addresses.about(self._stack, event))
+            found = self._answers.session(address, about, request.args.get("meeting"))
         except Unavailable as error:
             _log.error("%s can't be read: %s", quote(address, safe="/"), error)
             response = _json({"state": "unavailable"}, 503)
             response.headers["Retry-After"] = "15"
             return response
-        found = session(entries, about, datetime.now(UTC))
         return _json(found, _STATUS[found["state"]])
 
 
@@ -191,7 +205,14 @@ def _json(value: dict[str, Any], status: int) -> Response:
     default="",
     help="The path of base_url, where a proxy passes it on: /desk for https://example.org/desk.",
 )
-def main(stack: str, region: str | None, host: str, port: int, path: str) -> None:
+@click.option(
+    "--request-meetings",
+    is_flag=True,
+    help="Have the watcher create a meeting that has ended when somebody opens its link.",
+)
+def main(
+    stack: str, region: str | None, host: str, port: int, path: str, request_meetings: bool
+) -> None:
     """Serve until a signal says to end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # Botocore's debugging messages have the join information in them.
@@ -204,10 +225,11 @@ def main(stack: str, region: str | None, host: str, port: int, path: str) -> Non
         raise click.ClickException(f"{address} can't be read: {error}") from error
     if not key.exists:
         raise click.ClickException(f"there is no {address}: bring the stack join_desk up first")
+    requests = _requests(parameters, stack) if request_meetings else None
     if not (PAGE / "build").exists():
         raise click.ClickException(f"the page isn't built: npm install && npm run build, in {PAGE}")
     server: Any = create_server(
-        Desk(parameters, stack, key),
+        Desk(parameters, stack, key, meetings=of_account(), requests=requests),
         host=host,
         port=port,
         threads=_THREADS,
@@ -222,6 +244,20 @@ def main(stack: str, region: str | None, host: str, port: int, path: str) -> Non
     click.echo(f"the desk is at http://{host}:{found[0][1]}{path.rstrip('/')}")
     server.run()
     click.echo("closed")
+
+
+def _requests(parameters: Parameters, stack: str) -> MeetingRequests:
+    address = addresses.queue(stack)
+    requests = MeetingRequests(parameters, address)
+    try:
+        if requests.can_be_sent:
+            return requests
+    except Unavailable as error:
+        raise click.ClickException(f"{address} can't be read: {error}") from error
+    raise click.ClickException(
+        f"--request-meetings needs {address}: the stack of the meetings has no output queue_url, "
+        "or the stack join_desk is not up to date"
+    )
 
 
 if __name__ == "__main__":
