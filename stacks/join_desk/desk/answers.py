@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ class Answers:
     :param parameters: where the join information is.
     :param meetings: asks whether a meeting is still there. Without it, all are.
     :param requests: asks for one that isn't. Without it, nobody does.
+    :param clock: a clock, in seconds.
     """
 
     def __init__(
@@ -25,9 +27,10 @@ class Answers:
         parameters: Parameters,
         meetings: Meetings | None = None,
         requests: MeetingRequests | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._parameters = parameters
-        self._recent = Recent(parameters)
+        self._recent = Recent(parameters, clock)
         self._meetings = meetings
         self._requests = requests
 

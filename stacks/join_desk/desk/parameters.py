@@ -20,6 +20,9 @@ CONFIG: Final = Config(
 #: How many requests may wait for SSM at once. Pages are served beside them.
 MOST_READERS: Final = 12
 
+#: How long a request waits for one of them to finish, in seconds: many people come at once.
+LONGEST_TURN: Final = 0.5
+
 #: How old the link key may be, in seconds, and how old once a signature doesn't match.
 LONGEST_KEPT: Final = 60.0
 KEPT_ON_MISMATCH: Final = 2.0
@@ -48,7 +51,7 @@ class Parameters:
 
         :raises Unavailable: SSM doesn't answer, denies the call, or too many requests wait for it.
         """
-        if not self._readers.acquire(blocking=False):
+        if not self._readers.acquire(timeout=LONGEST_TURN):
             raise Unavailable(f"{MOST_READERS} requests wait for SSM already")
         try:
             found = self._client.get_parameter(Name=name, WithDecryption=True)
