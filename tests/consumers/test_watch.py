@@ -325,7 +325,7 @@ def links(checkout: Checkout, aws: Any) -> dict[str, tuple[int, str]]:
     return {
         p["Name"]: (p["Version"], json.loads(p["Value"])[0]["Meeting"]["MeetingId"])
         for p in found
-        if not p["Name"].endswith(("link-key", ".event"))
+        if not p["Name"].endswith(("link-key", "/queue", ".event"))
     }
 
 
