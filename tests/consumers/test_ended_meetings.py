@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support import pages
 
 from chime_sandbox import server
 from chime_sandbox.admin import Sandbox
@@ -230,6 +231,18 @@ def test_a_request_that_failed_is_sent_soon(cloud: Cloud) -> None:
     cloud.clock.time = AFTER_FAILURE
     cloud.ask("person-0")
     assert len(cloud.received()) == 1
+
+
+def test_the_documented_policy_allows_what_the_desk_calls_and_no_more(cloud: Cloud) -> None:
+    """It is in the desk's README."""
+    cloud.admin.end(cloud.open()["MeetingId"])
+    cloud.ask("person-0")
+    services = {"GetParameter": "ssm", "GetMeeting": "chime", "SendMessage": "sqs"}
+    called = {f"{services[operation]}:{operation}" for operation in cloud.calls}
+    (block,) = pages.blocks("stacks/join_desk/README.md", "json")
+    statements = json.loads(block.text)["Statement"]
+    assert {s["Action"] for s in statements} == called
+    assert [s["Resource"] for s in statements if s["Resource"] == "*"] == ["*"]
 
 
 @pytest.mark.parametrize(
