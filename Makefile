@@ -125,8 +125,8 @@ soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any 
 	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
 
 recoveries: .venv/.dev cli ## end fifty meetings in a row, and measure how soon the watcher and the links have the next ones
-	RECOVERIES=all $(PYTHON) -m pytest --capture=no tests/consumers/test_watch.py \
-	tests/consumers/test_links_follow.py -k "every_end or follow"
+	RECOVERIES=all $(PYTHON) -m pytest --capture=no --timeout=3600 tests/consumers/test_watch.py \
+	tests/consumers/test_links_follow.py -k "every_end or test_links_follow"
 
 lint: .venv/.dev ## ruff, strict mypy and the layers
 	$(PYTHON) -m ruff check
