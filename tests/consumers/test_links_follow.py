@@ -1,6 +1,7 @@
 """With the watcher, a link leads to the next meeting soon: after an end, and after a first click.
 
-`make recoveries` measures both with the example's schedule and its 148 attendees.
+`make recoveries` measures both with the example's schedule and its 148 attendees, and writes the
+figures into docs/performance.md.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import pytest
 from support.checkout import Checkout
 from support.watching import PATIENCE, Watch
 
+from benchmarks import page
+from benchmarks.__main__ import FIGURES
 from chime_sandbox.admin import Meeting
 from desk import addresses, links
 
@@ -116,11 +119,18 @@ def watching(checkout: Checkout, *options: str) -> Iterator[Watch]:
         watch.kill()
 
 
-def report(what: str, seconds: list[float]) -> None:
+def report(kind: str, seconds: list[float]) -> None:
+    median, worst = statistics.median(seconds), max(seconds)
+    times = len(seconds)
     print(
-        f"\n{len(seconds)} {what}: {statistics.median(seconds):.1f} seconds at the median, "
-        f"{max(seconds):.1f} at the worst"
+        f"\n{page.LINKS[kind]}: {times} times, {median:.1f} s at the median, {worst:.1f} at worst"
     )
+    if ALL:
+        figures = json.loads(FIGURES.read_text())
+        found = {"times": times, "median": median, "worst": worst}
+        figures["links"] = {**figures.get("links", {}), kind: found}
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        page.write(figures)
 
 
 def test_all_links_of_a_meeting_follow_its_end(checkout: Checkout, events: list[Event]) -> None:
@@ -139,7 +149,7 @@ def test_all_links_of_a_meeting_follow_its_end(checkout: Checkout, events: list[
         # Each update of the desk is of the one event.
         assert len(seconds) == ENDS
         assert watch.log.count("dev of join_desk is up to date") == ENDS + 1
-    report("ends, to the new value of all links", seconds)
+    report("ends", seconds)
 
 
 @contextmanager
@@ -194,18 +204,18 @@ def test_the_first_click_brings_back_a_meeting_that_nobody_used_for_an_hour(
             (event.meeting,) = event.live()
         assert watch.log.count("is requested") == ROUNDS
         assert watch.log.count("has ended") == 0
-    report("first clicks, to a meeting that can be joined", seconds)
+    report("clicks", seconds)
 
 
 def until_open(link: str, gate: threading.Barrier) -> float:
     """Ask like a page that waits, until there is a meeting; when there was."""
     gate.wait()
-    page, _, query = link.partition("?")
+    base, _, query = link.partition("?")
     deadline = time.monotonic() + PATIENCE
     known = ""
     while time.monotonic() < deadline:
         try:
-            with urlopen(f"{page}/session?{query}{known}") as answer:
+            with urlopen(f"{base}/session?{query}{known}") as answer:
                 found = json.load(answer)
         except HTTPError as error:
             found = json.load(error)
