@@ -72,8 +72,8 @@ class Cloud:
             Name=name, Value=json.dumps(value), Type="SecureString", Overwrite=True
         )
 
-    def open(self) -> dict[str, Any]:
-        """A new meeting of the event, which all links lead to."""
+    def open(self, account: str | None = None) -> dict[str, Any]:
+        """A new meeting of the event, which all links lead to, as of this account."""
         answer = self.chime.create_meeting_with_attendees(
             ClientRequestToken=str(uuid.uuid4()),
             ExternalMeetingId=EVENT,
@@ -81,6 +81,8 @@ class Cloud:
             Attendees=[{"ExternalUserId": "ann"}],
         )
         meeting: dict[str, Any] = answer["Meeting"]
+        if account:
+            meeting["MeetingArn"] = meeting["MeetingArn"].replace("123456789012", account)
         entry = {"Meeting": meeting, "Attendee": answer["Attendees"][0], "Times": {}}
         for person in self.people[:3]:
             self.put(addresses.attendee(STACK, EVENT, person), [entry])
@@ -171,6 +173,13 @@ def test_a_meeting_counts_as_there_if_the_service_can_not_be_asked(cloud: Cloud,
     cloud.admin.clear_faults()
     cloud.clock.time = KEPT
     assert cloud.ask("person-0")["state"] == "reopening"
+
+
+def test_a_meeting_of_another_account_counts_as_there(cloud: Cloud) -> None:
+    """The service doesn't know it in the account of the desk."""
+    cloud.admin.end(cloud.open(account="210987654321")["MeetingId"])
+    assert cloud.ask("person-0")["state"] == "open"
+    assert cloud.calls["GetMeeting"] == 0
 
 
 def test_people_who_come_at_once_wait_for_one_call(cloud: Cloud) -> None:

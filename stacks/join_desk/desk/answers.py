@@ -56,7 +56,9 @@ class Answers:
         return found
 
     def _has_ended(self, meeting: Mapping[str, Any]) -> bool:
-        if self._meetings is None or not self._meetings.has_ended(meeting):
+        # The service knows no meeting of another account, whether it has ended or not.
+        is_ours = f":{self._parameters.account}:meeting/" in str(meeting.get("MeetingArn"))
+        if self._meetings is None or not is_ours or not self._meetings.has_ended(meeting):
             return False
         if self._requests is not None:
             self._requests.send(meeting)

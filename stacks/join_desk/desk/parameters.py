@@ -45,6 +45,8 @@ class Parameters:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._readers = threading.BoundedSemaphore(MOST_READERS)
+        #: The account that they are in, once one has been read.
+        self.account: str | None = None
 
     def get(self, name: str) -> str | None:
         """A parameter's value, or None where there is none.
@@ -61,6 +63,7 @@ class Parameters:
             raise Unavailable(str(error)) from error
         finally:
             self._readers.release()
+        self.account = str(found["Parameter"]["ARN"]).split(":")[4]
         return str(found["Parameter"]["Value"])
 
 
