@@ -17,10 +17,13 @@ PORT ?= 8047
 # The sandbox's stack has a queue, from which `make watch` takes requests for a meeting.
 REQUEST ?= $(if $(filter dev,$(STACK)),--request-meetings)
 TO ?= .sandbox/invitations
+EVENTS ?= .sandbox/events-$(STACK).jsonl
 NO_DESK = $(error the join desk has no settings for the stack $(STACK): $(DESK)/Pulumi.$(STACK).yaml)
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
 # A setting of the stack; nothing where it has none of that name.
 SETTING = $$($(PULUMI_RUN) config get $(1) --stack $(STACK) 2>/dev/null)
+# An output of the join desk; nothing where it has none of that name.
+DESK_OUTPUT = $$($(DESK_RUN) stack output $(1) --stack $(STACK) 2>/dev/null)
 
 # Differences in short: what changes, without the properties that stay, ids, providers and stacks.
 SHELL := bash
@@ -82,8 +85,11 @@ desk: ready $(DESK)/page/build/join.js ## serve the example page that join links
 	$(if $(HAS_DESK),,$(NO_DESK))
 	@profile=$$($(DESK_RUN) config get aws:profile --stack $(STACK) 2>/dev/null); \
 	region=$$($(DESK_RUN) config get aws:region --stack $(STACK)) && \
+	queue=$(call DESK_OUTPUT,events_queue_url); \
+	echo "the operator's page: $(call DESK_OUTPUT,operator_link --show-secrets)"; \
 	PYTHONPATH=$(DESK) exec env $${profile:+AWS_PROFILE="$$profile"} $(AWS_RUN) $(PYTHON) -m desk.server \
-	--stack $(STACK) --region "$$region" --port $(PORT) $(REQUEST)
+	--stack $(STACK) --region "$$region" --port $(PORT) $(REQUEST) \
+	$${queue:+--events-queue "$$queue" --events-file $(EVENTS)}
 
 invitations: ready ## write each attendee's invitation into the folder TO
 	$(if $(HAS_DESK),,$(NO_DESK))

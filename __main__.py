@@ -10,6 +10,8 @@ from meeting_provider import (
     InvalidSchedule,
     Meeting,
     MeetingNotifications,
+    Recording,
+    RecordingBucket,
     schedule,
 )
 
@@ -20,7 +22,7 @@ path = os.path.join(
 )
 try:
     now = config.get("now")
-    disclosure = schedule.Disclosure.of(config.get("attendee_ids"), config.get("attendee_key"))
+    disclosure = schedule.Disclosure.of(config.get("calendar_ids"), config.get("calendar_key"))
     plan = schedule.plan(os.path.normpath(path), schedule.instant(now) if now else None, disclosure)
 except (InvalidSchedule, ValueError) as error:
     raise pulumi.RunError(str(error)) from None
@@ -40,14 +42,44 @@ if config.get_bool("notifications") is not False:
     pulumi.export("queue_arn", notifications.queue_arn)
     pulumi.export("queue_url", notifications.queue_url)
 
+bucket_arn = pulumi.Output.from_input(config.get("recording_bucket_arn"))
+if plan.records and not config.get("recording_bucket_arn"):
+    # What was recorded outlives the stack.
+    kept = pulumi.ResourceOptions(retain_on_delete=True)
+    bucket_arn = RecordingBucket(f"{pulumi.get_project()}-recordings", opts=kept).arn
+
+
+def record(event: schedule.Event, meeting: Meeting) -> Recording:
+    """Record a meeting. A bucket without a prefix has a folder for each recording."""
+    arguments = dict(event.recording or {})
+    if arguments.pop("concatenate", True):
+        arguments["concatenation_sink_arn"] = bucket_arn
+    return Recording(event.name, meeting.meeting_arn, bucket_arn, **arguments)
+
+
+def folders(recording: Recording) -> pulumi.Output[dict[str, str]]:
+    """Where the files of a recording are, and, once it has ended, the concatenated ones."""
+    ids = [recording.media_pipeline_id, recording.concatenation_pipeline_id]
+    return pulumi.Output.all(recording.sink_arn, *ids).apply(
+        lambda known: {
+            name: f"s3://{known[0].rpartition(':')[2]}/{pipeline_id}/"
+            for name, pipeline_id in zip(("captured", "concatenated"), known[1:], strict=True)
+            if pipeline_id
+        }
+    )
+
 
 async def declare() -> pulumi.Inputs:
     """Declare the meetings: while the first are being made, Pulumi takes the next."""
-    meetings = {}
+    meetings, recordings = {}, {}
     for event in plan.open:
-        meetings[event.name] = Meeting(event.name, **{**shared, **event.arguments})
+        meeting = Meeting(event.name, **{**shared, **event.arguments})
+        meetings[event.name] = meeting
+        if event.recording is not None:
+            recordings[event.name] = folders(record(event, meeting))
         await asyncio.sleep(0)
     return {
+        **({"recordings": recordings} if recordings else {}),
         "meeting_ids": {name: m.id for name, m in meetings.items()},
         # Each meeting stands once here: consumers call meeting_provider.join_info.
         "join_data": {name: m.join_data for name, m in meetings.items()},
@@ -58,7 +90,7 @@ async def declare() -> pulumi.Inputs:
         # Who writes invitations has to know people by the same ids.
         **{
             name: pulumi.Output.secret(value)
-            for name in ("attendee_ids", "attendee_key")
+            for name in ("calendar_ids", "calendar_key")
             if (value := config.get(name))
         },
     }

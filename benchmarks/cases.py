@@ -57,20 +57,27 @@ def large() -> Iterator[Figure]:
     yield from _life("large", 250, 20)
 
 
-def _life(case: str, meetings: int, attendees: int) -> Iterator[Figure]:
+def plugin() -> Iterator[Figure]:
+    """The same by the plugin."""
+    yield from _life("plugin", 250, 20, plugin=1)
+
+
+def _life(case: str, meetings: int, attendees: int, plugin: int = 0) -> Iterator[Figure]:
+    least = minimum(meetings)
+    if not plugin:
+        with emulator(limited=True) as (sandbox, _):
+            seconds = script.create(sandbox.endpoint, meetings, attendees)
+            yield Figure(case, "create, by a script", seconds, minimum=least)
     with emulator(limited=True) as (sandbox, folder):
-        least = minimum(meetings)
-        seconds = script.create(sandbox.endpoint, meetings, attendees)
-        yield Figure(case, "create, by a script", seconds, minimum=least)
-    with emulator(limited=True) as (sandbox, folder):
-        stack = Stack("meetings", sandbox, folder, meetings=meetings, attendees=attendees)
+        settings = {"meetings": meetings, "attendees": attendees, "plugin": plugin}
+        stack = Stack("meetings", sandbox, folder, **settings)
         skip = {"PULUMI_SKIP_CHECKPOINTS": "true"}
         yield _figure(case, "create", stack.up(**skip), least)
         stack.connect_all()
         yield _figure(case, "refresh", stack.refresh(), least)
         stack.set(revision=1)
         yield _figure(case, "change an attendee and a tag of each", stack.up(**skip), least)
-        yield _figure(case, "destroy", stack.destroy(), least)
+        yield _figure(case, "destroy", stack.destroy(**skip), least)
 
 
 def checkpoints() -> Iterator[Figure]:
@@ -88,16 +95,20 @@ def checkpoints() -> Iterator[Figure]:
 
 def overhead() -> Iterator[Figure]:
     """300 meetings of 10 attendees without quotas, beside a provider that does nothing."""
-    for program, name in (("meetings", "this provider"), ("empty", "an empty provider")):
+    for program, name, plugin in (
+        ("meetings", "this provider", 0),
+        ("meetings", "the plugin", 1),
+        ("empty", "an empty dynamic provider", 0),
+    ):
         runs = []
         for _ in range(REPEATS):
             with emulator(limited=False) as (sandbox, folder):
-                stack = Stack(program, sandbox, folder, meetings=300, attendees=10)
+                stack = Stack(program, sandbox, folder, meetings=300, attendees=10, plugin=plugin)
                 runs.append(stack.up(PULUMI_SKIP_CHECKPOINTS="true"))
         middle = median(run.seconds for run in runs)
         yield Figure("overhead", f"create, {name}", middle, max(r.megabytes for r in runs))
 
 
 CASES: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
-    case.__name__: case for case in (day, thousand, large, checkpoints, overhead)
+    case.__name__: case for case in (day, thousand, large, plugin, checkpoints, overhead)
 }

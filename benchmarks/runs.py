@@ -72,9 +72,9 @@ class Stack:
         """Time `pulumi refresh`."""
         return self.pulumi("refresh", "--yes", "--skip-preview", "--stack", "dev")
 
-    def destroy(self) -> Run:
+    def destroy(self, **env: str) -> Run:
         """Time `pulumi destroy`."""
-        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev", env=env)
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
         """Time a command. Raises RuntimeError, with the end of its output, where it fails."""
@@ -104,6 +104,8 @@ class Stack:
             **os.environ,
             "PULUMI_PYTHON_CMD": sys.executable,
             "PYTHONPATH": str(ROOT),
+            # The plugin's executable is beside Python's.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "AWS_ENDPOINT_URL": self.sandbox.endpoint,
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",

@@ -8,11 +8,13 @@ from meeting_provider.errors import (
     InvalidEvent,
     InvalidMeeting,
     InvalidNotifications,
+    InvalidRecording,
     InvalidSchedule,
     LimitExceeded,
     MeetingEnded,
     MeetingProviderError,
     NoJoinData,
+    RecordingEnded,
     ServiceError,
     Throttled,
     TokenInUse,
@@ -27,14 +29,18 @@ from meeting_provider.meeting import (
     Meeting,
     MeetingFeaturesArgs,
     NotificationsConfigurationArgs,
+    TranscriptionArgs,
 )
+from meeting_provider.recording import ArtifactsConfigurationArgs, Recording
 from meeting_provider.state import join_info
 
 if TYPE_CHECKING:
     from meeting_provider.notifications import MeetingNotifications
+    from meeting_provider.recording_bucket import RecordingBucket
 
 __all__ = [
     "AccessDenied",
+    "ArtifactsConfigurationArgs",
     "AttendeeArgs",
     "AttendeeSettingsArgs",
     "AttendeesRefused",
@@ -43,6 +49,7 @@ __all__ = [
     "InvalidEvent",
     "InvalidMeeting",
     "InvalidNotifications",
+    "InvalidRecording",
     "InvalidSchedule",
     "LimitExceeded",
     "Meeting",
@@ -53,9 +60,13 @@ __all__ = [
     "MeetingProviderError",
     "NoJoinData",
     "NotificationsConfigurationArgs",
+    "Recording",
+    "RecordingBucket",
+    "RecordingEnded",
     "ServiceError",
     "Throttled",
     "TokenInUse",
+    "TranscriptionArgs",
     "UnderWay",
     "Unreachable",
     "join_info",
@@ -68,4 +79,8 @@ def __getattr__(name: str) -> Any:
         from meeting_provider.notifications import MeetingNotifications
 
         return MeetingNotifications
+    if name == "RecordingBucket":
+        from meeting_provider.recording_bucket import RecordingBucket
+
+        return RecordingBucket
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -69,14 +69,36 @@ def check(
     known = default_media_region(region) if isinstance(region, str) else UNKNOWN
     checked.setdefault("media_region", known)
     # With ignore_changes, what a refresh found is declared.
-    validated = validate(checked, may_be_empty=old.get("attendees") == {})
-    issues = [*validated.issues, *_stale_token(old, checked)]
+    _, issues = validate(checked, may_be_empty=old.get("attendees") == {})
+    issues += stale_token(old, checked, diff.replacing(diff.differing(old, checked)))
     if not region:
         issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
     if not issues:
         checked["attendees"] = _by_id(checked["attendees"])
-    shown = (ValidationIssue(i.path[:1], _HIDDEN) if i.path[0] in secret else i for i in issues)
-    return checked, list(dict.fromkeys(shown))
+    return checked, shown(issues, secret)
+
+
+def shown(issues: Iterable[ValidationIssue], secret: Collection[str]) -> list[ValidationIssue]:
+    """The issues, each once, without what they say of values that no message may quote."""
+    hidden = (ValidationIssue(i.path[:1], _HIDDEN) if i.path[0] in secret else i for i in issues)
+    return list(dict.fromkeys(hidden))
+
+
+def stale_token(
+    old: Mapping[str, Any], declared: Mapping[str, Any], replacing: Collection[str]
+) -> Iterator[ValidationIssue]:
+    """A client_request_token creates one resource, and can't create the one that replaces it.
+
+    :param replacing: the properties whose change creates a new resource.
+    """
+    token = declared.get("client_request_token")
+    if not isinstance(token, str) or old.get("client_request_token") != token:
+        return
+    changed = [n for n in replacing if not has_unknown(declared.get(n))]
+    if changed:
+        text = f"has to change together with {', '.join(changed)}, or be left out"
+        why = "the service returns the same one for the same token"
+        yield ValidationIssue(("client_request_token",), f"{text}: {why}")
 
 
 def redacted(text: str, secret: Iterable[Any]) -> str:
@@ -108,22 +130,9 @@ def _strings(values: Iterable[Any]) -> Iterator[str]:
 @cache
 def _region_of_profile(profile: str | None) -> str | None:
     # A check of a meeting that declares its region should not import boto3.
-    from meeting_provider.client import control_region_of
+    from meeting_provider.calls import control_region_of
 
     return control_region_of(profile)
-
-
-def _stale_token(old: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
-    """A client_request_token creates one meeting, and can't create the one that replaces it."""
-    token = declared.get("client_request_token")
-    if not isinstance(token, str) or old.get("client_request_token") != token:
-        return
-    names = diff.replacing(diff.differing(old, declared))
-    changed = [n for n in names if not has_unknown(declared.get(n))]
-    if changed:
-        text = f"has to change together with {', '.join(changed)}, or be left out"
-        why = "the service returns the same meeting for the same token"
-        yield ValidationIssue(("client_request_token",), f"{text}: {why}")
 
 
 def _by_id(attendees: Any) -> Any:

@@ -7,7 +7,7 @@ by external_user_id.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from meeting_provider.models import (
@@ -21,7 +21,9 @@ from meeting_provider.models import (
 )
 
 #: The arguments whose change creates a new meeting.
-CREATE_ONLY: Final = arguments(Argument.CREATE_ONLY)
+CREATE_ONLY: Final = tuple(
+    n for n in MeetingInput.model_fields if n not in arguments(Argument.IN_PLACE)
+)
 
 #: What an attendee may do, by medium: audio, video, content.
 Capabilities = Mapping[str, str]
@@ -31,45 +33,28 @@ Difference = tuple[tuple[str, ...], Any, Any]
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The names of the declared properties that differ, in the order of the model.
-
-    Values may be of any kind, such as one that isn't known yet. An absent property equals an empty
-    one, and absent capabilities equal the service's default.
-    """
-    features = new.get("meeting_features")
-    default = default_capabilities(features if isinstance(features, Mapping) else None)
-    return [
-        n
-        for n in MeetingInput.model_fields
-        if old.get(n) != new.get(n)
-        and _comparable(n, old.get(n), default) != _comparable(n, new.get(n), default)
-    ]
+    """The names of the declared properties that differ, in the order of the model."""
+    return list(dict.fromkeys(place[0] for place, *_ in detailed(old, new)))
 
 
 def detailed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     """Each place that differs, with the value there before and after: None where there is none.
 
     A place is a property's name and the keys below it, such as an attendee's external_user_id.
+    Values may be of any kind, such as one that isn't known yet. An absent property equals an empty
+    one, and absent capabilities equal the service's default.
     """
-    features = new.get("meeting_features")
-    default = default_capabilities(features if isinstance(features, Mapping) else None)
-    for name in differing(old, new):
-        was, now = old.get(name), new.get(name)
-        if name != "attendees" or not isinstance(was, Mapping) or not isinstance(now, Mapping):
-            yield from _places((name,), _pruned(was), _pruned(now))
-            continue
-        for i in dict.fromkeys([*was, *now]):
-            before, after = (_comparable_attendee(a.get(i), default) for a in (was, now))
-            if before != after:
-                yield from _places((name, i), was.get(i), now.get(i))
+    was, now = _comparable(old), _comparable(new)
+    for name in MeetingInput.model_fields:
+        yield from places((name,), was.get(name), now.get(name))
 
 
-def _places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+def places(place: tuple[str, ...], old: Any, new: Any) -> Iterator[Difference]:
+    """The places below a place whose value differs."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
-            if old.get(key) != new.get(key):
-                yield from _places((*place, key), old.get(key), new.get(key))
-    else:
+            yield from places((*place, key), old.get(key), new.get(key))
+    elif old != new:
         yield place, old, new
 
 
@@ -78,50 +63,54 @@ def replacing(names: Iterable[str]) -> list[str]:
     return [n for n in names if n in CREATE_ONLY]
 
 
-def _comparable(name: str, value: Any, default: Capabilities) -> Any:
-    if name == "attendees" and isinstance(value, Mapping):
-        return {i: _comparable_attendee(a, default) for i, a in value.items()}
-    if name == "tenant_ids" and isinstance(value, list):
+def _comparable(meeting: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties less what means the same as nothing."""
+    attendees, tenants = meeting.get("attendees"), meeting.get("tenant_ids")
+    comparable: dict[str, Any] = {n: _pruned(v) for n, v in meeting.items()}
+    if isinstance(attendees, Mapping):
+        default = default_capabilities(meeting.get("meeting_features"))
+        comparable["attendees"] = {i: _pruned(a, default) or {} for i, a in attendees.items()}
+    if isinstance(tenants, list):
         # Their order means nothing.
-        return sorted(value, key=str) or None
-    return _pruned(value)
+        comparable["tenant_ids"] = sorted(tenants, key=str) or None
+    return comparable
 
 
-def _comparable_attendee(attendee: Any, default: Capabilities) -> Any:
-    if not isinstance(attendee, Mapping):
-        return attendee
-    return _pruned({**attendee, "capabilities": attendee.get("capabilities") or default})
-
-
-def _pruned(value: Any) -> Any:
+def _pruned(value: Any, default: object = None) -> Any:
     if isinstance(value, Mapping):
-        pruned = {k: _pruned(v) for k, v in value.items()}
+        pruned = {k: _pruned(v) for k, v in value.items() if k != "capabilities" or v != default}
         return {k: v for k, v in pruned.items() if v is not None} or None
     return None if value in (None, [], False) else value
-
-
-@dataclass(frozen=True)
-class ExceptUpdate:
-    """One BatchUpdateAttendeeCapabilitiesExcept: sets all attendees but those excluded."""
-
-    capabilities: Capabilities
-    excluded: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
     """The calls that make the meeting what is declared, in their order.
 
-    :param capabilities: all capabilities that change; `update_except` and `update_each` set them.
+    :param update_except: what each BatchUpdateAttendeeCapabilitiesExcept sets, and for which
+        attendees not.
+    :param update: what each UpdateAttendeeCapabilities sets.
     """
 
-    remove: tuple[str, ...] = ()
-    add: tuple[tuple[AttendeeInput, ...], ...] = ()
-    capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
-    update_except: tuple[ExceptUpdate, ...] = ()
-    update_each: Mapping[str, Capabilities] = field(default_factory=dict)
-    tag: Mapping[str, str] = field(default_factory=dict)
-    untag: tuple[str, ...] = ()
+    remove: list[str]
+    add: list[AttendeeInput]
+    update_except: list[tuple[Capabilities, list[str]]]
+    update: dict[str, Capabilities]
+    tag: dict[str, str]
+    untag: list[str]
+
+
+def capabilities_of(declared: MeetingInput) -> dict[str, Capabilities]:
+    """What each declared attendee may do, by external_user_id."""
+    default = default_capabilities(_features(declared))
+    return {
+        a.external_user_id: a.capabilities.properties() if a.capabilities else default
+        for a in declared.attendees
+    }
+
+
+def _features(declared: MeetingInput) -> dict[str, Any] | None:
+    return declared.meeting_features.properties() if declared.meeting_features else None
 
 
 def plan(
@@ -137,50 +126,31 @@ def plan(
     :param declared: the meeting as it should be.
     """
     wanted, tagged = {a.external_user_id: a for a in declared.attendees}, declared.tags or {}
-    features = declared.meeting_features.properties() if declared.meeting_features else None
-    default = default_capabilities(features)
-    targets: dict[str, Capabilities] = {
-        i: a.capabilities.properties() if a.capabilities else default for i, a in wanted.items()
-    }
+    targets = capabilities_of(declared)
     changing = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
-    again = {i for i, target in changing.items() if not can_be_set(target, features)}
-    changing = {i: target for i, target in changing.items() if i not in again}
-    batched = tuple(_update_except(targets, changing))
-    if declared.ignore_undeclared_attendees:
-        batched = ()
+    again = {i for i, c in changing.items() if not can_be_set(c, _features(declared))}
+    update = {i: target for i, target in changing.items() if i not in again}
+    update_except: list[tuple[Capabilities, list[str]]] = []
+    for common in dict.fromkeys(tuple(c.items()) for c in update.values()):
+        target = dict(common)
+        # The service requires one at least: one that has it already, or that is updated alone.
+        excluded = [i for i, c in targets.items() if c != target]
+        excluded = excluded or [i for i in targets if i not in update][:1] or [*update][:1]
+        covered = [i for i, c in update.items() if c == target and i not in excluded]
+        if len(covered) > 1 and not declared.ignore_undeclared_attendees:
+            update_except.append((target, excluded))
+            update = {i: c for i, c in update.items() if i not in covered}
     return Plan(
-        remove=tuple(i for i in known if i not in wanted or i in again),
-        add=batches([a for i, a in wanted.items() if i not in known or i in again]),
-        capabilities=changing,
-        update_except=batched,
-        update_each={i: c for i, c in changing.items() if not any(_sets(b, i, c) for b in batched)},
+        remove=[i for i in known if i not in wanted or i in again],
+        add=[a for i, a in wanted.items() if i not in known or i in again],
+        update_except=update_except,
+        update=update,
         tag={k: v for k, v in tagged.items() if tags.get(k) != v},
-        untag=tuple(k for k in tags if k not in tagged),
+        untag=[k for k in tags if k not in tagged],
     )
 
 
-def _sets(batch: ExceptUpdate, attendee: str, target: Capabilities) -> bool:
-    return target == batch.capabilities and attendee not in batch.excluded
-
-
-def _update_except(
-    targets: Mapping[str, Capabilities], changing: Mapping[str, Capabilities]
-) -> Iterator[ExceptUpdate]:
-    """A batch for each set of capabilities that several attendees change to, if it saves calls.
-
-    The service requires at least one excluded attendee. Where all are to get the same, that is one
-    who has it already, or else one of those that change, who is then updated alone.
-    """
-    for common in dict.fromkeys(tuple(c.items()) for c in changing.values()):
-        target = dict(common)
-        others = [i for i, c in targets.items() if c != target]
-        same = [i for i in targets if i not in changing] or [*changing]
-        batch = ExceptUpdate(target, tuple(others or same[:1]))
-        if sum(_sets(batch, i, c) for i, c in changing.items()) > 1:
-            yield batch
-
-
-def batches(attendees: Sequence[AttendeeInput]) -> tuple[tuple[AttendeeInput, ...], ...]:
+def batches(attendees: Sequence[AttendeeInput]) -> list[Sequence[AttendeeInput]]:
     """The attendees in as few batches as BatchCreateAttendee allows."""
     step = MAX_ATTENDEES_A_BATCH
-    return tuple(tuple(attendees[i : i + step]) for i in range(0, len(attendees), step))
+    return [attendees[i : i + step] for i in range(0, len(attendees), step)]

@@ -2,12 +2,14 @@
 
 MeetingProviderError
 ├── InvalidMeeting            a declared meeting is invalid; lists all issues
+├── InvalidRecording          the same of a declared recording
 ├── InvalidSchedule           the same of a schedule, each with file and line
 ├── InvalidNotifications      the arguments of MeetingNotifications are invalid
 ├── InvalidEvent              a message is not an event of a meeting
 ├── NoJoinData                join data is empty: its secret could not be decrypted
-└── ServiceError              a call failed: names meeting, operation, cause and remedy
+└── ServiceError              a call failed: names subject, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
+    ├── RecordingEnded        the recording, or the meeting that it is of, is gone
     ├── AccessDenied          the caller isn't authorized; names the IAM action
     ├── LimitExceeded         a quota of the account or of the meeting; names the defaults
     ├── Throttled             the request rate was exceeded through all retries
@@ -37,6 +39,14 @@ class InvalidMeeting(MeetingProviderError):
         self.issues = tuple(issues)
         lines = [f"meeting '{meeting}' is invalid:", *map(str, issues)]
         super().__init__("\n  ".join(lines))
+
+
+class InvalidRecording(MeetingProviderError):
+    """A declared recording is invalid. `issues` has all that is wrong, each with its path."""
+
+    def __init__(self, issues: Sequence[object]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("\n  ".join(["the recording is invalid:", *map(str, issues)]))
 
 
 class InvalidSchedule(MeetingProviderError):
@@ -77,26 +87,32 @@ class NoJoinData(MeetingProviderError):
 
 
 class ServiceError(MeetingProviderError):
-    """A call of the Chime SDK Meetings API failed for good.
+    """A call of the Chime SDK failed for good.
 
     The text is one line: what was being done, to which meeting, what the service said, and what
     to do about it. It never holds a join token.
+
+    :param subject: what the call was for, such as `meeting 'keynote'`.
     """
 
-    def __init__(self, operation: str, cause: str, remedy: str, meeting: str = "") -> None:
+    def __init__(self, operation: str, cause: str, remedy: str, subject: str = "") -> None:
         self.operation = operation
         self.cause = cause
         self.remedy = remedy
-        self.meeting = meeting
-        super().__init__(operation, cause, remedy, meeting)
+        self.subject = subject
+        super().__init__(operation, cause, remedy, subject)
 
     def __str__(self) -> str:
-        subject = f"meeting '{self.meeting}': " if self.meeting else ""
+        subject = f"{self.subject}: " if self.subject else ""
         return f"{subject}{self.operation} failed: {self.cause}; {self.remedy}"
 
 
 class MeetingEnded(ServiceError):
     """The meeting is gone: five idle minutes, 24 hours, or somebody deleted it."""
+
+
+class RecordingEnded(ServiceError):
+    """The recording, or the meeting that it is of, is gone."""
 
 
 class AccessDenied(ServiceError):
@@ -130,14 +146,10 @@ class AttendeesRefused(ServiceError):
     """
 
     def __init__(
-        self, operation: str, refused: Sequence[tuple[str, str, str]], meeting: str = ""
+        self, operation: str, refused: Sequence[tuple[str, str, str]], subject: str = ""
     ) -> None:
         self.refused = tuple(refused)
         each = ", ".join(f"'{who}' {code} ({message})" for who, code, message in refused)
         count = "1 attendee was" if len(refused) == 1 else f"{len(refused)} attendees were"
-        super().__init__(
-            operation,
-            f"{count} refused: {each}",
-            "correct or remove them, and run `pulumi up` again",
-            meeting,
-        )
+        remedy = "correct or remove them, and run `pulumi up` again"
+        super().__init__(operation, f"{count} refused: {each}", remedy, subject)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
-from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
@@ -26,7 +24,6 @@ from meeting_provider.errors import (
     UnderWay,
 )
 from meeting_provider.models import (
-    MAX_ATTENDEES_AT_CREATE,
     AttendeeAnswer,
     AttendeeError,
     AttendeeInput,
@@ -43,45 +40,6 @@ if TYPE_CHECKING:
 TRANSIENT: Final = frozenset(
     {"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling", "TooManyRequests"}
 )
-
-#: How many calls for one meeting may be under way. Ten a second take two, at 150 ms each.
-CONCURRENT_CALLS: Final = 4
-
-#: Waits at most 7.5 s for another request that the service still processes.
-_waiting_for_another: Final = tenacity.retry(
-    retry=tenacity.retry_if_exception_type(UnderWay),
-    wait=tenacity.wait_exponential(multiplier=0.5),
-    stop=tenacity.stop_after_attempt(5),
-    reraise=True,
-)
-
-
-class Clients:
-    """The clients of an account, each made when it is first used. The threads of a host share them.
-
-    :param profile: the profile where none was declared; by default what boto3's chain finds.
-    """
-
-    def __init__(self, profile: str | None = None) -> None:
-        self._profile = profile
-        self._made: dict[tuple[str, str | None], ChimeClient] = {}
-        self._making = Lock()
-        self._cancelled = Event()
-
-    def __call__(self, region: str, profile: str | None) -> ChimeClient:
-        """The client of a control region and, where one was declared, a profile."""
-        # An update without a call should not import boto3.
-        from meeting_provider.client import ChimeClient
-
-        key = (region, profile or self._profile)
-        with self._making:
-            if key not in self._made:
-                self._made[key] = ChimeClient(*key, self._cancelled)
-            return self._made[key]
-
-    def cancel(self) -> None:
-        """Have the operations that are under way fail at their next call. No call is retried."""
-        self._cancelled.set()
 
 
 class Lifecycle:
@@ -104,22 +62,20 @@ class Lifecycle:
         :raises AttendeesRefused: the service refused some of the attendees.
         """
         client = self._client(declared.control_region, declared.profile)
-        if declared.client_request_token:
-            return _create_or_find(client.bounded(), declared)
         bounded = client.bounded()
-        create = _waiting_for_another(bounded.create_meeting_with_attendees)
-        answer = create(declared, _first(declared), secrets.token_hex(32))
+        if declared.client_request_token:
+            return _create_or_find(bounded, declared)
+        token = secrets.token_hex(32)
+        answer = bounded.create_meeting_with_attendees(declared, token)
         work = Reconciler(bounded, declared, answer.meeting)
+        work.learn(answer.attendees, answer.errors)
         try:
-            work.learn(answer.attendees)
-            work.note_refused(answer.errors)
-            work.reconcile(declared.tags or {})
+            return work.reconcile(declared.tags or {}, None)
         except BaseException:
             # A failure to delete must not hide the failure that led here.
             with suppress(ServiceError):
                 client.delete_meeting(answer.meeting)
             raise
-        return work.state()
 
     def read(self, state: State) -> State | None:
         """The meeting as it is now, declared as it is; None where it has ended."""
@@ -139,11 +95,10 @@ class Lifecycle:
         client = self._client(control_region, None).bounded()
         try:
             meeting = client.get_meeting(MeetingAnswer(meeting_id=meeting_id))
-            listed, tags = _read(client, meeting)
         except MeetingEnded:
             return None
         declared = {"attendees": {}, **meeting.declared(), "control_region": control_region}
-        return _as_found(State(declared, meeting, {}), listed, tags)
+        return self.read(State(declared, meeting, {}))
 
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
@@ -153,16 +108,17 @@ class Lifecycle:
         :raises MeetingEnded: the meeting ended in the meantime.
         :raises AttendeesRefused: the service refused some of the attendees.
         """
-        work = Reconciler(self._bounded(state), declared, state.meeting)
-        work.known = dict(state.attendees)
+        client = self._bounded(state)
+        work = Reconciler(client, declared, state.meeting)
+        work.learn([*state.attendees.values()])
         ignored_before = state.declared.get("ignore_undeclared_attendees", False)
         if declared.ignore_undeclared_attendees and not ignored_before:
             # A refresh took the undeclared attendees as declared: they stay.
             work.forget_undeclared()
         elif ignored_before and not declared.ignore_undeclared_attendees:
-            work.learn_undeclared()
-        work.reconcile(state.tags)
-        return work.state()
+            # The state leaves the undeclared attendees out.
+            work.learn(client.list_attendees(state.meeting))
+        return work.reconcile(state.tags, state.declared.get("transcription"))
 
     def delete(self, state: State) -> None:
         """End the meeting, where it hasn't ended."""
@@ -175,125 +131,126 @@ class Lifecycle:
 
 
 class Reconciler:
-    """Makes one meeting what is declared.
-
-    :ivar known: the attendees that the meeting is known to have, by external_user_id.
-    """
+    """Makes one meeting what is declared."""
 
     def __init__(self, client: ChimeClient, declared: MeetingInput, meeting: MeetingAnswer) -> None:
-        self.known: dict[str, AttendeeAnswer] = {}
         self._client = client
         self._declared = declared
         self._wanted = {a.external_user_id: a for a in declared.attendees}
         self._meeting = meeting
-        self._refused: dict[str, AttendeeError] = {}
+        self._known: dict[str, AttendeeAnswer] = {}
+        self._errors: dict[str, AttendeeError] = {}
 
-    def state(self) -> State:
-        """The state once the meeting is what is declared."""
-        attendees = {i: self.known[i] for i in self._wanted if i in self.known}
-        return State(self._declared.properties(), self._meeting, attendees)
-
-    def learn(self, answers: Sequence[AttendeeAnswer]) -> None:
-        """Note attendees of an answer. A token that is known already counts where it has none."""
-        for answer in answers:
-            was = self.known.get(answer.external_user_id)
-            if was and not answer.join_token and was.attendee_id == answer.attendee_id:
-                answer = answer.model_copy(update={"join_token": was.join_token})  # noqa: PLW2901
-            self.known[answer.external_user_id] = answer
-
-    def note_refused(self, errors: Sequence[AttendeeError]) -> list[AttendeeError]:
-        """Note the attendees that the service refuses. Returns those to try again instead."""
-        passing = [e for e in errors if e.error_code.removesuffix("Exception") in TRANSIENT]
-        self._refused |= {e.external_user_id: e for e in errors if e not in passing}
-        return passing
+    def learn(
+        self, attendees: Sequence[AttendeeAnswer], errors: Sequence[AttendeeError] = ()
+    ) -> None:
+        """Note the attendees that the meeting has, and those that the service didn't create."""
+        for now in attendees:
+            self._known[now.external_user_id] = now.after(self._known.get(now.external_user_id))
+        self._errors |= {e.external_user_id: e for e in errors}
 
     def forget_undeclared(self) -> None:
         """Leave the undeclared attendees alone."""
-        self.known = {i: a for i, a in self.known.items() if i in self._wanted}
+        self._known = {i: a for i, a in self._known.items() if i in self._wanted}
 
-    def learn_undeclared(self) -> None:
-        """Read the attendees that the state leaves out."""
-        listed = self._client.list_attendees(self._meeting)
-        self.learn([a for a in listed if a.external_user_id not in self.known])
-
-    def reconcile(self, tags: Mapping[str, str]) -> None:
+    def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> State:
         """Make the meeting what is declared.
 
         A declared attendee whose token is unknown is added again, which returns the same attendee
         with its token.
 
         :param tags: the meeting's tags as they are.
+        :param transcription: what it is transcribed with; None where it isn't known to be.
         """
-        self.known = {i: a for i, a in self.known.items() if a.join_token or i not in self._wanted}
+        self._known = {
+            i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
+        }
         plan = self._plan(tags)
-        _concurrently([partial(self._remove, i) for i in plan.remove])
-        _concurrently([partial(self._add, batch) for batch in plan.add])
-        if self._refused:
-            each = [(i, e.error_code, e.error_message) for i, e in self._refused.items()]
+        # Tags have a quota of their own: changed beside the attendees they cost no time.
+        with ThreadPoolExecutor(1) as pool:
+            retagging = pool.submit(self._retag, plan)
+            self._change_attendees(plan)
+        retagging.result()
+        self._transcribe(transcription)
+        attendees = {
+            i: self._known[i].model_copy(update={"capabilities": can})
+            for i, can in diff.capabilities_of(self._declared).items()
+            if i in self._known
+        }
+        return State(self._declared.properties(), self._meeting, attendees)
+
+    def _change_attendees(self, plan: diff.Plan) -> None:
+        for i in plan.remove:
+            self._remove(i)
+        self._add(plan.add)
+        if refused := [e for i, e in self._errors.items() if i not in self._known]:
+            each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
-        self._set_capabilities(self._plan(tags) if plan.add else plan)
+        plan = self._plan({}) if plan.add else plan
+        ids = {i: a.attendee_id for i, a in self._known.items()}
+        for can, excluded in plan.update_except:
+            kept = [ids[i] for i in excluded]
+            self._client.batch_update_attendee_capabilities_except(self._meeting, kept, can)
+        for i, can in plan.update.items():
+            self._client.update_attendee_capabilities(self._meeting, ids[i], can)
+
+    def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
+        capabilities = {i: a.capabilities for i, a in self._known.items()}
+        return diff.plan(capabilities, tags, self._declared)
+
+    def _transcribe(self, before: Mapping[str, Any] | None) -> None:
+        """Start, change or stop the transcription.
+
+        One that runs isn't stopped for a change: a stop that is late would end what follows it.
+        """
+        wanted = self._declared.transcription
+        if wanted and wanted.properties() != before:
+            self._client.start_transcription(self._meeting, wanted)
+        elif before and not wanted:
+            self._client.stop_transcription(self._meeting)
+
+    def _retag(self, plan: diff.Plan) -> None:
+        """Change the tags. Removals come first, so that an exchange fits under the limit."""
         if plan.untag:
             self._client.untag(self._meeting, plan.untag)
         if plan.tag:
             self._client.tag(self._meeting, plan.tag)
 
-    def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
-        capabilities = {i: a.capabilities for i, a in self.known.items()}
-        return diff.plan(capabilities, tags, self._declared)
-
     def _remove(self, external_user_id: str) -> None:
-        attendee = self.known.pop(external_user_id)
+        attendee = self._known.pop(external_user_id)
         try:
             self._client.delete_attendee(self._meeting, attendee.attendee_id)
         except MeetingEnded:
             # The same answer means that only the attendee is gone.
             self._client.get_meeting(self._meeting)
 
-    def _add(self, batch: Sequence[AttendeeInput]) -> None:
-        """Add attendees, and again those that failed in passing."""
-        left = [a for a in batch if a.external_user_id not in self._refused]
+    @tenacity.retry(
+        retry=tenacity.retry_if_result(bool),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+        stop=tenacity.stop_after_attempt(6),
+        retry_error_callback=lambda _: None,
+    )
+    def _add(self, attendees: Sequence[AttendeeInput]) -> bool:
+        """Add attendees, and again as long as some fail in passing."""
+        left = [a for a in attendees if self._is_to_add(a.external_user_id)]
+        for batch in diff.batches(left):
+            answer = self._client.batch_create_attendee(self._meeting, batch)
+            self.learn(answer.attendees, answer.errors)
+        return any(self._is_to_add(a.external_user_id) for a in left)
 
-        @tenacity.retry(
-            retry=tenacity.retry_if_result(bool),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-            stop=tenacity.stop_after_attempt(6),
-            retry_error_callback=lambda attempt: attempt.outcome and attempt.outcome.result(),
-        )
-        def attempt() -> list[AttendeeError]:
-            answer = self._client.batch_create_attendee(self._meeting, left)
-            self.learn(answer.attendees)
-            passing = self.note_refused(answer.errors)
-            again = {e.external_user_id for e in passing}
-            left[:] = [a for a in left if a.external_user_id in again]
-            return passing
-
-        if left:
-            self._refused |= {e.external_user_id: e for e in attempt() or ()}
-
-    def _set_capabilities(self, plan: diff.Plan) -> None:
-        ids = {i: a.attendee_id for i, a in self.known.items()}
-        update_except = _waiting_for_another(self._client.batch_update_attendee_capabilities_except)
-        for batch in plan.update_except:
-            update_except(self._meeting, [ids[i] for i in batch.excluded], batch.capabilities)
-        update = partial(
-            _waiting_for_another(self._client.update_attendee_capabilities), self._meeting
-        )
-        _concurrently([partial(update, ids[i], c) for i, c in plan.update_each.items()])
-        for i, capabilities in plan.capabilities.items():
-            self.known[i] = self.known[i].model_copy(update={"capabilities": dict(capabilities)})
-
-
-def _first(declared: MeetingInput) -> Sequence[AttendeeInput]:
-    """The attendees that CreateMeetingWithAttendees creates."""
-    return declared.attendees[:MAX_ATTENDEES_AT_CREATE]
+    def _is_to_add(self, external_user_id: str) -> bool:
+        error = self._errors.get(external_user_id)
+        may_pass = error is None or error.error_code.removesuffix("Exception") in TRANSIENT
+        return may_pass and external_user_id not in self._known
 
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     """Create the meeting of a client_request_token, or complete the one that it brings back."""
-    token, meeting = declared.client_request_token or "", declared.external_meeting_id
+    token = declared.client_request_token or ""
+    meeting = f"meeting '{declared.external_meeting_id}'"
     try:
-        answer = client.create_meeting_with_attendees(declared, _first(declared), token)
+        answer = client.create_meeting_with_attendees(declared, token)
         meeting, other = str(answer.meeting), _other_settings(declared, answer.meeting)
         if other:
             raise _token_in_use(meeting, f"another meeting, with another {', '.join(other)}")
@@ -303,21 +260,18 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
     except MeetingEnded as error:
         raise _token_in_use(meeting, "a meeting that has ended") from error
     work = Reconciler(client, declared, answer.meeting)
-    work.note_refused(answer.errors)
     there = {a.external_user_id for a in listed}
-    work.learn([a for a in answer.attendees if a.external_user_id in there])
+    work.learn([a for a in answer.attendees if a.external_user_id in there], answer.errors)
     work.learn(listed)
     if declared.ignore_undeclared_attendees:
         work.forget_undeclared()
-    work.reconcile(tags)
-    return work.state()
+    return work.reconcile(tags, None)
 
 
 def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
     """The arguments whose values a meeting contradicts that a token brought back."""
-    asked, answered = declared.create_only(), found.wire()
-    names = {field.alias or n: n for n, field in MeetingInput.model_fields.items()}
-    return [names[n] for n, v in asked.items() if not _agrees(v, answered.get(n))]
+    asked, answered = declared.properties(), found.declared()
+    return [n for n in diff.CREATE_ONLY if n in asked and not _agrees(asked[n], answered.get(n))]
 
 
 def _agrees(asked: Any, answered: Any) -> bool:
@@ -334,27 +288,13 @@ def _token_in_use(meeting: str, what: str) -> TokenInUse:
     return TokenInUse("CreateMeetingWithAttendees", cause, f"{remedy}, or none", meeting)
 
 
-def _concurrently(calls: Sequence[Callable[[], object]]) -> None:
-    """Make calls that don't depend on each other, until one fails."""
-    if not calls:
-        return
-    with ThreadPoolExecutor(min(len(calls), CONCURRENT_CALLS)) as pool:
-        begun = [pool.submit(call) for call in calls]
-        ended, _ = wait(begun, return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)
-    for each in ended:
-        each.result()
-
-
 def _read(
     client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
-    """The attendees and the tags of a meeting: two operations, with a quota each."""
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(client.list_tags, meeting)
-        listed = client.list_attendees(meeting)
+    """The attendees and the tags of a meeting."""
+    listed = client.list_attendees(meeting)
     try:
-        return listed, reading.result()
+        return listed, client.list_tags(meeting)
     except MeetingEnded as error:
         # Either the meeting has ended since, or only its tags are not found.
         client.get_meeting(meeting)
@@ -372,16 +312,13 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
     redeclared: dict[str, Any] = {}
     for i in dict.fromkeys([*(d for d in declared if d in found), *undeclared]):
         was, now = state.attendees.get(i), found[i]
-        same = was is not None and was.attendee_id == now.attendee_id
-        token = now.join_token or (was.join_token if was and same else "")
         before = was.capabilities if was else None if i in declared else default
         can = now.capabilities or before
-        attendees[i] = now.model_copy(update={"join_token": token, "capabilities": can})
+        attendees[i] = now.after(was).model_copy(update={"capabilities": can})
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)
-            # The default of a meeting without video could not be declared.
-            if can != default or default == default_capabilities(None):
+            if can != default:
                 redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}
     if tags != state.tags:

@@ -1,13 +1,15 @@
 """Meeting: the resource that a program declares."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.output import Unknown
 
 from meeting_provider import state
-from meeting_provider.provider import CONFIDENTIAL, MeetingProvider
+from meeting_provider.models import MeetingInput
+from meeting_provider.provider import CONFIDENTIAL, MeetingProvider, secret_arguments
 
 
 class CapabilitiesArgs(TypedDict):
@@ -25,12 +27,10 @@ class AttendeeSettingsArgs(TypedDict, total=False):
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]]
 
 
-class AttendeeArgs(TypedDict):
+class AttendeeArgs(AttendeeSettingsArgs):
     """An attendee in a list."""
 
     external_user_id: pulumi.Input[str]
-    capabilities: NotRequired[pulumi.Input[CapabilitiesArgs]]
-    tags: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
 
 
 class NotificationsConfigurationArgs(TypedDict, total=False):
@@ -68,6 +68,13 @@ class MeetingFeaturesArgs(TypedDict, total=False):
     attendee: pulumi.Input[AttendeeFeaturesArgs]
 
 
+class TranscriptionArgs(TypedDict, total=False):
+    """Either of the two, as the API has them, in snake_case."""
+
+    engine_transcribe_settings: pulumi.Input[Mapping[str, Any]]
+    engine_transcribe_medical_settings: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+
+
 class Meeting(Resource, module="meeting", name="Meeting"):
     """An Amazon Chime SDK meeting with its attendees.
 
@@ -75,11 +82,11 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     24 hours. A meeting that has ended is gone at the next refresh, and the same `pulumi up` creates
     its successor, with a new id and new tokens.
 
-    Attendees, their capabilities, the tags and `ignore_undeclared_attendees` change in place, and
-    attendees that stay keep attendee id and join token. There is one exception: an attendee who
-    gets back the default capabilities of a meeting with content and without video. The API can't
-    set these, so the attendee is re-created with a new join token. Any other change creates a new
-    meeting before the old one is ended.
+    Attendees, their capabilities, the tags, the transcription and `ignore_undeclared_attendees`
+    change in place, and attendees that stay keep attendee id and join token. There is one
+    exception: an attendee who gets back the default capabilities of a meeting with content and
+    without video. The API can't set these, so the attendee is re-created with a new join token.
+    Any other change creates a new meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
@@ -106,6 +113,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     meeting_arn: pulumi.Output[str]
     #: Secret. What else the service answered of the meeting, in its own words.
     meeting_details: pulumi.Output[dict[str, Any] | None]
+    #: The tags.
+    tags: pulumi.Output[dict[str, str] | None]
 
     def __init__(
         self,
@@ -123,6 +132,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         notifications_configuration: pulumi.Input[NotificationsConfigurationArgs] | None = None,
         primary_meeting_id: pulumi.Input[str] | None = None,
         tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        transcription: pulumi.Input[TranscriptionArgs] | None = None,
         tenant_ids: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         ignore_undeclared_attendees: pulumi.Input[bool] | None = None,
         control_region: pulumi.Input[str] | None = None,
@@ -149,6 +159,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             region. No call returns it, so drift can't be detected.
         :param primary_meeting_id: the meeting to replicate: the `id` of the primary.
         :param tags: up to 50.
+        :param transcription: live transcription by Amazon Transcribe, from the meeting's creation
+            on. No call returns it, so drift can't be detected.
         :param tenant_ids: 1 to 5.
         :param ignore_undeclared_attendees: leave alone the attendees that others add to the
             meeting. By default the next `pulumi up` removes them.
@@ -161,46 +173,30 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :raises pulumi.RunError: `opts` has an AWS provider, or imports a meeting.
         """
         _refuse_options(name, opts, has_region=control_region is not None)
+        inputs = {n: v for n, v in locals().items() if n in MeetingInput.model_fields}
         if isinstance(attendees, Mapping):
             # Pulumi drops what is None, and with it the attendee.
-            attendees = {i: {} if a is None else a for i, a in attendees.items()}
-        declared = {
-            "attendees": attendees,
-            "external_meeting_id": name if external_meeting_id is None else external_meeting_id,
-            "media_region": media_region,
-            "client_request_token": client_request_token,
-            "meeting_host_id": meeting_host_id,
-            "media_placement_network_type": media_placement_network_type,
-            "meeting_features": meeting_features,
-            "notifications_configuration": notifications_configuration,
-            "primary_meeting_id": primary_meeting_id,
-            "tags": tags,
-            "tenant_ids": tenant_ids,
-            "ignore_undeclared_attendees": ignore_undeclared_attendees,
-            # The host of an explicit pulumi-python provider does not see the stack's settings.
-            "control_region": control_region or pulumi.Config("aws").get("region"),
-            "profile": profile,
-        }
-        inputs = {n: v for n, v in declared.items() if v is not None}
+            inputs["attendees"] = {i: {} if a is None else a for i, a in attendees.items()}
+        inputs["external_meeting_id"] = name if external_meeting_id is None else external_meeting_id
+        # The host of an explicit pulumi-python provider does not see the stack's settings.
+        inputs["control_region"] = control_region or pulumi.Config("aws").get("region")
+        inputs = {n: v for n, v in inputs.items() if v is not None}
         outputs = dict.fromkeys(n for n in Meeting.__annotations__ if n not in inputs)
         own = pulumi.ResourceOptions(additional_secret_outputs=list(state.SECRETS))
         super().__init__(
             MeetingProvider(),
             name,
-            {**outputs, **inputs, **_secret_arguments(inputs)},
+            {**outputs, **inputs, CONFIDENTIAL: secret_arguments(inputs)},
             own if opts is None else pulumi.ResourceOptions.merge(own, opts),
         )
+        if tags is None:
+            # A preview takes what isn't in the state as unknown.
+            self.tags = pulumi.Output.from_input(None)
 
     @property
     def meeting_id(self) -> pulumi.Output[str]:
         """The MeetingId, a GUID: the same as `id`, which stays known in previews."""
         return self.id
-
-    @property
-    def tags(self) -> pulumi.Output[dict[str, str] | None]:
-        """The tags."""
-        tags: pulumi.Output[dict[str, str] | None] | None = vars(self).get("tags")
-        return pulumi.Output.from_input(None) if tags is None else tags
 
     @property
     def join_data(self) -> pulumi.Output[dict[str, Any]]:
@@ -210,10 +206,10 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         programs read it, and put each attendee's part together with `meeting_provider.join_info`.
         """
         parts: dict[str, Any] = {name: vars(self)[name] for name in state.JOINING}
-        details = self.meeting_details
-        # A preview takes what isn't in the state as unknown. Here it is known to be absent.
-        parts["meeting_details"] = pulumi.Output(
-            details.resources(), details.future(), _true(), details.is_secret()
+        # As with the tags, what isn't in the state is known to be absent.
+        parts["meeting_details"] = self.meeting_details.apply(
+            lambda details: None if isinstance(details, Unknown) else details,
+            run_with_unknowns=True,
         )
         return pulumi.Output.all(meeting_id=self.id, **parts).apply(state.join_data)
 
@@ -224,10 +220,6 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
         """
         return self.join_data.apply(lambda data: state.join_info(data) if data else {})
-
-
-async def _true() -> bool:
-    return True
 
 
 def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_region: bool) -> None:
@@ -250,27 +242,3 @@ def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_regio
             f"meeting '{name}': its parent has an AWS provider, which a Meeting doesn't use; give "
             "its control_region, and its profile where it needs one, as arguments"
         )
-
-
-def _secret_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The input that names the secret arguments, where there may be any."""
-    found = {name: list(_outputs(value)) for name, value in inputs.items()}
-    if not any(found.values()):
-        return {}
-
-    async def names() -> list[str] | None:
-        secret = [n for n, outputs in found.items() if any([await o.is_secret() for o in outputs])]
-        return secret or None
-
-    return {CONFIDENTIAL: names()}
-
-
-def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
-    if isinstance(value, pulumi.Output):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _outputs(each)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for each in value:
-            yield from _outputs(each)

@@ -24,6 +24,10 @@ MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
 RESERVED_PREFIX: Final = "aws:"
 GOVCLOUD_PREFIX: Final = "us-gov-"
 
+#: Whose external_user_id begins so, the service itself has let in, to record the meeting.
+#: Source: https://github.com/aws/amazon-chime-sdk-android/issues/514
+SERVICE_ATTENDEES: Final = (RESERVED_PREFIX, "MediaPipeline-")
+
 #: The regions with an endpoint of the API: where meetings are created and notifications are sent.
 CONTROL_REGIONS: Final = (
     "af-south-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1",
@@ -81,23 +85,23 @@ TagKey = Annotated[str, _text(1, 128, _KEY_CHARACTERS), AfterValidator(_not_rese
 TagValue = Annotated[str, Field(max_length=256, pattern=_VALUE_CHARACTERS)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
 
-_CONFIG: Final = ConfigDict(
-    alias_generator=to_pascal,
-    validate_by_name=True,
-    frozen=True,
-    regex_engine="python-re",
-    hide_input_in_errors=True,
-)
 
-
-class Shape(BaseModel):
-    """What a program declares: nothing beyond the known properties is let through."""
-
-    model_config = _CONFIG | ConfigDict(extra="forbid")
+class _Wire(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        frozen=True,
+        regex_engine="python-re",
+        hide_input_in_errors=True,
+    )
 
     def wire(self) -> dict[str, Any]:
-        """The request as the API takes it: PascalCase, nothing that is unset."""
+        """As the API and AWS's own clients take it: PascalCase, nothing that is unset."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Shape(_Wire, extra="forbid"):
+    """What a program declares: nothing beyond the known properties is let through."""
 
     def properties(self) -> dict[str, Any]:
         """The same as Pulumi properties: snake_case, just what was set."""
@@ -169,11 +173,69 @@ class MeetingFeatures(Shape):
     attendee: AttendeeFeatures | None = None
 
 
+Language = Literal[
+    "en-US", "en-GB", "es-US", "fr-CA", "fr-FR", "en-AU", "it-IT", "de-DE", "pt-BR", "ja-JP",
+    "ko-KR", "zh-CN", "th-TH", "hi-IN",
+]  # fmt: skip
+
+
+class EngineTranscribeSettings(Shape):
+    """What Amazon Transcribe is started with. Lists are texts with commas, as the API has them."""
+
+    language_code: Language | None = None
+    identify_language: Annotated[bool, Field(strict=True)] | None = None
+    language_options: Annotated[str, _text(1, 200, r"^[a-zA-Z\-,]+\Z")] | None = None
+    preferred_language: Language | None = None
+    vocabulary_name: Annotated[str, _text(1, 4096)] | None = None
+    vocabulary_names: Annotated[str, _text(1, 3000, r"^[a-zA-Z0-9,\-._]+\Z")] | None = None
+    vocabulary_filter_name: Annotated[str, _text(1, 4096)] | None = None
+    vocabulary_filter_names: Annotated[str, _text(1, 3000, r"^[a-zA-Z0-9,\-._]+\Z")] | None = None
+    vocabulary_filter_method: Literal["remove", "mask", "tag"] | None = None
+    language_model_name: Annotated[str, _text(1, 200, r"^[0-9a-zA-Z._\-]+\Z")] | None = None
+    region: (
+        Literal[
+            "us-east-2", "us-east-1", "us-west-2", "ap-northeast-2", "ap-southeast-2",
+            "ap-northeast-1", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2",
+            "sa-east-1", "us-gov-west-1", "auto",
+        ]
+        | None
+    ) = None  # fmt: skip
+    enable_partial_results_stabilization: Annotated[bool, Field(strict=True)] | None = None
+    partial_results_stability: Literal["low", "medium", "high"] | None = None
+    content_identification_type: Literal["PII"] | None = None
+    content_redaction_type: Literal["PII"] | None = None
+    pii_entity_types: Annotated[str, _text(1, 300, r"^[A-Z_, ]+\Z")] | None = None
+
+
+class EngineTranscribeMedicalSettings(Shape):
+    """What Amazon Transcribe Medical is started with."""
+
+    language_code: Literal["en-US"]
+    specialty: Literal["PRIMARYCARE", "CARDIOLOGY", "NEUROLOGY", "ONCOLOGY", "RADIOLOGY", "UROLOGY"]
+    type: Literal["CONVERSATION", "DICTATION"]
+    vocabulary_name: Annotated[str, _text(1, 4096)] | None = None
+    region: (
+        Literal[
+            "us-east-1", "us-east-2", "us-west-2", "ap-southeast-2", "ca-central-1", "eu-west-1",
+            "auto",
+        ]
+        | None
+    ) = None  # fmt: skip
+    content_identification_type: Literal["PHI"] | None = None
+
+
+class Transcription(Shape):
+    """How the meeting is transcribed (TranscriptionConfiguration): one of the two."""
+
+    engine_transcribe_settings: EngineTranscribeSettings | None = None
+    engine_transcribe_medical_settings: EngineTranscribeMedicalSettings | None = None
+
+
 class Argument(Enum):
     """What the provider does with an argument of a meeting: metadata of the model's field."""
 
-    #: A change creates a new meeting, since no call changes it. Without this, it is made in place.
-    CREATE_ONLY = "create only"
+    #: A change is made in place. Without this, it creates a new meeting.
+    IN_PLACE = "in place"
     #: The provider's own: CreateMeetingWithAttendees has no such parameter.
     SETTING = "setting"
 
@@ -188,55 +250,51 @@ class MeetingInput(Shape):
     """
 
     attendees: Annotated[
-        list[AttendeeInput], _text(1, MAX_ATTENDEES), _doc("The attendees by external user id.")
+        list[AttendeeInput],
+        _text(1, MAX_ATTENDEES),
+        Argument.IN_PLACE,
+        _doc("The attendees by external user id."),
     ]
     external_meeting_id: Annotated[
-        ExternalId,
-        Argument.CREATE_ONLY,
-        _doc("The meeting's own name; by default the resource's name."),
+        ExternalId, _doc("The meeting's own name; by default the resource's name.")
     ]
     media_region: Annotated[
         MediaRegion,
-        Argument.CREATE_ONLY,
         _doc("Where media is hosted; by default the control region where it can, else us-east-1."),
     ]
     client_request_token: Annotated[
         ClientRequestToken | None,
-        Argument.CREATE_ONLY,
         _doc("Random by default. Set one only where another program finds the meeting by it."),
     ] = None
-    meeting_host_id: Annotated[
-        ExternalId | None, Argument.CREATE_ONLY, _doc("Reserved by the service.")
-    ] = None
-    media_placement_network_type: Annotated[
-        Literal["Ipv4Only", "DualStack"] | None, Argument.CREATE_ONLY
-    ] = None
-    meeting_features: Annotated[MeetingFeatures | None, Argument.CREATE_ONLY] = None
-    notifications_configuration: Annotated[
-        NotificationsConfiguration | None, Argument.CREATE_ONLY
-    ] = None
+    meeting_host_id: Annotated[ExternalId | None, _doc("Reserved by the service.")] = None
+    media_placement_network_type: Literal["Ipv4Only", "DualStack"] | None = None
+    meeting_features: MeetingFeatures | None = None
+    notifications_configuration: NotificationsConfiguration | None = None
     primary_meeting_id: Annotated[
-        PrimaryMeetingId | None,
-        Argument.CREATE_ONLY,
-        _doc("The meeting to replicate: the id of the primary."),
+        PrimaryMeetingId | None, _doc("The meeting to replicate: the id of the primary.")
     ] = None
-    tags: Tags | None = None
-    tenant_ids: Annotated[TenantIds | None, Argument.CREATE_ONLY] = None
+    tags: Annotated[Tags | None, Argument.IN_PLACE] = None
+    transcription: Annotated[
+        Transcription | None,
+        Argument.IN_PLACE,
+        Argument.SETTING,
+        _doc("Live transcription. No call returns it, so drift can't be detected."),
+    ] = None
+    tenant_ids: TenantIds | None = None
     ignore_undeclared_attendees: Annotated[
         bool,
         Field(strict=True),
+        Argument.IN_PLACE,
         Argument.SETTING,
         _doc("Leave alone the attendees that others add. By default the next update removes them."),
     ] = False
     control_region: Annotated[
         str,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         _doc("The region whose endpoint the calls go to; by default the provider's or AWS's own."),
     ]
     profile: Annotated[
         str | None,
-        Argument.CREATE_ONLY,
         Argument.SETTING,
         _doc("The profile of AWS's own configuration that calls are signed with."),
     ] = None
@@ -246,14 +304,11 @@ class MeetingInput(Shape):
         attendees = {a.external_user_id: a.properties() for a in self.attendees}
         return {**super().properties(), "attendees": attendees}
 
-    def create_only(self) -> dict[str, Any]:
-        """The parameters that only a new meeting can have, but for ClientRequestToken."""
-        excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
-
     def create_request(self) -> dict[str, Any]:
         """The request of CreateMeetingWithAttendees, but for Attendees and ClientRequestToken."""
-        return self.create_only() | ({"Tags": tag_list(self.tags)} if self.tags else {})
+        excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
+        request = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
+        return request | ({"Tags": tag_list(self.tags)} if self.tags else {})
 
 
 class EmptiedMeeting(MeetingInput):
@@ -262,18 +317,21 @@ class EmptiedMeeting(MeetingInput):
     attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
 
 
-def arguments(kind: Argument) -> tuple[str, ...]:
-    """The arguments of a meeting whose field has this metadata."""
-    return tuple(n for n, field in MeetingInput.model_fields.items() if kind in field.metadata)
+def arguments(kind: Argument, model: type[Shape] | None = None) -> tuple[str, ...]:
+    """The arguments of a resource, by default of a meeting, whose field has this metadata."""
+    fields = (model or MeetingInput).model_fields
+    return tuple(n for n, field in fields.items() if kind in field.metadata)
 
 
-def _is_forbidden(medium: str, meeting_features: Mapping[str, Any] | None) -> bool:
-    feature = (meeting_features or {}).get(medium)
+def _is_forbidden(medium: str, meeting_features: object) -> bool:
+    feature = meeting_features.get(medium) if isinstance(meeting_features, Mapping) else None
     return isinstance(feature, Mapping) and feature.get("max_resolution") == "None"
 
 
-def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str, str]:
+def default_capabilities(meeting_features: object) -> dict[str, str]:
     """What the service gives an attendee that declares no capabilities.
+
+    :param meeting_features: the meeting's, as Pulumi properties. Any may be unknown.
 
     Source: AttendeeCapabilities of the API reference. To receive content takes receiving video,
     so where video alone is forbidden it is received all the same.
@@ -284,11 +342,13 @@ def default_capabilities(meeting_features: Mapping[str, Any] | None) -> dict[str
     return {"audio": "SendReceive", "video": video, "content": content}
 
 
-def can_be_set(capabilities: Mapping[str, str], meeting_features: Mapping[str, Any] | None) -> bool:
-    """Whether a call can set these of the service's defaults.
+def can_be_set(capabilities: object, meeting_features: object) -> bool:
+    """Whether a call can set these capabilities, as far as they are known.
 
     In a meeting without video but with content, no call can set what a new attendee gets.
     """
+    if not isinstance(capabilities, Mapping):
+        return False
     return not _is_forbidden("video", meeting_features) or capabilities["video"] == "None"
 
 
@@ -297,14 +357,8 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-class Answer(BaseModel):
+class Answer(_Wire, extra="allow"):
     """What the service answers. Unknown fields are kept: the clients that join may know them."""
-
-    model_config = _CONFIG | ConfigDict(extra="allow")
-
-    def wire(self) -> dict[str, Any]:
-        """The answer as AWS's own clients take it: PascalCase, no nulls."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class MediaPlacement(Answer):
@@ -331,22 +385,23 @@ class MeetingAnswer(Answer):
 
     def declared(self) -> dict[str, Any]:
         """The arguments of a meeting that the answer tells, as Pulumi properties."""
-        answered, fields = self.wire(), MeetingInput.model_fields
-        named = {n: answered.get(field.alias or n) for n, field in fields.items()}
-        return {n: _in_snake_case(v) for n, v in named.items() if v}
+        return declared_by(self.wire(), MeetingInput)
 
     def __str__(self) -> str:
-        return f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
+        name = f"{self.external_meeting_id or ''} ({self.meeting_id})".strip()
+        return f"meeting '{name}'"
+
+
+def declared_by(answered: Mapping[str, Any], model: type[Shape]) -> dict[str, Any]:
+    """The arguments that an answer tells, as Pulumi properties."""
+    named = {n: answered.get(field.alias or n) for n, field in model.model_fields.items()}
+    return {n: _in_snake_case(v) for n, v in named.items() if v}
 
 
 def _in_snake_case(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {to_snake(n): _in_snake_case(v) for n, v in value.items()}
     return value
-
-
-def _in_lower_case(capabilities: Mapping[str, str] | None) -> dict[str, str] | None:
-    return {k.lower(): v for k, v in capabilities.items()} if capabilities else None
 
 
 class AttendeeAnswer(Answer):
@@ -356,8 +411,14 @@ class AttendeeAnswer(Answer):
     attendee_id: str
     #: Empty where the service doesn't return it.
     join_token: Annotated[str, Field(repr=False)] = ""
-    #: As Pulumi properties, in lower case.
-    capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_lower_case)] = None
+    #: As Pulumi properties.
+    capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_snake_case)] = None
+
+    def after(self, earlier: AttendeeAnswer | None) -> AttendeeAnswer:
+        """The same with the token of an earlier answer, where this one has none."""
+        if self.join_token or not earlier or earlier.attendee_id != self.attendee_id:
+            return self
+        return self.model_copy(update={"join_token": earlier.join_token})
 
 
 class AttendeeError(Answer):
@@ -373,15 +434,17 @@ class AttendeesAnswer(Answer):
 
     attendees: list[AttendeeAnswer] = []
     errors: list[AttendeeError] = []
+    #: Of the next page.
+    next_token: str | None = None
 
 
 class CreateAnswer(AttendeesAnswer):
-    """What CreateMeetingWithAttendees answers."""
+    """What CreateMeetingWithAttendees answers, and GetMeeting, without attendees."""
 
     meeting: MeetingAnswer
 
 
-class FoundAnswer(Answer):
-    """What GetMeeting answers."""
+class TagsAnswer(Answer):
+    """What ListTagsForResource answers."""
 
-    meeting: MeetingAnswer
+    tags: list[dict[str, str]] = []

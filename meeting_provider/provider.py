@@ -1,23 +1,24 @@
-"""Pulumi's calls -> the lifecycle. Unknowns, secrets, `__provider` and configuration stay here.
+"""Pulumi's calls -> the types of resources. Unknowns, secrets and configuration stay here.
 
-The class is pickled by reference into every state: its module and its name are a stored format.
+The classes are pickled by reference into every state: module and names are a stored format.
 Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache, wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
+import pulumi
 from pulumi import dynamic
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from meeting_provider import checking, diff, state
+from meeting_provider import checking
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Clients, Lifecycle
-from meeting_provider.validation import UNKNOWN, parse
+from meeting_provider.resources import declared_in, types
+from meeting_provider.validation import UNKNOWN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +42,8 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
         except MeetingProviderError as error:
             failed = error
-        secrets = [s for a in args if isinstance(a, dict) for s in _secrets(a)]
+        properties = [a for a in args if isinstance(a, dict)]
+        secrets = [p.get(name) for p in properties for name in p.get(CONFIDENTIAL) or ()]
         if (text := checking.redacted(str(failed), secrets)) != str(failed):
             failed = MeetingProviderError(text)
         raise failed.with_traceback(None) from None
@@ -49,114 +51,119 @@ def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
     return short
 
 
-def _secrets(props: Mapping[str, Any]) -> list[Any]:
-    """The arguments that the program gave as secrets."""
-    return [props.get(name) for name in props.get(CONFIDENTIAL) or ()]
+async def secret_arguments(inputs: Mapping[str, Any]) -> list[str] | None:
+    """The names of the arguments that hold a secret."""
+    found = {n: [await o.is_secret() for o in _outputs(v)] for n, v in inputs.items()}
+    return [n for n, secret in found.items() if any(secret)] or None
 
 
-class MeetingProvider(dynamic.ResourceProvider):
-    """What the dynamic host runs for each Meeting. Instances hold no state before `configure`."""
+def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
+    if isinstance(value, pulumi.Output):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _outputs(each)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for each in value:
+            yield from _outputs(each)
+
+
+class _Provider(dynamic.ResourceProvider):
+    """What the dynamic host runs for each resource of a type. It holds no state before that."""
 
     serialize_as_secret_always = False
+    _type: ClassVar[str]
 
     def configure(self, req: dynamic.ConfigureRequest) -> None:
         """Take region and profile from the stack's `aws:` settings."""
         profile = req.config.get("aws:profile")
         self._settings = checking.Settings(req.config.get("aws:region"), profile)
-        self._lifecycle = _lifecycle(profile)
+        self._resources = types(profile)[self._type]
 
     @_short_errors
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
-        """Report all errors at once. Fill in the regions, and make a mapping of the attendees."""
-        old, declared = _from_pulumi(olds), _from_pulumi(news)
+        """Report all errors at once. Fill in defaults."""
+        old, declared = _converted(olds), _converted(news)
         secret = declared.pop(CONFIDENTIAL, [])
-        checked, issues = checking.check(declared, old, self._settings, secret)
+        checked, issues = self._resources.check(declared, old, self._settings, secret)
         if secret:
             checked[CONFIDENTIAL] = secret
         # Without a property, Pulumi doesn't print its whole value before the message.
         failures = [dynamic.CheckFailure("", str(issue)) for issue in issues]
-        return dynamic.CheckResult(_to_pulumi(checked), failures)
+        return dynamic.CheckResult(_converted(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Tell changes in place from those that need a new meeting, created before the old ends."""
-        old, new = _from_pulumi(olds), _from_pulumi(news)
-        differing = diff.differing(old, new)
-        # An attendee whose token the state doesn't have is added again, which returns the token.
-        changes = bool(differing or state.without_token(old))
-        replaces = diff.replacing(differing)
-        return dynamic.DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+        """Tell changes in place from those that need a new resource."""
+        differences = self._resources.differences(_converted(olds), _converted(news))
+        names = list(dict.fromkeys(place[0] for place, *_ in differences))
+        return dynamic.DiffResult(
+            changes=bool(names),
+            replaces=self._resources.replacing(names),
+            delete_before_replace=self._resources.replaced_by_deleting,
+        )
 
     @_short_errors
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """Create the meeting."""
-        made = self._lifecycle.create(parse(_declared(props)))
-        return dynamic.CreateResult(made.meeting.meeting_id, _outputs(made, props))
+        """Create the resource."""
+        outputs = self._resources.create(_plain_without_secrets(props))
+        return dynamic.CreateResult(outputs[self._resources.id_name], _marked(outputs, props))
 
     @_short_errors
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        """Read the meeting; one that has ended is gone."""
-        was = state.from_outputs(_from_pulumi(props))
-        found = self._lifecycle.read(was)
+        """Read the resource; one that has ended is gone."""
+        was = _plain_without_secrets(props)
+        found = self._resources.read(was)
         if found is None:
             return dynamic.ReadResult("", {})
-        outputs = _outputs(found, props)
+        outputs, declared = _marked(found, props), declared_in(self._resources, found)
         # The engine keeps its inputs where none are returned.
-        drifted = found.declared != was.declared
-        inputs = {n: v for n, v in outputs.items() if n in {*found.declared, CONFIDENTIAL}}
-        return dynamic.ReadResult(id_, outputs, inputs if drifted else None)
+        drifted = declared != declared_in(self._resources, was)
+        inputs = _marked(declared, props) if drifted else None
+        return dynamic.ReadResult(id_, outputs, inputs)
 
     @_short_errors
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Change attendees, their capabilities and the tags in place."""
-        old = state.from_outputs(_from_pulumi(olds))
-        declared = parse(_declared(news), may_be_empty=True)
-        return dynamic.UpdateResult(_outputs(self._lifecycle.update(old, declared), news))
+        """Change the resource in place."""
+        old, declared = _plain_without_secrets(olds), _plain_without_secrets(news)
+        return dynamic.UpdateResult(_marked(self._resources.update(old, declared), news))
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """End the meeting, where it hasn't ended."""
-        self._lifecycle.delete(state.from_outputs(_from_pulumi(props)))
+        """End the resource, where it hasn't ended."""
+        self._resources.delete(_plain_without_secrets(props))
 
 
-@cache
-def _lifecycle(profile: str | None) -> Lifecycle:
-    # The providers of a host share what a client learns of the quotas.
-    return Lifecycle(Clients(profile))
+class MeetingProvider(_Provider):
+    """The provider of a Meeting."""
+
+    _type = "Meeting"
 
 
-def _declared(props: Mapping[str, Any]) -> dict[str, Any]:
-    """The declared properties among those that a create or an update is given."""
-    return {n: v for n, v in _from_pulumi(props).items() if n != CONFIDENTIAL}
+class RecordingProvider(_Provider):
+    """The provider of a Recording."""
+
+    _type = "Recording"
 
 
-def _outputs(made: state.State, props: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {}
-    return made.outputs() | kept
+def _plain_without_secrets(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Pulumi's properties as plain values, less the names of the secret arguments."""
+    return {n: v for n, v in _converted(props).items() if n != CONFIDENTIAL}
 
 
-def _from_pulumi(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Pulumi's properties as plain values: unknowns as ours, whole numbers as such, no nulls."""
-    return {k: _plain(v) for k, v in properties.items() if k != PROVIDER_KEY and v is not None}
+def _marked(outputs: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs with the names of the secret arguments among `props`."""
+    return {**outputs, **({CONFIDENTIAL: props[CONFIDENTIAL]} if props.get(CONFIDENTIAL) else {})}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return UNKNOWN if value == UNKNOWN_TEXT else value
-    if isinstance(value, dict):
-        return _from_pulumi(value)
+def _converted(value: Any) -> Any:
+    """Properties from Pulumi, or for it: unknowns, whole numbers as such, without nulls."""
+    if isinstance(value, Mapping):
+        known = {k: v for k, v in value.items() if k != PROVIDER_KEY and v is not None}
+        return {k: _converted(v) for k, v in known.items()}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [_converted(v) for v in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return UNKNOWN if isinstance(value, PulumiUnknown) else value
-
-
-def _to_pulumi(value: Any) -> Any:
-    """The way back: our unknowns as Pulumi's."""
-    if value is UNKNOWN:
-        return UNKNOWN_TEXT
-    if isinstance(value, Mapping):
-        return {k: _to_pulumi(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_to_pulumi(v) for v in value]
-    return value
+    if isinstance(value, PulumiUnknown):
+        return UNKNOWN
+    return {UNKNOWN: UNKNOWN_TEXT, UNKNOWN_TEXT: UNKNOWN}.get(value, value)

@@ -32,18 +32,11 @@ from meeting_provider.validation import UNKNOWN
 #: The output properties that are secret. The details may repeat what was declared as a secret.
 SECRETS: Final = ("join_tokens", "meeting_details")
 
-#: What join data is put together from, besides the `meeting_id` and, where it is, the details.
-JOINING: Final = (
-    "meeting_arn",
-    "external_meeting_id",
-    "media_region",
-    "media_placement",
-    "attendee_ids",
-    "join_tokens",
-)
+#: The fields of an answered Meeting, besides the id, that have an output property of the same name.
+_FIELDS: Final = ("meeting_arn", "external_meeting_id", "media_region")
 
-#: The fields of an answered Meeting that have an output property of the same name.
-_FIELDS: Final = ("meeting_id", "meeting_arn", "external_meeting_id", "media_region")
+#: What join data is put together from, besides the `meeting_id` and, where it is, the details.
+JOINING: Final = (*_FIELDS, "media_placement", "attendee_ids", "join_tokens")
 
 
 @dataclass(frozen=True)
@@ -110,28 +103,25 @@ def planned(declared: Mapping[str, Any], old: Mapping[str, Any] | None = None) -
     known = {n: was.get(n, UNKNOWN) for n in ("meeting_id", "meeting_arn", "media_placement")}
     if old is None or "meeting_details" in was:
         known["meeting_details"] = was.get("meeting_details", UNKNOWN)
-    attendees = declared["attendees"]
+    attendees, kept = declared["attendees"], set[str]()
+    if isinstance(attendees, Mapping) and "join_tokens" in was:
+        features = declared.get("meeting_features")
+        stay = (i for i in was["join_tokens"] if i in attendees)
+        kept = {i for i in stay if _stays(was["attendees"].get(i, {}), attendees[i], features)}
     for name in ("attendee_ids", "join_tokens"):
         known[name] = UNKNOWN
         if isinstance(attendees, Mapping):
-            same = {i for i, a in attendees.items() if _stays(i, a, declared, was)}
-            known[name] = {i: was[name][i] if i in same else UNKNOWN for i in attendees}
+            known[name] = {i: was[name][i] if i in kept else UNKNOWN for i in attendees}
     return {**declared, **known}
 
 
-def _stays(
-    external_user_id: str, declared: Any, meeting: Mapping[str, Any], old: Mapping[str, Any]
-) -> bool:
-    """Whether an update keeps the attendee, with attendee id and join token."""
-    features = meeting.get("meeting_features")
-    if external_user_id not in old.get("join_tokens", ()) or not isinstance(declared, Mapping):
+def _stays(old: Mapping[str, Any], new: Any, features: object) -> bool:
+    """Whether an update keeps an attendee, with attendee id and join token."""
+    if not isinstance(new, Mapping):
         return False
     default = default_capabilities(features)
-    was, can = (
-        a.get("capabilities") or default
-        for a in (old["attendees"].get(external_user_id, {}), declared)
-    )
-    return was == can or (isinstance(can, Mapping) and can_be_set(can, features))
+    was, now = (a.get("capabilities") or default for a in (old, new))
+    return bool(was == now) or can_be_set(now, features)
 
 
 def without_token(outputs: Mapping[str, Any]) -> set[str]:
@@ -186,5 +176,5 @@ def _meeting(outputs: Mapping[str, Any]) -> MeetingAnswer:
     """The answered meeting that output properties hold."""
     details = dict(outputs.get("meeting_details") or {})
     placement = {**(outputs.get("media_placement") or {}), **details.pop("MediaPlacement", {})}
-    fields = {n: outputs[n] for n in _FIELDS if outputs.get(n)}
+    fields = {n: outputs[n] for n in ("meeting_id", *_FIELDS) if outputs.get(n)}
     return MeetingAnswer.model_validate({**fields, "media_placement": placement, **details})

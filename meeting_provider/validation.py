@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -38,6 +38,8 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 Path = tuple[str | int, ...]
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
 
 #: The service that each notification target has to be of.
 TARGET_SERVICES: Final = {
@@ -89,19 +91,9 @@ class ValidationIssue:
         return f"{self.property}: {self.message}"
 
 
-@dataclass(frozen=True)
-class Validated:
-    """A declaration that was validated.
-
-    :param meeting: the declared meeting; None where there are issues or unknown values.
-    :param issues: all that is wrong, in the order of the model's fields.
-    """
-
-    meeting: MeetingInput | None
-    issues: list[ValidationIssue]
-
-
-def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Validated:
+def validate(
+    declared: Mapping[str, Any], *, may_be_empty: bool = False
+) -> tuple[MeetingInput | None, list[ValidationIssue]]:
     """Validate a declared meeting.
 
     `declared` is untrusted: any JSON value may be anywhere, and UNKNOWN stands for values that
@@ -109,30 +101,40 @@ def validate(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Vali
 
     :param declared: the properties. `attendees` is a list, or a mapping by external_user_id.
     :param may_be_empty: whether the meeting may have no attendees.
+    :returns: the meeting, or None where there are issues or unknown values; and all that is wrong,
+        in the order of the model's fields.
     """
     attendees = declared.get("attendees")
     keys = list(attendees) if isinstance(attendees, Mapping) else None
     listed = declared if keys is None else {**declared, "attendees": _entries(declared)}
     model = EmptiedMeeting if may_be_empty and not attendees else MeetingInput
-    meeting, issues = None, list[ValidationIssue]()
-    try:
-        meeting = model.model_validate(listed, by_alias=False, by_name=True)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        issues += (_issue(e) for e in found if not isinstance(_at(listed, e["loc"]), Unknown))
+    meeting, issues = by_model(model, listed)
     issues += _contradictions(listed)
     if keys is not None:
         issues = [*(_at_key(i, keys) for i in issues), *_repeated_keys(declared)]
-    order = {name: place for place, name in enumerate(MeetingInput.model_fields)}
-    # Issues of one path stay in the order in which they were found.
-    issues = sorted(
-        dict.fromkeys(issues),
-        key=lambda i: (
-            order.get(str(i.path[0]), len(order)),
-            [(isinstance(p, str), p) for p in i.path[1:]],
-        ),
-    )
-    return Validated(None if issues else meeting, issues)
+    return None if issues else meeting, sorted(dict.fromkeys(issues), key=_order)
+
+
+def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
+    """The model's order, and below an argument that of the paths: Pulumi's mappings have none."""
+    first, *below = issue.path
+    place = [*MeetingInput.model_fields, first].index(first)
+    return place, [(isinstance(part, str), part) for part in below]
+
+
+def by_model(
+    model: type[ShapeT], declared: Mapping[str, Any]
+) -> tuple[ShapeT | None, list[ValidationIssue]]:
+    """What properties say, and all that is wrong with them by their model alone.
+
+    Nothing is reported of UNKNOWN, but where there is any, nothing is said either.
+    """
+    try:
+        return model.model_validate(declared, by_alias=False, by_name=True), []
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        wrong = (e for e in found if not isinstance(_at(declared, e["loc"]), Unknown))
+        return None, [_issue(e) for e in wrong]
 
 
 def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> MeetingInput:
@@ -140,11 +142,11 @@ def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Meeting
 
     :raises InvalidMeeting: it isn't.
     """
-    validated = validate(declared, may_be_empty=may_be_empty)
-    if validated.meeting is None:
-        issues = validated.issues or [ValidationIssue((), "has values that are not known yet")]
+    meeting, issues = validate(declared, may_be_empty=may_be_empty)
+    if meeting is None:
+        issues = issues or [ValidationIssue((), "has values that are not known yet")]
         raise InvalidMeeting(str(declared.get("external_meeting_id", "")), issues)
-    return validated.meeting
+    return meeting
 
 
 def _entries(declared: Mapping[str, Any]) -> list[Any]:
@@ -242,6 +244,7 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     yield from _target_issues(declared)
     yield from _region_issues(declared)
     yield from _resolution_issues(features)
+    yield from _transcription_issues(declared.get("transcription"))
     for place, attendee in attendees.items():
         capabilities = attendee.get("capabilities") if isinstance(attendee, Mapping) else None
         if isinstance(capabilities, Mapping):
@@ -310,6 +313,39 @@ def _resolution_issues(features: object) -> Iterator[ValidationIssue]:
             most = f"set to at most {MAX_ATTENDEES_IN_HIGH_RESOLUTION}"
             path = ("meeting_features", kind, "max_resolution")
             yield ValidationIssue(path, f"'{high}' needs attendee.max_count to be {most}")
+
+
+def _transcription_issues(transcription: object) -> Iterator[ValidationIssue]:
+    """What Amazon Transcribe would refuse: only an event would tell of it, and nobody would notice.
+
+    Source: https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_StartStreamTranscription.html
+    """
+    if not isinstance(transcription, Mapping):
+        return
+    engines = ("engine_transcribe_settings", "engine_transcribe_medical_settings")
+    if sum(transcription.get(engine) is not None for engine in engines) != 1:
+        yield ValidationIssue(("transcription",), f"needs exactly one of {' and '.join(engines)}")
+    settings = transcription.get(engines[0])
+    if not isinstance(settings, Mapping):
+        return
+    path = ("transcription", engines[0])
+    given = {n for n, v in settings.items() if v not in (None, False)}
+    if len(given & {"language_code", "identify_language"}) != 1:
+        yield ValidationIssue(path, "needs either language_code or identify_language")
+    if len(given & {"content_identification_type", "content_redaction_type"}) > 1:
+        text = "can't be set together with content_identification_type"
+        yield ValidationIssue((*path, "content_redaction_type"), text)
+    needs = {
+        "identify_language": ("language_options",),
+        "language_options": ("identify_language",),
+        "preferred_language": ("identify_language",),
+        "partial_results_stability": ("enable_partial_results_stabilization",),
+        "pii_entity_types": ("content_identification_type", "content_redaction_type"),
+        "vocabulary_filter_method": ("vocabulary_filter_name", "vocabulary_filter_names"),
+    }
+    for name, others in needs.items():
+        if name in given and not given & {*others}:
+            yield ValidationIssue((*path, name), f"needs {' or '.join(others)}")
 
 
 def _capability_issues(

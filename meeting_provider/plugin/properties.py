@@ -30,7 +30,11 @@ _SHAPES: Final[tuple[type[BaseModel], ...]] = (
     *models.Shape.__subclasses__(),
     models.MediaPlacement,
 )
-_OUTPUTS: Final = ("meeting_id", "meeting_arn", "attendee_ids", *SECRETS)
+_OUTPUTS: Final = (
+    *("meeting_id", "meeting_arn", "attendee_ids", *SECRETS),
+    *("media_pipeline_id", "media_pipeline_arn"),
+    *("concatenation_pipeline_id", "concatenation_pipeline_arn"),
+)
 
 _CAMEL: Final = {
     name: to_camel(name)

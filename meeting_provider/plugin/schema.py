@@ -7,10 +7,11 @@ Source: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schem
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_pascal
 from pydantic.json_schema import models_json_schema
 
@@ -18,6 +19,8 @@ from meeting_provider import models
 from meeting_provider.diff import CREATE_ONLY
 from meeting_provider.models import CONTROL_REGIONS, MeetingInput
 from meeting_provider.plugin import PACKAGE, VERSION, properties
+from meeting_provider.recordings.checking import CREATE_ONLY as RECORDINGS_CREATE_ONLY
+from meeting_provider.recordings.models import RecordingInput
 
 FILE: Final = Path(__file__).with_name("schema.json")
 
@@ -32,10 +35,12 @@ SETTINGS: Final = {
 _ANY: Final = {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}
 _STRINGS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 
+_TEXT: Final = {"type": "string"}
+
 #: What a meeting has beside its arguments: the shape and the description.
-_OUTPUTS: Final[dict[str, tuple[dict[str, Any], str]]] = {
-    "meeting_id": ({"type": "string"}, "The MeetingId: the same as the resource's id."),
-    "meeting_arn": ({"type": "string"}, "The ARN that the meeting's tags are kept under."),
+_MEETING: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "meeting_id": (_TEXT, "The MeetingId: the same as the resource's id."),
+    "meeting_arn": (_TEXT, "The ARN that the meeting's tags are kept under."),
     "media_placement": ({"$ref": f"#/types/{PACKAGE}:index:MediaPlacement"}, ""),
     "attendee_ids": (_STRINGS, "Each attendee's AttendeeId, by external user id."),
     "join_tokens": (_STRINGS, "Each attendee's JoinToken, by external user id."),
@@ -47,6 +52,25 @@ _OUTPUTS: Final[dict[str, tuple[dict[str, Any], str]]] = {
         "Attendees.ann)`.",
     ),
 }
+#: The same of a recording.
+_RECORDING: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "media_pipeline_id": (_TEXT, "The capture pipeline's id: the same as the resource's id."),
+    "media_pipeline_arn": (_TEXT, "The capture pipeline's ARN."),
+    "concatenation_pipeline_id": (_TEXT, "The concatenation pipeline's id."),
+    "concatenation_pipeline_arn": (_TEXT, "The concatenation pipeline's ARN."),
+}
+#: Each type of resource: its model, its outputs, and those that may be absent.
+_Outputs = Mapping[str, tuple[dict[str, Any], str]]
+_RESOURCES: Final[dict[str, tuple[type[BaseModel], _Outputs, Collection[str]]]] = {
+    "Meeting": (MeetingInput, _MEETING, {"meeting_details"}),
+    "Recording": (
+        RecordingInput,
+        _RECORDING,
+        {"concatenation_pipeline_id", "concatenation_pipeline_arn"},
+    ),
+}
+#: Arguments that a program need not give, since Check fills them in.
+_FILLED_IN: Final = ("externalMeetingId", "mediaRegion", "controlRegion")
 #: The enumerations that aren't called as their property is, by the model that has them.
 _ENUMERATIONS: Final = {
     "Capabilities": "MediaCapability",
@@ -59,27 +83,26 @@ _UNITS: Final = {"Length": " characters", "Items": " entries", "Properties": " e
 
 def build() -> dict[str, Any]:
     """The schema of the models as they are."""
+    shapes: list[type[BaseModel]] = [models.MediaPlacement]
+    shapes += [model for model, *_ in _RESOURCES.values()]
     _, found = models_json_schema(
-        [(m, "validation") for m in (MeetingInput, models.MediaPlacement)],
+        [(m, "validation") for m in shapes],
         by_alias=False,
         ref_template=f"#/types/{_token('{model}')}",
     )
     types: dict[str, Any] = {}
-    meeting = found["$defs"].pop("MeetingInput")
-    inputs, required = _properties(meeting, types)
+    resources = {
+        _token(name): _resource(found["$defs"].pop(model.__name__), types, outputs, may_lack)
+        for name, (model, outputs, may_lack) in _RESOURCES.items()
+    }
     for name, each in found["$defs"].items():
         below, always = _properties(each, types)
         # The external user id is an attendee's key.
-        below.pop("externalUserId", None)
+        if name == "AttendeeInput":
+            below.pop("externalUserId")
         always = [n for n in always if n in below]
         shape = {"type": "object", "description": _text(each), "properties": below}
         types[_token(name)] = shape | {"required": always}
-    outputs = {
-        n: shape
-        | ({"description": text} if text else {})
-        | ({"secret": True} if n in properties.SECRETS else {})
-        for n, (shape, text) in _OUTPUTS.items()
-    }
     settings = {n: {"type": "string", "description": d} for n, d in SETTINGS.items()}
     schema = {
         "name": PACKAGE,
@@ -89,19 +112,34 @@ def build() -> dict[str, Any]:
         "config": {"variables": settings},
         "provider": {"inputProperties": settings, "properties": settings},
         "types": dict(sorted(types.items())),
-        "resources": {
-            _token("Meeting"): {
-                "description": _text(meeting),
-                "inputProperties": inputs,
-                "requiredInputs": ["attendees"],
-                "properties": inputs | {to_camel(n): o for n, o in outputs.items()},
-                "required": [*required, *(to_camel(n) for n in outputs if n != "meeting_details")],
-            }
-        },
+        "resources": resources,
         "language": {n: {"respectSchemaVersion": True} for n in _LANGUAGES},
     }
     named: dict[str, Any] = json.loads(json.dumps(schema).replace(":AttendeeInput", ":Attendee"))
     return named
+
+
+def _resource(
+    model: Mapping[str, Any],
+    types: dict[str, Any],
+    outputs: _Outputs,
+    may_lack: Collection[str],
+) -> dict[str, Any]:
+    """A type of resources, as its model and its outputs are."""
+    inputs, required = _properties(model, types)
+    own = {
+        n: shape
+        | ({"description": text} if text else {})
+        | ({"secret": True} if n in properties.SECRETS else {})
+        for n, (shape, text) in outputs.items()
+    }
+    return {
+        "description": _text(model),
+        "inputProperties": inputs,
+        "requiredInputs": [n for n in required if n not in _FILLED_IN],
+        "properties": inputs | {to_camel(n): o for n, o in own.items()},
+        "required": [*required, *(to_camel(n) for n in own if n not in may_lack)],
+    }
 
 
 def _token(name: str) -> str:
@@ -122,14 +160,16 @@ def _properties(
     for name, outer in model["properties"].items():
         node = next((n for n in outer.get("anyOf", ()) if n.get("type") != "null"), outer)
         if values := node.get("enum"):
-            token = _token(_ENUMERATIONS.get(model["title"], to_pascal(name)))
             names = [to_pascal(v.replace("-", "_")) if "-" in v else v for v in values]
             enum = [{"name": n, "value": v} for n, v in zip(names, values, strict=True)]
+            token = _token(_ENUMERATIONS.get(model["title"], to_pascal(name)))
+            if types.get(token, {"enum": enum})["enum"] != enum:
+                token = _token(model["title"] + to_pascal(name))
             types[token] = {"type": "string", "enum": enum}
             node = {"$ref": f"#/types/{token}"}
         description = " ".join(t for t in (outer.get("description"), _limits(node)) if t)
         found[name] = _shape(node) | ({"description": description} if description else {})
-        if name in CREATE_ONLY:
+        if name in (*CREATE_ONLY, *RECORDINGS_CREATE_ONLY):
             found[name]["replaceOnChanges"] = True
         if isinstance(default := outer.get("default"), bool):
             found[name]["default"] = default

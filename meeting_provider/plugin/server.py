@@ -21,13 +21,13 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from meeting_provider import diff, state
-from meeting_provider.checking import Settings, check, has_unknown, redacted
+from meeting_provider import state
+from meeting_provider.checking import Settings, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
-from meeting_provider.lifecycle import Clients, Lifecycle
 from meeting_provider.plugin import VERSION, properties, schema
-from meeting_provider.plugin.properties import JOIN_DATA, SECRETS, Properties
-from meeting_provider.validation import UNKNOWN, parse
+from meeting_provider.plugin.properties import JOIN_DATA, SECRETS
+from meeting_provider.resources import ResourceType, declared_in, types
+from meeting_provider.validation import UNKNOWN
 
 Context = grpc.ServicerContext
 R = TypeVar("R")
@@ -66,8 +66,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self) -> None:
         self._refreshes = False
         self._settings = Settings()
-        self._clients = Clients()
-        self._lifecycle = Lifecycle(self._clients)
+        self._cancelled = threading.Event()
+        self._types = types(None, self._cancelled)
 
     def Handshake(
         self, request: pb.ProviderHandshakeRequest, context: Context
@@ -91,16 +91,18 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         self._settings = Settings(*(values.get(n) for n in schema.SETTINGS))
         # Nothing is called with settings that aren't known yet.
         profile = None if self._settings.profile is UNKNOWN else self._settings.profile
-        self._clients = Clients(profile)
-        self._lifecycle = Lifecycle(self._clients)
+        self._cancelled = threading.Event()
+        self._types = types(profile, self._cancelled)
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @_one_line
     def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
-        """Report all errors at once. Fill in the name and the regions."""
+        """Report all errors at once. Fill in defaults."""
         old, new = properties.read(request.olds), properties.read(request.news)
-        declared = {"external_meeting_id": request.urn.rsplit("::", 1)[-1], **new.values}
-        checked, issues = check(declared, old.values, self._settings, new.secret)
+        name = {"external_meeting_id": request.urn.rsplit("::", 1)[-1]}
+        kind = self._type(request.urn)
+        defaults = {n: v for n, v in name.items() if n in kind.model.model_fields}
+        checked, issues = kind.check(defaults | new.values, old.values, self._settings, new.secret)
         return pb.CheckResponse(
             inputs=properties.write(checked, new.secret),
             # Without a property, Pulumi doesn't print its whole value before the message.
@@ -109,16 +111,17 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Diff(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
-        """Tell changes in place from those that need a new meeting, created before the old ends."""
+        """Tell changes in place from those that need a new resource."""
         old, new = (properties.read(p).values for p in (request.olds, request.news))
-        replacing = diff.replacing(diff.differing(old, new))
-        places = list(diff.detailed(old, new))
-        # An attendee whose token the state doesn't have is added again, which returns the token.
-        places += ((("join_tokens", i), None, UNKNOWN) for i in sorted(state.without_token(old)))
+        kind = self._type(request.urn)
+        places = list(kind.differences(old, new))
+        names = list(dict.fromkeys(p[0] for p, *_ in places))
+        replacing = kind.replacing(names)
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if places else pb.DiffResponse.DIFF_NONE,
-            diffs=[properties.path([n]) for n in dict.fromkeys(p[0] for p, *_ in places)],
+            diffs=[properties.path([n]) for n in names],
             replaces=[properties.path([n]) for n in replacing],
+            deleteBeforeReplace=kind.replaced_by_deleting,
             detailedDiff={
                 properties.path(p): _kind(was, now, replaces=p[0] in replacing)
                 for p, was, now in places
@@ -128,69 +131,71 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
-        """Create the meeting, or say what is known of it before."""
-        given = properties.read(request.properties)
+        """Create the resource, or say what is known of it before."""
+        given, kind = properties.read(request.properties), self._type(request.urn)
         if request.preview:
-            return pb.CreateResponse(properties=_planned(given))
-        made = self._lifecycle.create(parse(given.values))
+            planned = kind.planned(given.values, None)
+            return pb.CreateResponse(properties=_outputs(planned, given.secret))
+        made = kind.create(given.values)
         return pb.CreateResponse(
-            id=made.meeting.meeting_id,
+            id=made[kind.id_name],
             properties=_outputs(made, given.secret),
             refresh_before_update=self._refreshes,
         )
 
     @_one_line
     def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
-        """Read the meeting, to refresh or to import it; one that has ended is gone."""
+        """Read the resource, to refresh or to import it; one that has ended is gone."""
         given, inputs = properties.read(request.properties), properties.read(request.inputs)
-        was = state.from_outputs(given.values) if "attendee_ids" in given.values else None
-        if was:
-            found = self._lifecycle.read(was)
-        else:
-            found = self._lifecycle.find(request.id, self._settings.known_region())
+        kind = self._type(request.urn)
+        is_known = kind.id_name in given.values
+        found = kind.read(given.values) if is_known else kind.find(request.id, self._settings)
         if found is None:
             return pb.ReadResponse()
-        is_same = was is not None and found.declared == was.declared
+        declared = declared_in(kind, found)
+        is_same = is_known and declared == declared_in(kind, given.values)
         return pb.ReadResponse(
             id=request.id,
             properties=_outputs(found, given.secret),
-            inputs=request.inputs if is_same else properties.write(found.declared, inputs.secret),
+            inputs=request.inputs if is_same else properties.write(declared, inputs.secret),
             refresh_before_update=self._refreshes,
         )
 
     @_one_line
     def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
-        """Change attendees, their capabilities and the tags in place, or say what is known."""
+        """Change the resource in place, or say what is known of it then."""
         old, new = properties.read(request.olds), properties.read(request.news)
+        kind = self._type(request.urn)
         if request.preview:
-            return pb.UpdateResponse(properties=_planned(new, old.values))
-        declared = parse(new.values, may_be_empty=True)
-        made = self._lifecycle.update(state.from_outputs(old.values), declared)
+            planned = kind.planned(new.values, old.values)
+            return pb.UpdateResponse(properties=_outputs(planned, new.secret))
+        made = kind.update(old.values, new.values)
         return pb.UpdateResponse(
             properties=_outputs(made, new.secret), refresh_before_update=self._refreshes
         )
 
     @_one_line
     def Delete(self, request: pb.DeleteRequest, context: Context) -> empty_pb2.Empty:
-        """End the meeting, where it hasn't ended."""
-        self._lifecycle.delete(state.from_outputs(properties.read(request.properties).values))
+        """End the resource, where it hasn't ended."""
+        self._type(request.urn).delete(properties.read(request.properties).values)
         return empty_pb2.Empty()
+
+    def _type(self, urn: str) -> ResourceType:
+        """The type of a resource: urn:pulumi:stack::project::parent$package:index:Type::name."""
+        return self._types[urn.split("::")[2].rpartition(":")[2]]
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         """Have what is under way fail at its next call: a create ends its meeting again."""
-        self._clients.cancel()
+        self._cancelled.set()
         return empty_pb2.Empty()
 
 
-def _planned(given: Properties, old: dict[str, Any] | None = None) -> struct_pb2.Struct:
-    outputs = state.planned(given.values, old)
-    join_data = UNKNOWN if has_unknown(outputs) else state.join_data(outputs)
-    return properties.write(outputs | {JOIN_DATA: join_data}, given.secret | SECRETS)
-
-
-def _outputs(made: state.State, secret: frozenset[str]) -> struct_pb2.Struct:
-    outputs = made.outputs()
-    return properties.write(outputs | {JOIN_DATA: state.join_data(outputs)}, secret | SECRETS)
+def _outputs(outputs: dict[str, Any], secret: frozenset[str]) -> struct_pb2.Struct:
+    """Outputs for the engine. A meeting's have what its clients join with."""
+    if "join_tokens" in outputs:
+        is_known = not has_unknown(outputs)
+        outputs = outputs | {JOIN_DATA: state.join_data(outputs) if is_known else UNKNOWN}
+    return properties.write(outputs, secret | SECRETS)
 
 
 def _kind(was: Any, now: Any, *, replaces: bool) -> pb.PropertyDiff:

@@ -21,10 +21,10 @@ class Disclosure:
 
     @classmethod
     def of(cls, ids: str | None, key: str | None) -> Disclosure:
-        """Read the settings `attendee_ids`, `digest` or `address`, and `attendee_key`.
+        """Read the settings `calendar_ids`, `digest` or `address`, and `calendar_key`.
 
         :raises ValueError: where they say something else.
         """
         if ids and ids not in _IDS:
-            raise ValueError(f"attendee_ids is '{ids}'; it is one of {', '.join(_IDS)}")
+            raise ValueError(f"calendar_ids is '{ids}'; it is one of {', '.join(_IDS)}")
         return cls(key or "", ids == "address")

@@ -33,12 +33,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from meeting_provider.errors import InvalidSchedule
 from meeting_provider.models import MeetingInput
+from meeting_provider.recordings.models import RecordingInput
 from meeting_provider.schedule import times
 from meeting_provider.schedule.disclosure import Disclosure
 from meeting_provider.schedule.occurrences import Margins, Series, Window, at
 from meeting_provider.schedule.times import instant
 from meeting_provider.schedule.yaml_lines import Document
-from meeting_provider.validation import UNKNOWN, ValidationIssue, validate
+from meeting_provider.validation import UNKNOWN, ValidationIssue, by_model, validate
 from meeting_provider.validation import Path as IssuePath
 
 if TYPE_CHECKING:
@@ -49,10 +50,13 @@ __all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "lo
 #: What an event may say beside its name and its times: every argument of Meeting.
 ARGUMENTS: Final = tuple(MeetingInput.model_fields)
 
+#: What an event may say of its recording: `true` for all by default, or these.
+RECORDING: Final = ("artifacts_configuration", "concatenate", "source_configuration", "tags")
+
 _SECTIONS: Final = ("calendars", "defaults", "events")
-_SHARED: Final = (*ARGUMENTS, *times.SHARED)
+_SHARED: Final = (*ARGUMENTS, "recording", *times.SHARED)
 _TEXTS: Final = ("title", "description")
-_OWN: Final = ("name", *_TEXTS, *ARGUMENTS, *times.ARGUMENTS)
+_OWN: Final = ("name", *_TEXTS, *ARGUMENTS, "recording", *times.ARGUMENTS)
 #: The argument that no two meetings can share: what makes one finds that one again.
 _SINGULAR: Final = "client_request_token"
 _LONGEST_NAME: Final = 64 - times.STAMP_LENGTH
@@ -67,7 +71,8 @@ _SHOWN_OPEN: Final = 20
 class Event:
     """A meeting that should exist: its name, the arguments to declare it with, and until when.
 
-    Without a window it always should.
+    Without a window it always should. `recording` has the arguments of its Recording; None where
+    it isn't recorded.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Event:
     window: Window | None = None
     title: str = ""
     description: str = ""
+    recording: Mapping[str, Any] | None = None
 
     def details(self) -> dict[str, str]:
         """The event's name, its title and description, and its times in RFC 3339.
@@ -109,7 +115,8 @@ class Plan:
     """What a schedule comes to at one instant.
 
     `upcoming` has the next opening of each event, in order. `reports` says what of its calendars
-    can't be used. `directory` says who is who in the open meetings of calendars: the mail address
+    can't be used. `records` says whether any meeting is recorded, now or at another time.
+    `directory` says who is who in the open meetings of calendars: the mail address
     of each external_user_id. It is personal data.
     """
 
@@ -117,6 +124,7 @@ class Plan:
     open: tuple[Event, ...]
     upcoming: tuple[Opening, ...] = ()
     reports: tuple[str, ...] = ()
+    records: bool = False
     directory: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def news(self) -> Iterator[str]:
@@ -197,6 +205,7 @@ class _Draft:
         self._open: dict[str, Event] = {}
         self._upcoming: list[Opening] = []
         self._reports: list[str] = []
+        self._records = False
         self._directory: dict[str, str] = {}
         self.entries: list[Entry] = []
 
@@ -208,9 +217,9 @@ class _Draft:
             self.add_document(path)
 
     def plan(self) -> Plan:
-        upcoming = sorted(self._upcoming, key=lambda o: (o.window.opens, o.name))
+        upcoming = tuple(sorted(self._upcoming, key=lambda o: (o.window.opens, o.name)))
         events, reports = tuple(self._open.values()), tuple(dict.fromkeys(self._reports))
-        return Plan(self._now, events, tuple(upcoming), reports, self._directory)
+        return Plan(self._now, events, upcoming, reports, self._records, self._directory)
 
     def add_document(self, path: Path) -> None:
         """Add what a YAML file says."""
@@ -232,11 +241,13 @@ class _Draft:
         own, _ = times.read(said)
         arguments = {k: v for k, v in said.items() if k in ARGUMENTS}
         texts = {k: said[k] for k in _TEXTS if k in said}
+        more = {**texts, "recording": _recording(said)}
+        self._records |= more["recording"] is not None
         shown = (texts.get("title", ""), texts.get("description", ""))
         attendees = {i: i if "@" in i else "" for i in _ids(said["attendees"])}
         self.entries.append(Entry(name, *shown, own.series, own.margins, attendees))
         if own.series is None:
-            self._open[name] = Event(name, arguments, **texts)
+            self._open[name] = Event(name, arguments, **more)
             return
         try:
             windows, coming = at(self._now, own.series, own.margins)
@@ -244,7 +255,7 @@ class _Draft:
             self._reports.append(f"{where}{error}")
             return
         for window in windows:
-            self._add(Event(_name(name, window), arguments, window, **texts))
+            self._add(Event(_name(name, window), arguments, window, **more))
         if coming:
             self._upcoming.append(Opening(_name(name, coming), coming, texts.get("title", "")))
 
@@ -260,7 +271,8 @@ class _Draft:
         except calendars.NoCalendar as error:
             raise InvalidSchedule(str(path), [str(error)]) from error
         self._reports += map(str, reports)
-        arguments = {k: v for k, v in defaults.items() if k in ARGUMENTS}
+        arguments = {k: v for k, v in defaults.items() if k in (*ARGUMENTS, "recording")}
+        self._records |= bool(invitations) and _recording(defaults) is not None
         for invitation in invitations:
             try:
                 windows, coming = at(self._now, invitation.series, shared.margins)
@@ -290,6 +302,8 @@ class _Draft:
         if not windows:
             return
         declared = {**arguments, "attendees": invitation.attendees(self._disclosure)}
+        recording = _recording(declared)
+        declared.pop("recording", None)
         name = _name(invitation.name, windows[0])
         if issues := _meeting_issues(name, declared):
             self._reports += [str(invitation.report(str(f))) for f in issues]
@@ -297,13 +311,19 @@ class _Draft:
         self._directory.update(invitation.directory(self._disclosure))
         for window in windows:
             texts = invitation.texts(self._disclosure)
-            event = Event(_name(invitation.name, window), declared, window, *texts)
+            event = Event(_name(invitation.name, window), declared, window, *texts, recording)
             if not self._add(event):
                 what = f"is there twice; the meeting '{event.name}' is the first one's"
                 self._reports.append(str(invitation.report(what)))
 
     def _add(self, event: Event) -> bool:
         return self._open.setdefault(event.name, event) is event
+
+
+def _recording(said: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The arguments of the recording; None where there is to be none."""
+    recording = said.get("recording")
+    return {} if recording is True else recording or None
 
 
 def _ids(attendees: Any) -> Iterator[str]:
@@ -361,6 +381,7 @@ def _default_issues(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
         yield ValidationIssue(("defaults", _SINGULAR), why)
     _, shared = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
     yield from (ValidationIssue(("defaults", *f.path), f.message) for f in shared)
+    yield from _recording_issues(("defaults",), defaults)
 
 
 def _calendar_issues(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
@@ -407,6 +428,7 @@ def _event_issues(
         if not isinstance(event.get(text, ""), str):
             yield ValidationIssue((*path, text), "is not a text")
     yield from _unknown_keys(path, event, _OWN)
+    yield from _recording_issues(path, event)
     if "recurrence" in event:
         yield from _recurring_issues(path, name, event)
         # What is too much of it has been said.
@@ -417,6 +439,23 @@ def _event_issues(
         yield ValidationIssue(_source(path, issue.path, event, defaults), issue.message)
     for issue in times.read(merged)[1]:
         yield ValidationIssue(_source(path, issue.path, event, defaults), issue.message)
+
+
+def _recording_issues(path: IssuePath, said: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+    recording = said.get("recording")
+    if recording is None or isinstance(recording, bool):
+        return
+    if not isinstance(recording, Mapping):
+        yield ValidationIssue((*path, "recording"), "is neither a boolean nor a mapping")
+        return
+    yield from _unknown_keys((*path, "recording"), recording, RECORDING, "a recording")
+    if not isinstance(recording.get("concatenate", True), bool):
+        yield ValidationIssue((*path, "recording", "concatenate"), "is not a boolean")
+    # What the program that declares the recording adds isn't known here.
+    added = dict.fromkeys(("source_arn", "sink_arn", "control_region"), UNKNOWN)
+    given = {k: v for k, v in recording.items() if k in RECORDING and k != "concatenate"}
+    for issue in by_model(RecordingInput, {**added, **given})[1]:
+        yield ValidationIssue((*path, "recording", *issue.path), issue.message)
 
 
 def _recurring_issues(
@@ -436,7 +475,7 @@ def _recurring_issues(
 
 def _meeting_issues(name: str, declared: Mapping[str, Any]) -> list[ValidationIssue]:
     own = {"external_meeting_id": name, "media_region": UNKNOWN, "control_region": UNKNOWN}
-    return validate({**own, **declared}).issues
+    return validate({**own, **declared})[1]
 
 
 def _source(
@@ -453,13 +492,12 @@ def _source(
 
 
 def _unknown_keys(
-    path: IssuePath, mapping: Mapping[str, Any], known: Sequence[str]
+    path: IssuePath, mapping: Mapping[str, Any], known: Sequence[str], what: str = "a meeting"
 ) -> Iterator[ValidationIssue]:
     for key in mapping:
         if key not in known:
-            yield ValidationIssue(
-                (*path, key), f"is not an argument of a meeting{_nearest(str(key), known)}"
-            )
+            text = f"is not an argument of {what}{_nearest(str(key), known)}"
+            yield ValidationIssue((*path, key), text)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

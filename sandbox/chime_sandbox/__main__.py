@@ -22,9 +22,9 @@ def main() -> None:
     """Run commands against an emulated AWS on this machine.
 
     \b
-    The emulator has Amazon Chime SDK Meetings, SNS, SQS, STS and SSM. It
-    listens on the loopback interface, and keeps all files in .sandbox/ of the
-    current folder.
+    The emulator has Amazon Chime SDK Meetings and Media Pipelines, S3, SNS, SQS,
+    STS and SSM. It listens on the loopback interface, and keeps all files in
+    .sandbox/ of the current folder.
 
     Variables that are set already are left as they are: with AWS_ENDPOINT_URL
     no emulator is started, and PULUMI names the Pulumi CLI to use.

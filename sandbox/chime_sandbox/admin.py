@@ -77,6 +77,7 @@ class Meeting:
     tags: dict[str, str]
     original_attendee_ids: list[str]
     transcription: dict[str, Any] | None
+    transcription_failure: str | None
     ended_at: float | None
     end_reason: str | None
     attendees: list[Attendee] = field(default_factory=list)
@@ -95,6 +96,39 @@ class Meeting:
     def external_user_ids(self) -> list[str]:
         """Its attendees' ids, sorted."""
         return sorted(attendee.external_user_id for attendee in self.attendees)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A media pipeline, active or ended. Times are seconds on the emulator's clock.
+
+    `kind` is MediaCapturePipeline or MediaConcatenationPipeline; `request` holds the parameters
+    that made it; `source_id` is the id of its meeting, or of the capture that it concatenates;
+    `keys` are the objects that it has left in its bucket; `failure` says why it failed.
+    """
+
+    pipeline_id: str
+    kind: str
+    account: str
+    region: str
+    arn: str
+    request: dict[str, Any]
+    source_id: str
+    created_at: float
+    updated_at: float
+    status: str
+    tags: dict[str, str]
+    attendee_id: str | None
+    streams: list[str]
+    transcribed: bool
+    cancelled: bool
+    keys: list[str]
+    failure: str | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it has neither stopped nor failed."""
+        return self.status not in ("Stopped", "Failed")
 
 
 @dataclass(frozen=True)
@@ -151,6 +185,10 @@ class Sandbox:
     def live(self) -> list[Meeting]:
         """Every living meeting, oldest first."""
         return [meeting for meeting in self.meetings() if meeting.alive]
+
+    def pipelines(self) -> list[Pipeline]:
+        """Every media pipeline, active and ended, oldest first."""
+        return [Pipeline(**each) for each in self._get("pipelines")]
 
     # Time
 
@@ -333,3 +371,6 @@ class Sandbox:
             raise SandboxError(json.load(error)["message"]) from None
         except URLError as error:
             raise SandboxError(f"no sandbox answers at {self.endpoint}: {error.reason}") from None
+        except ConnectionError as error:
+            # It ended while it answered: a connection that breaks then is no URLError.
+            raise SandboxError(f"no sandbox answers at {self.endpoint}: {error}") from None

@@ -83,11 +83,27 @@ def meetings(sandbox: Sandbox, every: bool) -> None:
         if meeting.alive or every:
             state = "alive" if meeting.alive else f"ended ({meeting.end_reason})"
             click.echo(f"{meeting.meeting_id}  {meeting.external_meeting_id}  {state}")
+            if meeting.transcription is not None:
+                click.echo(f"    transcribed with {json.dumps(meeting.transcription)}")
+            if meeting.transcription_failure is not None:
+                click.echo(f"    transcription failed: {meeting.transcription_failure}")
             for attendee in meeting.attendees:
                 here = "connected" if attendee.connected else ""
                 click.echo(
                     f"    {attendee.attendee_id}  {attendee.external_user_id}  {here}".rstrip()
                 )
+
+
+@admin.command()
+@click.pass_obj
+def pipelines(sandbox: Sandbox) -> None:
+    """Show the media pipelines, their sources, and the objects that they have left."""
+    for pipeline in sandbox.pipelines():
+        kind = "captures" if pipeline.kind == "MediaCapturePipeline" else "concatenates"
+        why = f" ({pipeline.failure})" if pipeline.failure else ""
+        click.echo(f"{pipeline.pipeline_id}  {kind} {pipeline.source_id}  {pipeline.status}{why}")
+        for key in pipeline.keys:
+            click.echo(f"    {key}")
 
 
 @admin.command()

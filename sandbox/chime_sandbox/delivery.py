@@ -13,15 +13,11 @@ from .chime.models import Meeting
 from .chime.request_log import DELIVERED, NOTIFICATION, SWALLOWED, Entry
 from .chime.service import ChimeService
 from .chime.settings import SourceArn
-from .iam_policies import Access, refusal
+from .iam_policies import GUARDS, Access, refusal, service_context
 from .notification_targets import Target, Undeliverable, target
 
 PRINCIPAL = "meetings.chime.amazonaws.com"
 SETTLE_SECONDS = 5.0
-
-#: AWS documents either of aws:SourceArn and aws:SourceAccount as enough of a guard. The sandbox
-#: wants the account in any case, so that a policy that lost it shows before somebody misuses it.
-GUARDS = ("aws:SourceAccount",)
 
 
 class Delivery:
@@ -92,13 +88,7 @@ def _admitted(meeting: Meeting, arn: str, source: str) -> Target:
             f"it is in {found.region}, and the meeting's control region is {meeting.region}"
         )
     policy = found.policy()
-    context = {
-        "aws:SourceAccount": meeting.account,
-        "aws:SourceArn": source,
-        "aws:PrincipalIsAWSService": "true",
-        "aws:PrincipalServiceName": PRINCIPAL,
-        "aws:SecureTransport": "true",
-    }
+    context = service_context(PRINCIPAL, meeting.account, source)
     for action in found.actions:
         access = Access(PRINCIPAL, action, arn, context, GUARDS)
         if why := refusal(policy, access):

@@ -1,6 +1,6 @@
 """Whether a resource's policy lets a service do something to it, and if not, why.
 
-A small part of IAM: what resource-based policies of queues and topics say to AWS services. Effects
+A small part of IAM: what policies of queues, topics and buckets say to AWS services. Effects
 (an explicit Deny wins), Principal, Action and Resource with their Not... forms and wildcards, and
 the condition operators of strings, ARNs, booleans and Null, with ...IfExists. What else a policy
 says (other operators, ForAnyValue:, policy variables) is not understood, and what isn't understood
@@ -23,6 +23,10 @@ Statement = Mapping[str, Any]
 ARN_PARTS: Final = 6
 IF_EXISTS: Final = "IfExists"
 
+#: AWS documents either of aws:SourceArn and aws:SourceAccount as enough of a guard. The sandbox
+#: wants the account in any case, so that a policy that lost it shows before somebody misuses it.
+GUARDS: Final = ("aws:SourceAccount",)
+
 
 @dataclass(frozen=True)
 class Access:
@@ -37,6 +41,17 @@ class Access:
     resource: str
     context: Mapping[str, str] = field(default_factory=dict)
     guards: tuple[str, ...] = ()
+
+
+def service_context(principal: str, account: str, source_arn: str) -> dict[str, str]:
+    """The condition keys of a request that a service makes for a resource of an account."""
+    return {
+        "aws:SourceAccount": account,
+        "aws:SourceArn": source_arn,
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": principal,
+        "aws:SecureTransport": "true",
+    }
 
 
 def refusal(policy: str | None, access: Access) -> str | None:

@@ -1,8 +1,8 @@
-"""SNS, SQS, STS and SSM: moto's, behind the same endpoint, with a state that outlives the process.
+"""S3, SNS, SQS, STS and SSM: moto's, behind the same endpoint.
 
-Moto keeps no file of its own, and replaying its recorded requests would give other ids and lose
-what was delivered meanwhile. So its backends are pickled: at once after every call that sets
-something up, and soon after messages went through.
+Their state outlives the process. Moto keeps no file of its own, and replaying its recorded requests
+would give other ids and lose what was delivered meanwhile. So its backends are pickled: at once
+after every call that sets something up, and soon after messages went through.
 """
 
 import io
@@ -17,16 +17,19 @@ from urllib.parse import parse_qs
 import dill  # type: ignore[import-untyped]
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.request import Request
+from moto.core.routing import get_service_router
 from moto.core.utils import unix_time
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import SQSBackend
-from werkzeug.wrappers import Request, Response
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
 
 from .sqlite_store import Store
 
-SERVICES = ("sns", "sqs", "sts", "ssm")
-KEPT = ("sns", "sqs", "ssm")
-READING = ("Get", "List", "Describe")
+SERVICES = ("s3", "sns", "sqs", "sts", "ssm")
+KEPT = ("s3", "sns", "sqs", "ssm")
+READING = ("Get", "Head", "List", "Describe")
 MESSAGING = ("Publish", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
 ATTEMPTS = 20
 LOCK_TYPE = type(RLock())
@@ -64,9 +67,9 @@ class MotoServices:
         for service, body in store.load("moto"):
             _restore(service, body)
 
-    def handle(self, request: Request) -> tuple[str, Response]:
-        """The operation that a request names, and its answer."""
-        operation = _operation(request)
+    def handle(self, request: Request, service: str) -> tuple[str, Response]:
+        """The operation that a request to a service names, and its answer."""
+        operation = _operation(request, service)
         response = Response.from_app(self._application, request.environ, buffered=True)
         if not operation.startswith(READING):
             self.changed()
@@ -111,7 +114,12 @@ def _is_retained(self: SQSBackend, queue_name: str, message: Any) -> bool:
 SQSBackend.is_message_valid_based_on_retention_period = _is_retained  # type: ignore[method-assign]
 
 
-def _operation(request: Request) -> str:
+def _operation(request: Request, service: str) -> str:
+    if service == "s3":
+        try:
+            return str(get_service_router("s3").match(request)[0].name)
+        except NotFound:
+            return "?"
     target = request.headers.get("X-Amz-Target")
     if target is not None:
         return target.rpartition(".")[2]
@@ -143,5 +151,9 @@ def _pickled(service: str) -> bytes:
 
 
 def _restore(service: str, body: bytes) -> None:
+    backends: Any = _backends(service)
     for account, region, backend in pickle.loads(body):
-        _backends(service)[account][region] = backend
+        backends[account][region] = backend
+        if service == "s3":
+            # moto finds a bucket's account here; S3's only "regions" are the partitions.
+            backends.bucket_accounts |= dict.fromkeys(backend.buckets, (region, account))

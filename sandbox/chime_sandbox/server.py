@@ -1,8 +1,9 @@
 """One loopback endpoint for all of AWS that the sandbox needs.
 
 `AWS_ENDPOINT_URL` is all the set-up: a call's signature names its service and region. Amazon
-Chime SDK Meetings is answered by `sandbox.chime`, SNS, SQS, STS and SSM by moto. What happens in
-a meeting is delivered to its queue and topic.
+Chime SDK Meetings and Media Pipelines are answered by `chime_sandbox.chime`, S3, SNS, SQS, STS and
+SSM by moto. What happens in a meeting is delivered to its queue and topic, and what captures it
+writes into its bucket.
 
     python -m chime_sandbox.server --port 0 --state-file .sandbox/cloud
 
@@ -27,6 +28,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
+from .buckets import Buckets
 from .chime.admin import PREFIX, Admin
 from .chime.request_log import Entry
 from .chime.service import ChimeService
@@ -57,8 +59,8 @@ class Emulator:
 
     def __init__(self, state_file: Path | None, stop: Callable[[], None]) -> None:
         self._store = Store(state_file)
-        self._chime = ChimeService(self._store)
         self._moto = MotoServices(self._store)
+        self._chime = ChimeService(self._store, Buckets(self._moto.changed))
         self._delivery = Delivery(self._chime, self._moto.changed)
         self._admin = Admin(self._chime, self._moto.reset, self._delivery.settle, stop)
         self._stopping = Event()
@@ -101,7 +103,7 @@ class Emulator:
         )
 
     def _ask_moto(self, request: Request, scope: Scope) -> Response:
-        operation, response = self._moto.handle(request)
+        operation, response = self._moto.handle(request, scope.service)
         outcome = "OK" if response.status_code < 400 else str(response.status_code)
         self._chime.requests.record(
             Entry(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pulumi
-from pulumi_aws import ssm
+from pulumi_aws import sns, sqs, ssm
 
-from desk import addresses, entries
+from desk import addresses, entries, links
 
 config = pulumi.Config()
 reference = config.get("meetings") or f"{pulumi.get_organization()}/meetings/{pulumi.get_stack()}"
 stack = reference.rpartition("/")[2]
 link_key = config.require_secret("link_key")
+base_url = config.require("base_url")
+
+#: How long an event waits for the server: as long as SQS keeps one, 14 days.
+EVENTS_KEPT_SECONDS = 1_209_600
 
 
 class Event(pulumi.ComponentResource):
@@ -38,6 +42,34 @@ def keep(address: str, value: pulumi.Input[str], event: Event | None = None) -> 
     )
 
 
+def receive(topic_arn: str) -> pulumi.Output[str]:
+    """Declare a queue that receives the meetings' events for the server; returns its URL."""
+    queue = sqs.Queue(
+        "events", sqs_managed_sse_enabled=True, message_retention_seconds=EVENTS_KEPT_SECONDS
+    )
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue.arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    admission = sqs.QueuePolicy(
+        "events",
+        queue_url=queue.url,
+        policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    sns.TopicSubscription(
+        "events",
+        topic=topic_arn,
+        protocol="sqs",
+        endpoint=queue.arn,
+        # What SNS sends before the policy is in place would be lost.
+        opts=pulumi.ResourceOptions(depends_on=[admission]),
+    )
+    return queue.url
+
+
 async def declare() -> pulumi.Inputs:
     """Declare a parameter for each event and for each attendee."""
     meetings = pulumi.StackReference(reference)
@@ -47,7 +79,7 @@ async def declare() -> pulumi.Inputs:
     try:
         kept = list(entries.parameters(stack, outputs, reference))
         known_by = {
-            n: entries.text(outputs, n, reference) for n in ("attendee_ids", "attendee_key")
+            n: entries.text(outputs, n, reference) for n in ("calendar_ids", "calendar_key")
         }
     except entries.Incomplete as error:
         raise pulumi.RunError(str(error)) from None
@@ -59,10 +91,13 @@ async def declare() -> pulumi.Inputs:
         keep(parameter.address, pulumi.Output.secret(parameter.value), events[parameter.event])
         # The engine takes the first ones while the others are being declared.
         await asyncio.sleep(0)
+    topic_arn = outputs.get("topic_arn")
     return {
         "meetings": stack,
-        "base_url": config.require("base_url"),
+        "base_url": base_url,
         "link_key": link_key,
+        "operator_link": link_key.apply(lambda key: links.operator(base_url, key, stack)),
+        **({"events_queue_url": receive(topic_arn)} if isinstance(topic_arn, str) else {}),
         **{name: value and pulumi.Output.secret(value) for name, value in known_by.items()},
     }
 

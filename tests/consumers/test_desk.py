@@ -54,7 +54,8 @@ def put(ssm: Any, name: str, value: str) -> None:
 def page(tmp_path: Path) -> Path:
     """A folder of a page."""
     (tmp_path / "build").mkdir()
-    for file in ("index.html", "icon.svg", "build/join.js", "build/join.css"):
+    operator = ("operator.html", "operator.js", "operator.css")
+    for file in ("index.html", "icon.svg", "build/join.js", "build/join.css", *operator):
         (tmp_path / file).write_text(f"this is {file}")
     (tmp_path / "message.html").write_text("$root|$title|$text")
     return tmp_path

@@ -440,8 +440,8 @@ events:
     ("known_by", "ann"),
     [
         ({}, None),
-        ({"attendee_key": "a-key"}, None),
-        ({"attendee_ids": "address"}, "ann@example.org"),
+        ({"calendar_key": "a-key"}, None),
+        ({"calendar_ids": "address"}, "ann@example.org"),
     ],
     ids=["digest", "keyed digest", "address"],
 )
@@ -455,7 +455,7 @@ def test_links_of_people_in_calendars_are_of_the_ids_that_their_meetings_have(
         f"DTSTART:{opens:%Y%m%dT%H%M%SZ}\r\nDURATION:PT1H\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
     )
     calendar = "calendars: [talks.ics]\n"
-    disclosure = schedule.Disclosure.of(known_by.get("attendee_ids"), known_by.get("attendee_key"))
+    disclosure = schedule.Disclosure.of(known_by.get("calendar_ids"), known_by.get("calendar_key"))
     run = write(calendar, outputs={**OUTPUTS, **known_by})
     assert run.exit_code == 0, run.output
     planned = schedule.plan(tmp_path / "schedule.yaml", opens, disclosure)

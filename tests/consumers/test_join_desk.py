@@ -17,6 +17,10 @@ import yaml
 from support.checkout import Checkout, Run
 from support.template import Template
 
+from desk import addresses, links
+from meeting_provider import EventType
+from meeting_provider.events import parse
+
 ODD = "ann.o'hara@example.org"
 EVENTS = f"""\
 events:
@@ -135,7 +139,7 @@ def desk(template: Template, aws: Any) -> Desk:
 
 
 def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(desk: Desk) -> None:
-    assert "+ 11 created" in desk.first
+    assert "+ 14 created" in desk.first
     assert desk.parameters() == desk.declared()
     kept = {n: json.loads(v)[0] for n, v in desk.attendees().items()}
     assert all(entry.keys() == {"Meeting", "Attendee", "Times"} for entry in kept.values())
@@ -159,7 +163,7 @@ def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(de
         n: digest(json.loads(values[n])[0]["Attendee"]["JoinToken"]) for n in ADDRESSES
     }
 
-    assert "11 unchanged" in desk.up().out
+    assert "14 unchanged" in desk.up().out
     assert desk.parameters() == after
 
 
@@ -217,11 +221,37 @@ def test_nothing_that_opens_a_meeting_is_in_plain_text(desk: Desk) -> None:
     values = desk.values()
     key = values[LINK_KEY]
     canaries = [json.loads(v)[0]["Attendee"]["JoinToken"] for v in desk.attendees().values()]
+    canaries.append(links.sign(key, addresses.operator("dev")))
     shown = desk.checkout.pulumi("-C", "stacks/join_desk", "stack", "output", "--stack", "dev")
     said += [shown.text, *(p.read_text() for p in kept_files(desk))]
     assert "[secret]" in shown.out
-    assert len(canaries) == len(ADDRESSES)
+    assert len(canaries) == len(ADDRESSES) + 1
     assert sum(secret in text for secret in (*canaries, key) for text in said) == 0
+
+
+def test_the_operators_link_is_an_output_and_the_queue_receives_what_happens(desk: Desk) -> None:
+    """The link is secret. The queue has another reader than the watcher's."""
+    key = desk.values()[LINK_KEY]
+    shown = pulumi(desk, "stack", "output", "--json", "--show-secrets")
+    outputs = json.loads(shown.out)
+    assert outputs["operator_link"] == links.operator("http://127.0.0.1:8047", key, "dev")
+    sqs = desk.aws("sqs", desk.checkout.cloud.endpoint)
+    meeting = desk.checkout.cloud.live()[0]
+    desk.checkout.cloud.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
+    joined: list[Any] = []
+    while not joined:
+        answer = sqs.receive_message(
+            QueueUrl=outputs["events_queue_url"], MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
+        details = [parse(m["Body"]).detail for m in answer["Messages"]]
+        joined = [d for d in details if d.event_type == EventType.ATTENDEE_JOINED]
+    assert {(d.meeting_id, d.attendee_id) for d in joined} == {
+        (meeting.meeting_id, meeting.attendees[0].attendee_id)
+    }
+    settings = desk.checkout.root / "stacks/Pulumi.dev.yaml"
+    settings.write_text(settings.read_text().rstrip() + "\n  meetings:notifications: false\n")
+    desk.up()
+    assert "events_queue_url" not in json.loads(pulumi(desk, "stack", "output", "--json").out)
 
 
 def kept_files(desk: Desk) -> list[Path]:
@@ -293,5 +323,5 @@ def test_outputs_with_gaps_change_no_link_in_the_preview_as_in_the_update(desk: 
     for run in (preview, update):
         assert run.code == 0, run.text
         assert "delete" not in run.text
-        assert "11 unchanged" in run.text
+        assert "14 unchanged" in run.text
     assert desk.parameters() == before

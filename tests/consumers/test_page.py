@@ -147,3 +147,31 @@ def test_the_desk_writes_down_who_asked_for_what_and_no_signature(visitor: Visit
     assert "GET /join/keynote/ann.40example.2Eorg/session 200" in log
     signature = link.partition("signature=")[2]
     assert (signature in log or "JoinToken" in log) is False
+
+
+def test_make_desk_shows_the_operators_link_and_its_page_follows_who_joins(
+    visitor: Visitor,
+) -> None:
+    """And what the desk keeps of the events is what the attendance report reads."""
+    checkout, browser = visitor.checkout, visitor.browser
+    [line] = [
+        text
+        for text in (checkout.root / "desk.log").read_text().splitlines()
+        if text.startswith("the operator's page: ")
+    ]
+    browser.do("open", url=line.split()[-1])
+    [ann] = [a for a in visitor.keynote.attendees if a.external_user_id == "ann@example.org"]
+    checkout.cloud.join(visitor.keynote.meeting_id, ann.attendee_id)
+    summary = "document.querySelector('summary').textContent"
+    deadline = time.monotonic() + START_SECONDS
+    while not browser.do("evaluate", script=summary).endswith(", 1 connected"):
+        assert time.monotonic() < deadline
+        browser.do("pass", seconds=5)
+        time.sleep(0.5)
+    assert browser.do("look")["violations"] == []
+    report = checkout.run(
+        *(".venv/bin/python", "-m", "meeting_provider.attendance"), ".sandbox/events-dev.jsonl"
+    )
+    assert report.code == 0, report.text
+    assert "ann@example.org" in report.out
+    assert "no leave event so far" in report.out

@@ -25,10 +25,11 @@ NOT_RUN = {
     r"kubectl .*": "needs a cluster; the manifests are checked against their schemas",
 }
 
+#: With a meeting and an attendee of the real schedule, which commands name.
 SMALL = """\
 events:
-  - name: keynote
-    attendees: [{external_user_id: speaker-1}]
+  - name: opening-keynote
+    attendees: [{external_user_id: speaker-01}]
   - name: standup
     attendees: [{external_user_id: ann}, {external_user_id: bob}]
 """

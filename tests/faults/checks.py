@@ -84,6 +84,10 @@ def _differences(
             yield f"{part}: {external_user_id} has {found[external_user_id].capabilities}"
     if meeting.tags != arguments.get("tags", {}):
         yield f"{part} has the tags {meeting.tags}"
+    settings = arguments.get("transcription", {}).get("engine_transcribe_settings", {})
+    running = (meeting.transcription or {}).get("EngineTranscribeSettings", {})
+    if running.get("LanguageCode") != settings.get("language_code"):
+        yield f"{part} is transcribed with {running}"
     ids = {i: attendee.attendee_id for i, attendee in found.items()}
     if resource.attendee_ids != ids:
         yield f"{part}: the state has other attendee ids than the service"

@@ -47,6 +47,8 @@ def meeting(attendees: Iterable[dict[str, Any]], **arguments: Any) -> dict[str, 
 TRIO = meeting(people("ann", "bob", "cat"), tags={"room": "main", "track": "one"})
 FIVE = meeting(people("ann", "bob", "cat", "dan", "eve"))
 ELSEWHERE = {"media_region": "eu-central-1"}
+ENGLISH = {"transcription": {"engine_transcribe_settings": {"language_code": "en-GB"}}}
+GERMAN = {"transcription": {"engine_transcribe_settings": {"language_code": "de-DE"}}}
 
 SCENARIOS = (
     Scenario("create", {}, {MAIN: TRIO}),
@@ -67,6 +69,9 @@ SCENARIOS = (
         {MAIN: meeting(people("ann", bob="Receive", cat="Receive", dan="Receive", eve="Send"))},
     ),
     Scenario("tags", {MAIN: TRIO}, {MAIN: TRIO | {"tags": {"room": "side", "day": "two"}}}),
+    Scenario("create-transcribed", {}, {MAIN: TRIO | ENGLISH}),
+    Scenario("transcription", {MAIN: TRIO | ENGLISH}, {MAIN: TRIO | GERMAN}),
+    Scenario("no transcription", {MAIN: TRIO | ENGLISH}, {MAIN: TRIO}),
     Scenario(
         "everything",
         {MAIN: TRIO},

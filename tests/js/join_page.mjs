@@ -44,14 +44,16 @@ let page;
 let seen;
 
 const commands = {
-  async open({ url, width = 1280, dark = false, ended = false }) {
+  async open({ url, width = 1280, dark = false, ended = false, permissions = [], strict = false }) {
     await context?.close();
     context = await browser.newContext({
       viewport: { width, height: 800 },
       colorScheme: dark ? 'dark' : 'light',
       locale: 'en-GB',
       timezoneId: 'Europe/Berlin',
-      bypassCSP: true,
+      // axe is a script that the page's policy doesn't let in.
+      bypassCSP: !strict,
+      permissions,
     });
     page = await context.newPage();
     seen = { answers: {}, errors: [] };
@@ -89,6 +91,8 @@ const commands = {
     connected.get(path).forEach((socket) => socket.close(code));
     connected.delete(path);
   },
+  press: ({ key }) => page.keyboard.press(key),
+  evaluate: ({ script }) => page.evaluate(script),
   /** Show a state, and tiles, by the page's own view. */
   async render({ state, facts, tiles = [], devices = [] }) {
     const source = readFileSync(view, 'utf8').replace(/^export /gm, '');

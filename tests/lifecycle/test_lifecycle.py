@@ -34,6 +34,7 @@ from meeting_provider import (
     Unreachable,
     state,
 )
+from meeting_provider.calls import ATTEMPTS
 from meeting_provider.client import ChimeClient
 from meeting_provider.lifecycle import Lifecycle
 from meeting_provider.models import MeetingInput
@@ -279,7 +280,7 @@ class TestARandomToken:
         with pytest.raises(UnderWay, match=r"Conflict .*; run `pulumi up` again") as error:
             lifecycle().create(declared("ana"))
         assert "token" not in str(error.value)
-        assert len(sandbox.requests()) == 5
+        assert len(sandbox.requests()) == ATTEMPTS
 
 
 class TestATokenThatWasSet:
@@ -295,8 +296,10 @@ class TestATokenThatWasSet:
     )
     @pytest.mark.parametrize("setting", ["original", "conflict"])
     def test_that_brings_back_another_meeting_leaves_it_alone(
-        self, sandbox: Sandbox, lifecycle: Host, other: Any, named: str, setting: str
-    ):
+        self, sandbox: Sandbox, lifecycle: Host, monkeypatch: pytest.MonkeyPatch, other: Any,
+        named: str, setting: str,
+    ):  # fmt: skip
+        monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
         sandbox.settings(changed_parameters=setting)
         settings = {
             "meeting_host_id": "host",
@@ -309,7 +312,7 @@ class TestATokenThatWasSet:
         with pytest.raises(TokenInUse) as error:
             lifecycle().create(declared("ben", **settings))
         assert only(sandbox) == before
-        assert writes(sandbox, number) == [REPEATED]
+        assert writes(sandbox, number) == [REPEATED] * (1 if setting == "original" else ATTEMPTS)
         assert "another client_request_token, or none" in str(error.value)
         if setting == "original":
             assert f"another {named}" in str(error.value)
@@ -645,7 +648,7 @@ class TestDrift:
         )
         found = refreshed(lifecycle, made)
         assert found.declared["attendees"] == {"ana": {}, "walk-in": {}}
-        assert validate(found.declared).issues == []
+        assert validate(found.declared)[1] == []
 
     def test_what_anybody_may_do_and_nobody_can_set_takes_another_attendee(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
@@ -902,7 +905,7 @@ class TestErrors:
         with pytest.raises(LimitExceeded) as error:
             lifecycle().update(made, declared("ana", tags={"day": "one"}))
         self.check_message(
-            error, "TagResource failed: TooManyTags", "a meeting has at most 50 tags"
+            error, "TagResource failed: TooManyTags", "a resource has at most 50 tags"
         )
 
     def test_of_an_ended_meeting_says_what_makes_its_successor(
@@ -952,8 +955,7 @@ def test_what_fails_through_all_retries_says_so(
     kind: type[ServiceError], parts: tuple[str, ...],
 ):  # fmt: skip
     """With little time for each operation, so that the test's waiting is short."""
-    monkeypatch.setattr("meeting_provider.client.ATTEMPTS", 2)
-    monkeypatch.setattr("meeting_provider.client.OPERATION_SECONDS", 3.0)
+    monkeypatch.setattr("meeting_provider.calls.OPERATION_SECONDS", 3.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
@@ -964,7 +966,7 @@ def test_what_fails_through_all_retries_says_so(
         Lifecycle(lambda *_: client).read(made)
     for part in ("meeting 'keynote (", "ListAttendees failed: ", ", for ", *parts):
         assert part in str(error.value)
-    assert Counter(c.operation for c in sandbox.requests())["ListAttendees"] >= 4
+    assert Counter(c.operation for c in sandbox.requests())["ListAttendees"] >= 2
     sandbox.clear_faults()
     assert Lifecycle(lambda *_: client).read(made) == made
 

@@ -12,6 +12,7 @@ from typing import Any
 import botocore.session
 from botocore.model import ListShape, ServiceModel, StructureShape
 from botocore.model import Shape as ServiceShape
+from pydantic import BaseModel
 
 from meeting_provider.models import MeetingInput
 
@@ -20,9 +21,9 @@ TAGS = "Tag"
 
 
 @cache
-def service_model() -> ServiceModel:
-    """Botocore's model of the Chime SDK Meetings API."""
-    return botocore.session.get_session().get_service_model("chime-sdk-meetings")
+def service_model(name: str = "chime-sdk-meetings") -> ServiceModel:
+    """Botocore's model of an API, by default of the Chime SDK Meetings API."""
+    return botocore.session.get_session().get_service_model(name)
 
 
 def input_shape(operation: str) -> StructureShape:
@@ -50,11 +51,13 @@ class Member:
         return pattern or documented_patterns().get(self.shape.name)
 
 
-def members() -> Iterator[Member]:
-    """Every member that a create can have, at any depth, but the derived token's alone."""
-    schema = MeetingInput.model_json_schema(by_alias=False)
-    shape = input_shape("CreateMeetingWithAttendees")
-    yield from _members((), shape, schema, schema["$defs"])
+def members(
+    model: type[BaseModel] = MeetingInput, shape: ServiceShape | None = None
+) -> Iterator[Member]:
+    """Every member that a shape can have, at any depth: by default those of a meeting's create."""
+    schema = model.model_json_schema(by_alias=False)
+    shape = shape or input_shape("CreateMeetingWithAttendees")
+    yield from _members((), shape, schema, schema.get("$defs", {}))
 
 
 @cache

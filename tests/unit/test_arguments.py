@@ -52,8 +52,8 @@ def test_the_types_have_the_fields_of_their_models(
 
 
 def test_a_change_replaces_the_meeting_where_the_fields_metadata_says_so():
-    create_only = {n for n in FIELDS if diff.replacing([n])}
-    assert create_only == set(models.arguments(Argument.CREATE_ONLY))
+    in_place = {n for n in FIELDS if not diff.replacing([n])}
+    assert in_place == set(models.arguments(Argument.IN_PLACE))
     assert diff.differing(properties("ana"), {}) == [
         n for n in MeetingInput.model_fields if n in properties("ana")
     ]

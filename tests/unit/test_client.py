@@ -16,10 +16,19 @@ from threading import Thread
 import pytest
 from support.meetings import declared
 
-from meeting_provider import client
-from meeting_provider.client import ChimeClient, control_region_of
-from meeting_provider.errors import MeetingEnded, ServiceError, Throttled, Unreachable
-from meeting_provider.models import MeetingAnswer
+from meeting_provider import calls
+from meeting_provider.calls import ServiceCalls, control_region_of
+from meeting_provider.client import ChimeClient
+from meeting_provider.errors import (
+    AccessDenied,
+    LimitExceeded,
+    MeetingEnded,
+    ServiceError,
+    Throttled,
+    UnderWay,
+    Unreachable,
+)
+from meeting_provider.models import Answer, MeetingAnswer
 
 MEETING = MeetingAnswer(
     meeting_id="0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3",
@@ -30,7 +39,7 @@ MEETING = MeetingAnswer(
 #: What is called, and what a method that has an answer to read does with it.
 READING: dict[str, Callable[[ChimeClient], object]] = {
     "CreateMeetingWithAttendees": lambda chime: chime.create_meeting_with_attendees(
-        declared("ana"), declared("ana").attendees, "token"
+        declared("ana"), "token"
     ),
     "BatchCreateAttendee": lambda chime: chime.batch_create_attendee(
         MEETING, declared("ana").attendees
@@ -135,10 +144,11 @@ def in_turn(
 
 
 def test_a_call_is_retried_while_its_operation_has_time(
-    chime: Callable[[str], ChimeClient],
+    chime: Callable[[str], ChimeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the service throttles more attempts than botocore makes for one call."""
-    answers = iter([throttled] * (client.ATTEMPTS + 1) + [listed])
+    """Also where the service throttles more attempts than a call without an operation makes."""
+    monkeypatch.setattr(calls, "ATTEMPTS", 2)
+    answers = iter([throttled] * (calls.ATTEMPTS + 1) + [listed])
     with serving(in_turn(answers)) as endpoint:
         assert chime(endpoint).bounded().list_attendees(MEETING) == []
     assert list(answers) == []
@@ -173,8 +183,7 @@ def test_an_operation_without_an_end_says_what_it_waited_for(
     said: str,
 ) -> None:
     """And once its time is up, it makes no other call."""
-    monkeypatch.setattr(client, "ATTEMPTS", 2)
-    monkeypatch.setattr(client, "OPERATION_SECONDS", 2.0)
+    monkeypatch.setattr(calls, "OPERATION_SECONDS", 2.0)
     with serving(answer) as endpoint:
         bounded = chime(endpoint).bounded()
         with pytest.raises(kind, match=said):
@@ -185,9 +194,8 @@ def test_an_operation_without_an_end_says_what_it_waited_for(
 
 def test_an_operation_ends_within_five_minutes() -> None:
     """Its own time, the call that is under way then, and the delete that undoes a create."""
-    tries = client.ATTEMPTS * (client.CONNECT_TIMEOUT + client.READ_TIMEOUT)
-    between = sum(2**number for number in range(client.ATTEMPTS - 1))
-    assert client.OPERATION_SECONDS + 2 * (tries + between) <= 300
+    attempt = calls.LONGEST_WAIT + calls.CONNECT_TIMEOUT + calls.READ_TIMEOUT
+    assert calls.OPERATION_SECONDS + (1 + calls.ATTEMPTS) * attempt <= 300
 
 
 @pytest.mark.parametrize("operation", READING)
@@ -246,6 +254,48 @@ def test_a_configuration_that_cannot_be_used_is_told_in_a_line(
         ChimeClient("us-east-1").list_tags(MEETING)
     assert "\n" not in str(error.value)
     assert "correct the AWS_ environment variables" in str(error.value)
+
+
+class Pipelines(ServiceCalls):
+    """Another service of the Chime SDK."""
+
+    service = "chime-sdk-media-pipelines"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "remedy"),
+    [
+        (400, "ResourceLimitExceeded", LimitExceeded, "end what isn't needed, or ask for more in"),
+        (403, "Forbidden", AccessDenied, "allow the action chime:GetMediaPipeline in the"),
+        (404, "NotFound", ServiceError, "run `pulumi up --refresh`, which finds what is gone"),
+        (409, "Conflict", UnderWay, "run `pulumi up` again"),
+        (429, "ThrottledClient", Throttled, "run `pulumi up` again, with a smaller --parallel"),
+        (503, "ServiceUnavailable", Unreachable, "the service is in trouble"),
+    ],
+)
+def test_errors_of_another_service_name_what_the_call_was_for(
+    chime: Callable[[str], ChimeClient],
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    code: str,
+    kind: type[ServiceError],
+    remedy: str,
+) -> None:
+    monkeypatch.setattr(calls, "ATTEMPTS", 1)
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        error = {"x-amzn-ErrorType": f"{code}Exception", "Content-Type": "application/json"}
+        answered(request, status, error, b'{"Message": "no"}')
+
+    with serving(answer) as endpoint:
+        chime(endpoint)
+        pipelines = Pipelines("us-east-1")
+        with pytest.raises(kind) as error:
+            pipelines.call("GetMediaPipeline", "recording 'talk'", Answer, MediaPipelineId="-" * 36)
+    said = str(error.value)
+    assert said.startswith(f"recording 'talk': GetMediaPipeline failed: {code} (no)")
+    assert remedy in said
+    assert "meeting" not in said
 
 
 def test_no_region_is_found_in_a_file_that_cannot_be_read(

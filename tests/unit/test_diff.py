@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 
@@ -15,6 +16,7 @@ from meeting_provider import diff
 from meeting_provider.models import MAX_ATTENDEES, MAX_ATTENDEES_A_BATCH
 from meeting_provider.validation import UNKNOWN
 
+EMPTY = diff.Plan([], [], [], {}, {}, [])
 ABILITIES = (EVERYTHING, LISTENING, NOTHING)
 
 names = st.sampled_from(["ana", "ben", "cleo", "dan", "eve", "finn"])
@@ -35,15 +37,14 @@ def declarations(draw):
 def carried_out(plan, known, tags):
     """What a meeting becomes by the plan's calls, in the plan's order."""
     now = {i: c for i, c in known.items() if i not in plan.remove}
-    for batch in plan.add:
-        now |= {
-            a.external_user_id: a.capabilities.properties() if a.capabilities else EVERYTHING
-            for a in batch
-        }
-    for update in plan.update_except:
-        assert update.excluded
-        now = {i: c if i in update.excluded else update.capabilities for i, c in now.items()}
-    now |= plan.update_each
+    now |= {
+        a.external_user_id: a.capabilities.properties() if a.capabilities else EVERYTHING
+        for a in plan.add
+    }
+    for capabilities, excluded in plan.update_except:
+        assert excluded
+        now = {i: c if i in excluded else capabilities for i, c in now.items()}
+    now |= plan.update
     return now, {k: v for k, v in tags.items() if k not in plan.untag} | plan.tag
 
 
@@ -64,49 +65,51 @@ class TestPlan:
     def test_touches_only_what_differs(self, known, tags, wanted):
         plan, after = diff.plan(known, tags, wanted), wanted_by(wanted)
         assert set(plan.remove) == known.keys() - after.keys()
-        assert {a.external_user_id for b in plan.add for a in b} == after.keys() - known.keys()
-        assert set(plan.capabilities) == {i for i in known if after.get(i, known[i]) != known[i]}
+        assert {a.external_user_id for a in plan.add} == after.keys() - known.keys()
+        changed = {i for i in known if after.get(i, known[i]) != known[i]}
+        assert plan.update.keys() <= changed
+        assert bool(plan.update) == bool(changed) or plan.update_except
         assert set(plan.tag) == {k for k, v in (wanted.tags or {}).items() if tags.get(k) != v}
 
     @given(meetings, tags, declarations())
     def test_has_nothing_left_to_do_once_it_is_carried_out(self, known, tags, wanted):
         after = carried_out(diff.plan(known, tags, wanted), known, tags)
-        assert diff.plan(*after, wanted) == diff.Plan()
+        assert diff.plan(*after, wanted) == EMPTY
 
     def test_makes_anew_who_is_to_have_a_default_that_nobody_can_set(self):
         """In a meeting without video, the service's default is to receive it, for the content."""
         wanted = declared("ana", "ben", meeting_features={"video": {"max_resolution": "None"}})
         plan = diff.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, {}, wanted)
-        assert plan == diff.Plan(remove=("ana",), add=((wanted.attendees[0],),))
+        assert plan == replace(EMPTY, remove=["ana"], add=[wanted.attendees[0]])
 
     def test_says_nothing_of_abilities_that_nobody_knows(self):
-        assert diff.plan({"ana": None}, {}, declared("ana")) == diff.Plan()
+        assert diff.plan({"ana": None}, {}, declared("ana")) == EMPTY
 
     def test_leaves_no_moment_with_more_attendees_than_a_meeting_takes(self):
         old, new = people(MAX_ATTENDEES), people(MAX_ATTENDEES, start=100)
         plan = diff.plan(dict.fromkeys(old, EVERYTHING), {}, declared(*new))
         assert list(plan.remove) == old[:100]
-        assert [len(b) for b in plan.add] == [100]
+        assert len(plan.add) == 100
 
     def test_updates_one_by_one_where_undeclared_attendees_are_to_be_left_alone(self):
         wanted = declared(*people(5), ignore_undeclared_attendees=True)
         plan = diff.plan(dict.fromkeys(people(5), LISTENING), {}, wanted)
-        assert plan.update_except == ()
-        assert plan.update_each == dict.fromkeys(people(5), EVERYTHING)
+        assert plan.update_except == []
+        assert plan.update == dict.fromkeys(people(5), EVERYTHING)
 
     def test_gives_several_sets_of_abilities_with_one_call_each(self):
         """A hundred become listeners, a hundred lose everything, fifty stay: two calls."""
         can = {**dict.fromkeys(people(100), LISTENING), **dict.fromkeys(people(100, 100), NOTHING)}
         wanted = [attendee(i, capabilities=can.get(i, EVERYTHING)) for i in people(250)]
         plan = diff.plan(dict.fromkeys(people(250), EVERYTHING), {}, declared(attendees=wanted))
-        assert [len(u.excluded) for u in plan.update_except] == [150, 150]
-        assert plan.update_each == {}
+        assert [len(excluded) for _, excluded in plan.update_except] == [150, 150]
+        assert plan.update == {}
 
     def test_excludes_somebody_where_all_are_to_become_the_same(self):
         """The service takes no empty list of the excluded."""
         plan = diff.plan(dict.fromkeys(people(9), LISTENING), {}, declared(*people(9)))
-        assert [len(u.excluded) for u in plan.update_except] == [1]
-        assert len(plan.update_each) == 1
+        assert [len(excluded) for _, excluded in plan.update_except] == [1]
+        assert len(plan.update) == 1
 
 
 @cache
@@ -140,7 +143,7 @@ def test_no_sequence_of_calls_is_shorter_than_the_planned_one(pairs):
             ]
         ),
     )
-    assert len(plan.update_except) + len(plan.update_each) == fewest_calls_from(before)[after]
+    assert len(plan.update_except) + len(plan.update) == fewest_calls_from(before)[after]
 
 
 class TestBatches:

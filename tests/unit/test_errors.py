@@ -51,7 +51,7 @@ def test_every_error_of_this_package_can_be_caught_as_one():
     [c for c in CLASSES.values() if issubclass(c, ServiceError) and c is not AttendeesRefused],
 )
 def test_a_failed_call_is_told_in_one_line_with_meeting_operation_cause_and_remedy(error):
-    text = str(error("DeleteMeeting", "Forbidden (no)", "allow it", "keynote (one)"))
+    text = str(error("DeleteMeeting", "Forbidden (no)", "allow it", "meeting 'keynote (one)'"))
     assert text == "meeting 'keynote (one)': DeleteMeeting failed: Forbidden (no); allow it"
     assert str(error("signing in", "no profile", "set one")) == (
         "signing in failed: no profile; set one"
@@ -60,7 +60,7 @@ def test_a_failed_call_is_told_in_one_line_with_meeting_operation_cause_and_reme
 
 def test_refused_attendees_are_told_each_with_code_and_message():
     refused = [("ana", "Forbidden", "not she"), ("ben", "Conflict", "nor he")]
-    error = AttendeesRefused("BatchCreateAttendee", refused, "keynote")
+    error = AttendeesRefused("BatchCreateAttendee", refused, "meeting 'keynote'")
     assert error.refused == tuple(refused)
     assert str(error) == (
         "meeting 'keynote': BatchCreateAttendee failed: 2 attendees were refused: "

@@ -201,9 +201,8 @@ class TestTheWire:
     def test_has_every_member_by_the_services_name(self):
         aliases = {f.alias for n, f in MeetingInput.model_fields.items() if n not in FILLED_IN}
         assert aliases == set(CREATE.members) - {"ClientRequestToken"}
-        in_place = {"attendees", "tags", "ignore_undeclared_attendees"}
-        create_only = set(models.arguments(models.Argument.CREATE_ONLY))
-        assert create_only == set(MeetingInput.model_fields) - in_place
+        in_place = {"attendees", "tags", "transcription", "ignore_undeclared_attendees"}
+        assert set(models.arguments(models.Argument.IN_PLACE)) == in_place
 
     def test_has_no_tags_of_attendees_which_the_api_no_longer_takes(self):
         one = declared(attendees=[attendee("ana", tags={"role": "host"})]).attendees[0]

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from chime_sandbox.aws_plugin import documents, naming
-from chime_sandbox.aws_plugin.resource import Resource
+from chime_sandbox.aws_plugin import REAL_PLUGIN, documents, naming
+from chime_sandbox.aws_plugin.resource import Naming, Resource
 from chime_sandbox.aws_plugin.schema import Fault
 from chime_sandbox.aws_plugin.values import is_unknown
 
@@ -37,13 +37,15 @@ def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[Fa
     schema = resource.schema
     inputs = schema.as_texts(request.news)
     inputs.pop(DEFAULTS, None)
-    faults = list(schema.faults(inputs))
+    faults = [*schema.faults(inputs), *_unsupported(resource, inputs)]
     if faults:
         return inputs, faults
     defaulted = _default(resource, request, inputs)
     faults = [*_limits(resource, inputs), *_documents(resource, inputs)]
-    if inputs.get("name") != request.olds.get("name") or "name" not in inputs:
-        faults += _names(resource, inputs)
+    if rules := resource.rules.naming:
+        name = rules.input
+        if inputs.get(name) != request.olds.get(name) or name not in inputs:
+            faults += _names(rules, inputs)
     if not faults:
         faults += resource.faults(inputs)
     return inputs | {DEFAULTS: sorted(defaulted)}, faults
@@ -56,10 +58,11 @@ def _default(resource: Resource, request: Request, inputs: dict[str, Any]) -> se
         if name not in inputs:
             inputs[name] = value
             defaulted.add(name)
-    unnamed = rules.naming and "name" not in inputs and "namePrefix" not in inputs
-    if unnamed and (physical_name := _physical_name(resource, request, inputs)):
-        inputs["name"] = physical_name
-        defaulted.add("name")
+    if (named := rules.naming) and named.input not in inputs and named.prefix not in inputs:
+        physical_name = _physical_name(named, request, inputs)
+        if physical_name:
+            inputs[named.input] = physical_name
+            defaulted.add(named.input)
     if "region" not in inputs and request.region:
         inputs["region"] = request.region
     if "tagsAll" in resource.schema.outputs:
@@ -67,18 +70,23 @@ def _default(resource: Resource, request: Request, inputs: dict[str, Any]) -> se
     return defaulted
 
 
-def _physical_name(resource: Resource, request: Request, inputs: Mapping[str, Any]) -> str | None:
-    if "name" in request.olds.get(DEFAULTS, ()) and request.olds.get("name"):
-        return str(request.olds["name"])
+def _physical_name(rules: Naming, request: Request, inputs: Mapping[str, Any]) -> str | None:
+    if rules.input in request.olds.get(DEFAULTS, ()) and request.olds.get(rules.input):
+        return str(request.olds[rules.input])
     options = request.autonaming
     if options is not None and options.mode == options.Mode.DISABLE:
         return None
-    rules = resource.rules.naming
-    suffix = ".fifo" if rules and rules.fifo and inputs.get(rules.fifo) else ""
+    suffix = ".fifo" if rules.fifo and inputs.get(rules.fifo) else ""
     if options is not None and options.proposed_name:
         enforced = options.mode == options.Mode.ENFORCE
         return options.proposed_name + ("" if enforced else suffix)
-    return naming.generated(request.name, request.seed) + suffix
+    generated = naming.generated(request.name, request.seed) + suffix
+    return generated.lower() if rules.lower else generated
+
+
+def _unsupported(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in sorted(inputs.keys() & resource.rules.unsupported):
+        yield Fault(name, f"the sandbox's stand-in has no {name}; use {REAL_PLUGIN}")
 
 
 def _limits(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
@@ -104,17 +112,17 @@ def _documents(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]
             yield Fault(name, "this isn't valid JSON")
 
 
-def _names(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
-    rules, name = resource.rules.naming, inputs.get("name")
-    if rules is None or is_unknown(name):
+def _names(rules: Naming, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    name = inputs.get(rules.input)
+    if is_unknown(name):
         return
     if name is None:
-        if "namePrefix" not in inputs:
-            yield Fault("name", "automatic names are off and this resource has none")
+        if rules.prefix not in inputs:
+            yield Fault(rules.input, "automatic names are off and this resource has none")
         return
     fifo = rules.fifo is not None and inputs.get(rules.fifo) is True
     stem = name.removesuffix(".fifo") if fifo else name
     if fifo and not name.endswith(".fifo"):
-        yield Fault("name", f"a FIFO's name must end with .fifo, unlike {name!r}")
+        yield Fault(rules.input, f"a FIFO's name must end with .fifo, unlike {name!r}")
     elif not re.fullmatch(rules.pattern, stem):
-        yield Fault("name", f"{name!r} doesn't match {rules.pattern}")
+        yield Fault(rules.input, f"{name!r} doesn't match {rules.pattern}")

@@ -27,13 +27,14 @@ def response(
     the same name can't be (tfbridge's nameRequiresDeleteBeforeReplace).
     """
     replaces = sorted(name for name, change in changes.items() if change.replaces)
-    chosen = "name" in news and "name" not in news.get(DEFAULTS, ())
+    naming = resource.rules.naming
+    chosen = naming and naming.input in news and naming.input not in news.get(DEFAULTS, ())
     return pb.DiffResponse(
         changes=pb.DiffResponse.DIFF_SOME if changes else pb.DiffResponse.DIFF_NONE,
         diffs=sorted(changes),
         replaces=replaces,
         stables=sorted((resource.rules.replaces | {"region"}) - set(replaces)),
-        deleteBeforeReplace=bool(replaces and chosen and resource.rules.naming),
+        deleteBeforeReplace=bool(replaces and chosen),
         detailedDiff={
             path: pb.PropertyDiff(kind=kind)
             for name, change in changes.items()

@@ -12,8 +12,9 @@ from chime_sandbox.aws_plugin import REAL_PLUGIN, Refused
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.config import Config
 
-SERVICES: Final = ("sns", "sqs", "sts", "ssm")
+SERVICES: Final = ("s3", "sns", "sqs", "sts", "ssm")
 #: What the provider's configuration may hold; `skip...` flags have nothing left to skip here.
 _SETTINGS: Final = frozenset(
     {"region", "profile", "accessKey", "secretKey", "token", "endpoints", "version"}
@@ -76,7 +77,10 @@ class Clients:
             if (service, region) not in self._clients:
                 make: Callable[..., Any] = self._authenticated().client
                 self._clients[service, region] = make(
-                    service, region_name=region, endpoint_url=self._urls[service]
+                    service,
+                    region_name=region,
+                    endpoint_url=self._urls[service],
+                    config=_path_style() if service == "s3" else None,
                 )
             return self._clients[service, region]
 
@@ -106,6 +110,13 @@ def _url(service: str, config: Mapping[str, Any]) -> str | None:
     return environment.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environment.get(
         "AWS_ENDPOINT_URL"
     )
+
+
+def _path_style() -> "Config":
+    """No bucket has a host name of its own on a loopback address."""
+    from botocore.config import Config
+
+    return Config(s3={"addressing_style": "path"})
 
 
 def _require_loopback(url: str) -> None:

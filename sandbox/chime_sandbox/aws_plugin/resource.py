@@ -10,7 +10,7 @@ from chime_sandbox.aws_plugin import documents
 from chime_sandbox.aws_plugin.schema import Fault, Schema
 from chime_sandbox.aws_plugin.values import UNKNOWN, is_unknown
 
-#: What SNS, SQS and SSM call a thing that isn't there.
+#: What S3, SNS, SQS and SSM call a thing that isn't there.
 _GONE: Final = frozenset(
     {
         "NotFound",
@@ -18,6 +18,12 @@ _GONE: Final = frozenset(
         "AWS.SimpleQueueService.NonExistentQueue",
         "QueueDoesNotExist",
         "ParameterNotFound",
+        "404",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchPublicAccessBlockConfiguration",
+        "OwnershipControlsNotFoundError",
     }
 )
 
@@ -26,12 +32,20 @@ _GONE: Final = frozenset(
 class Naming:
     """How a physical name is made and what it may be.
 
-    `fifo` names the boolean input that asks for the suffix `.fifo`.
+    `fifo` names the boolean input that asks for the suffix `.fifo`; `input` is the property that
+    holds the name; `lower` makes a generated name lower-case.
     """
 
     pattern: str
     fifo: str | None = None
     takes_prefix: bool = False
+    input: str = "name"
+    lower: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """The input that holds a prefix to make the name from."""
+        return f"{self.input}Prefix"
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,8 @@ class Rules:
     secrets: frozenset[str] = frozenset()
     #: Outputs that any change gives another value.
     renewed: frozenset[str] = frozenset()
+    #: Inputs of the real plugin that the stand-in refuses.
+    unsupported: frozenset[str] = frozenset()
     #: Accepted, but never kept in a state.
     write_only: frozenset[str] = frozenset()
     naming: Naming | None = None

@@ -1,22 +1,27 @@
-"""The types that the stand-in does."""
+"""The types that the stand-in does, by the services that they belong to."""
 
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from typing import Final
 
 from chime_sandbox.aws_plugin.resource import Resource
-from chime_sandbox.aws_plugin.sns import Topic, TopicPolicy, TopicSubscription
-from chime_sandbox.aws_plugin.sqs import Queue, QueuePolicy, RedrivePolicy
-from chime_sandbox.aws_plugin.ssm import Parameter
 
-#: By type token.
-RESOURCES: Final[dict[str, Resource]] = {
-    resource.schema.token: resource
-    for resource in (
-        Topic(),
-        TopicPolicy(),
-        TopicSubscription(),
-        Queue(),
-        QueuePolicy(),
-        RedrivePolicy(),
-        Parameter(),
-    )
-}
+SERVICES: Final = ("s3", "sns", "sqs", "ssm")
+
+
+def find(token: str) -> Resource | None:
+    """The resource of a type token, such as `aws:sqs/queue:Queue`; None where there is none."""
+    service = token.partition(":")[2].partition("/")[0]
+    return of_service(service).get(token) if service in SERVICES else None
+
+
+@cache
+def of_service(service: str) -> Mapping[str, Resource]:
+    """A service's resources by type token.
+
+    They load with the first use: S3's classes alone take as long as all the others together.
+    """
+    module = import_module(f"chime_sandbox.aws_plugin.{service}")
+    found: tuple[Resource, ...] = module.RESOURCES
+    return {resource.schema.token: resource for resource in found}

@@ -4,7 +4,7 @@ import difflib
 import inspect
 import json
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ from pulumi import _types
 from chime_sandbox.aws_plugin.values import is_unknown
 
 _NAMES = {str: "a string", int: "a whole number", bool: "a boolean", dict: "a map of strings"}
+#: What stands for the type of a nested object: of one that isn't given there is nothing.
+_OBJECT = type(None)
 
 
 class Fault(NamedTuple):
@@ -38,7 +40,7 @@ class Schema:
 
     @cached_property
     def inputs(self) -> dict[str, type]:
-        """Each input's type: str, int, bool or dict."""
+        """Each input's type: str, int, bool, dict, list, or None's for an object."""
         types = _types.input_type_types(self.arguments)
         return {name: _plain(kind) for name, kind in types.items()}
 
@@ -47,7 +49,9 @@ class Schema:
         """The inputs that take an object in place of its JSON text."""
         types = _types.input_type_types(self.arguments)
         return frozenset(
-            name for name, kind in types.items() if any(map(_types.is_input_type, _members(kind)))
+            name
+            for name, kind in types.items()
+            if str in _members(kind) and any(map(_types.is_input_type, _members(kind)))
         )
 
     @cached_property
@@ -63,7 +67,7 @@ class Schema:
 
     @cached_property
     def outputs(self) -> dict[str, type]:
-        """Each output's type: str, int, bool or dict."""
+        """Each output's type: str, int, bool, dict, list, or None's for an object."""
         return {name: _plain(kind) for name, kind in _types.resource_types(self.resource).items()}
 
     def faults(self, values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -72,7 +76,8 @@ class Schema:
             if name not in self.inputs:
                 yield Fault(name, self._unknown_name(name))
             elif not _fits(value, self.inputs[name]):
-                wanted, got = _NAMES[self.inputs[name]], _NAMES.get(type(value), "a list or object")
+                wanted = {**_NAMES, list: "a list", _OBJECT: "an object"}[self.inputs[name]]
+                got = _NAMES.get(type(value), "a list or object")
                 yield Fault(name, f"expected {wanted}, got {got}")
         for name in sorted(self.required - values.keys()):
             yield Fault(name, "this argument is required, but it was not given")
@@ -98,7 +103,11 @@ def _members(kind: Any) -> tuple[Any, ...]:
 
 def _plain(kind: Any) -> type:
     first: type = _members(kind)[0]
-    return dict if typing.get_origin(first) else first
+    origin = typing.get_origin(first)
+    if origin is not None:
+        return list if issubclass(origin, Sequence) else dict
+    is_object = _types.is_input_type(first) or _types.is_output_type(first)
+    return _OBJECT if is_object else first
 
 
 def _fits(value: Any, wanted: type) -> bool:
@@ -106,4 +115,6 @@ def _fits(value: Any, wanted: type) -> bool:
         return True
     if wanted is dict:
         return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    if wanted is _OBJECT:
+        return isinstance(value, dict)
     return type(value) is wanted

@@ -26,7 +26,7 @@ from chime_sandbox.aws_plugin.resource import (
     planned,
     unless_gone,
 )
-from chime_sandbox.aws_plugin.resources import RESOURCES
+from chime_sandbox.aws_plugin.resources import find
 from chime_sandbox.aws_plugin.schema import Fault
 
 _R = TypeVar("_R")
@@ -219,9 +219,10 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
 def _resource(urn: str) -> Resource:
     token = urn.split("::")[2].rsplit("$", 1)[-1]
-    if token not in RESOURCES:
+    resource = find(token)
+    if resource is None:
         raise Refused(_not_done(f"the type {token}"))
-    return RESOURCES[token]
+    return resource
 
 
 def _not_done(what: str) -> str:
@@ -268,9 +269,10 @@ def _inputs_of(
 ) -> dict[str, Any]:
     """A resource's inputs as it is now, so that a drift shows where the program says something."""
     if imported:
-        rules, names = resource.rules, resource.schema.inputs.keys() & outputs.keys()
+        rules = resource.rules
+        names = (resource.schema.inputs.keys() & outputs.keys()) - rules.unsupported
         defaults = rules.defaults
-        given = {key: outputs[key] for key in names if outputs[key] not in (None, "", 0, {})}
+        given = {key: outputs[key] for key in names if outputs[key] not in (None, "", 0, {}, [])}
         return {key: value for key, value in given.items() if value != defaults.get(key)} | {
             DEFAULTS: []
         }

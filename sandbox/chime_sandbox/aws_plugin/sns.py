@@ -284,3 +284,10 @@ class TopicSubscription(Resource):
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+RESOURCES: Final = (
+    Topic(),
+    TopicPolicy(),
+    TopicSubscription(),
+)

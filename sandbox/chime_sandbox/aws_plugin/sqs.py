@@ -224,3 +224,10 @@ class RedrivePolicy(_QueueDocument):
         document = json.loads(given)
         if not isinstance(document, dict) or type(document.get("maxReceiveCount")) is not int:
             yield Fault("redrivePolicy", "maxReceiveCount must be a whole number")
+
+
+RESOURCES: Final = (
+    Queue(),
+    QueuePolicy(),
+    RedrivePolicy(),
+)

@@ -145,3 +145,6 @@ def _value(inputs: Mapping[str, Any]) -> str:
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+RESOURCES: Final = (Parameter(),)

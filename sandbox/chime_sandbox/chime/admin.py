@@ -64,6 +64,7 @@ class Admin:
                 _rule("GET", "settings", self._settings),
                 _rule("POST", "settings", self._change_settings),
                 _rule("GET", "meetings", self._meetings),
+                _rule("GET", "pipelines", self._pipelines),
                 _rule("POST", "meetings/<meeting>/end", self._end),
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/join", self._join),
                 _rule("POST", "meetings/<meeting>/attendees/<attendee>/leave", self._leave),
@@ -167,6 +168,10 @@ class Admin:
         with self._changing():
             return [_shown(meeting) for meeting in self._service.meetings]
 
+    def _pipelines(self, body: Body) -> Any:
+        with self._changing():
+            return [vars(pipeline) for pipeline in self._service.pipelines]
+
     def _end(self, body: Body, meeting: str) -> Any:
         with self._changing():
             self._service.meetings.end(self._living(meeting), "ended by hand")
@@ -194,6 +199,7 @@ class Admin:
         self._settle()
         with self._changing():
             self._service.meetings.clear()
+            self._service.pipelines.clear()
         self._clear_faults(body)
         self._service.quotas.clear()
         self._service.settings.reset()
@@ -209,7 +215,7 @@ class Admin:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         with self._service.lock:
-            self._service.meetings.end_the_overdue()
+            self._service.catch_up()
             yield
             self._service.save()
 

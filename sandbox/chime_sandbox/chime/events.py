@@ -4,10 +4,10 @@ Nobody has to listen. Delivery to a meeting's queue and topic subscribes here wi
 knowing of it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .models import Attendee, Meeting
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class EventType(StrEnum):
     """The `detail.eventType` of the service's notifications.
 
-    Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html
+    Sources: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html, and
+    .../transcription-events.html and .../media-pipe-events.html beside it.
     """
 
     MEETING_STARTED = "chime:MeetingStarted"
@@ -35,20 +36,33 @@ class EventType(StrEnum):
     ATTENDEE_CONTENT_DROPPED = "chime:AttendeeContentDropped"
     ATTENDEE_CONTENT_VIDEO_STARTED = "chime:AttendeeContentVideoStarted"
     ATTENDEE_CONTENT_VIDEO_STOPPED = "chime:AttendeeContentVideoStopped"
+    TRANSCRIPTION_STARTED = "chime:TranscriptionStarted"
+    TRANSCRIPTION_STOPPED = "chime:TranscriptionStopped"
+    TRANSCRIPTION_FAILED = "chime:TranscriptionFailed"
+    MEDIA_PIPELINE_IN_PROGRESS = "chime:MediaPipelineInProgress"
+    MEDIA_PIPELINE_DELETED = "chime:MediaPipelineDeleted"
+    MEDIA_PIPELINE_PERMANENT_FAILURE = "chime:MediaPipelinePermanentFailure"
 
 
 #: Events that change nothing that the emulator keeps. Only the admin route publishes them.
 MEDIA_EVENTS = frozenset(each for each in EventType if "Video" in each or "Content" in each)
 
+#: Events of media pipelines, which have a `detail-type` of their own.
+PIPELINE_EVENTS = frozenset(each for each in EventType if "MediaPipeline" in each)
+
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened; `time` is in seconds since the epoch on the emulator's clock."""
+    """One thing that happened; `time` is in seconds since the epoch on the emulator's clock.
+
+    `details` are further members of the message's `detail`.
+    """
 
     type: EventType
     time: float
     meeting: "Meeting"
     attendee: "Attendee | None" = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 Subscriber = Callable[[Event], None]

@@ -1,4 +1,4 @@
-"""The errors of the Chime SDK Meetings API, as the service model names them.
+"""The errors of the Chime SDK APIs, as the service model of Meetings names them.
 
 Each is serialized by the service model's own shape: its status, its `x-amzn-ErrorType`
 header and its members. `ValidationException` and `UnknownOperationException` belong to the
@@ -23,9 +23,13 @@ class ChimeError(ServiceException):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.Code = self.code.removesuffix("Exception")
         self.Message = message
         self.RequestId = str(uuid.uuid4())
+
+    @property
+    def Code(self) -> str:  # noqa: N802 - the member's name in the service model
+        """The code without the suffix of exceptions."""
+        return self.code.removesuffix("Exception")
 
 
 class BadRequest(ChimeError):

@@ -5,11 +5,12 @@ its primary. Nothing here knows HTTP, faults or quotas of requests.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import capabilities, names
+from . import capabilities, names, transcription
 from .capabilities import Capabilities
 from .clock import Clock
 from .events import Announcer, Event, EventType
@@ -41,7 +42,8 @@ class Meeting:
     """A meeting, alive or ended. Times are seconds since the epoch on the emulator's clock.
 
     `request` holds the parameters that made it; `original_attendee_ids` are of the attendees
-    that the same call made.
+    that the same call made; `transcription` is the TranscriptionConfiguration that it is being
+    transcribed with, and `transcription_failure` says why the latest one failed.
     """
 
     meeting_id: str
@@ -56,6 +58,7 @@ class Meeting:
     attendees: dict[str, Attendee] = field(default_factory=dict)
     original_attendee_ids: list[str] = field(default_factory=list)
     transcription: dict[str, Any] | None = None
+    transcription_failure: str | None = None
     ended_at: float | None = None
     end_reason: str | None = None
 
@@ -244,8 +247,29 @@ class Meetings:
         kind = EventType.ATTENDEE_DROPPED if dropped else EventType.ATTENDEE_LEFT
         self._announce(kind, meeting, attendee)
 
+    def transcribe(
+        self, meeting: Meeting, configuration: dict[str, Any], failure: str | None
+    ) -> None:
+        """Transcribe a meeting with these settings from now on, or, where they failed, not."""
+        meeting.transcription = None if failure else configuration
+        meeting.transcription_failure = failure
+        self.touch(meeting)
+        details = _transcription(meeting, configuration)
+        if failure:
+            details["message"] = failure
+        kind = EventType.TRANSCRIPTION_FAILED if failure else EventType.TRANSCRIPTION_STARTED
+        self._announce(kind, meeting, details=details)
+
+    def stop_transcribing(self, meeting: Meeting) -> None:
+        """Transcribe a meeting no longer; without effect where it isn't transcribed."""
+        if meeting.transcription is not None:
+            details = _transcription(meeting, meeting.transcription)
+            meeting.transcription = None
+            self.touch(meeting)
+            self._announce(EventType.TRANSCRIPTION_STOPPED, meeting, details=details)
+
     def publish(self, kind: EventType, meeting: Meeting, attendee_id: str) -> None:
-        """Say that an attendee's video or content started or stopped. Raises NotFound."""
+        """Publish an event of an attendee that changes nothing kept here. Raises NotFound."""
         self._announce(kind, meeting, self.attendee(meeting, attendee_id))
 
     def end(self, meeting: Meeting, reason: str, at: float | None = None) -> None:
@@ -344,7 +368,20 @@ class Meetings:
             self._look_at(meeting, meeting.deadline()[0])
 
     def _announce(
-        self, kind: EventType, meeting: Meeting, attendee: Attendee | None = None
+        self,
+        kind: EventType,
+        meeting: Meeting,
+        attendee: Attendee | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         at = meeting.ended_at if kind is EventType.MEETING_ENDED else None
-        self._announcer.announce(Event(kind, at or self._clock.now(), meeting, attendee))
+        event = Event(kind, at or self._clock.now(), meeting, attendee, details or {})
+        self._announcer.announce(event)
+
+
+def _transcription(meeting: Meeting, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/transcription-events.html."""
+    return {
+        "transcriptionRegion": transcription.region(configuration, meeting.request["MediaRegion"]),
+        "transcriptionConfiguration": json.dumps(configuration),
+    }

@@ -19,6 +19,11 @@ def arn(partition: str, region: str, account: str, meeting: str) -> str:
     return f"arn:{partition}:chime:{region}:{account}:meeting/{meeting}"
 
 
+def pipeline_arn(partition: str, region: str, account: str, pipeline: str) -> str:
+    """A media pipeline's ARN; its form is that in aws/amazon-chime-sdk-js#2531."""
+    return f"arn:{partition}:chime:{region}:{account}:media-pipeline/{pipeline}"
+
+
 def media_placement(meeting: str, media_region: str) -> dict[str, str]:
     """The addresses where clients find the meeting.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from .events import Event, EventType
+from .events import PIPELINE_EVENTS, Event, EventType
 from .models import Meeting
 
 NETWORK = "Voip"
@@ -38,7 +38,7 @@ def message(event: Event) -> str:
         {
             "version": "0",
             "id": str(uuid.uuid4()),
-            "detail-type": "Chime Meeting State Change",
+            "detail-type": _detail_type(event),
             "source": "aws.chime",
             "account": meeting.account,
             "time": datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -47,6 +47,11 @@ def message(event: Event) -> str:
             "detail": dict(_detail(event)),
         }
     )
+
+
+def _detail_type(event: Event) -> str:
+    kind = "Media Pipeline" if event.type in PIPELINE_EVENTS else "Meeting"
+    return f"Chime {kind} State Change"
 
 
 def _detail(event: Event) -> Iterator[tuple[str, Any]]:
@@ -66,3 +71,4 @@ def _detail(event: Event) -> Iterator[tuple[str, Any]]:
         yield "success", "1"
         named = {name.lower(): value for name, value in attendee.capabilities.items()}
         yield "attendeeCapabilities", named
+    yield from event.details.items()

@@ -1,23 +1,23 @@
-"""Where the API can be called, and where meetings can be hosted."""
+"""Where the APIs can be called, and where meetings can be hosted."""
 
 import re
 from functools import cache
 
 import botocore.session
 
-from .serialization import SERVICE, input_shape, service_model
+from .serialization import MEETINGS, input_shape, service_model
 
 GOVCLOUD = "aws-us-gov"
 
 
 @cache
-def control_regions() -> dict[str, str]:
-    """Every region with an endpoint of the API, and its partition, by botocore's endpoints."""
+def control_regions(service: str = MEETINGS) -> dict[str, str]:
+    """Every region with an endpoint of the service, and its partition, by botocore's endpoints."""
     session = botocore.session.get_session()
     return {
         region: partition
         for partition in session.get_available_partitions()
-        for region in session.get_available_regions(SERVICE, partition_name=partition)
+        for region in session.get_available_regions(service, partition_name=partition)
     }
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from botocore import xform_name
 
-from . import capabilities, regions
+from . import capabilities, regions, transcription
 from .exceptions import (
     BadRequest,
     Conflict,
+    Forbidden,
     LimitExceeded,
     NotFound,
     ResourceNotFound,
@@ -22,7 +23,15 @@ from .exceptions import (
 from .faults import Faults
 from .models import MAX_REPLICAS, Attendee, Meeting, Meetings, Owner
 from .serialization import CREATED
-from .settings import ChangedParameters, EndedToken, Overflow, RepeatedAttendees, Settings
+from .settings import (
+    ChangedParameters,
+    EndedToken,
+    LanguageOptions,
+    Overflow,
+    RepeatedAttendees,
+    ServiceRole,
+    Settings,
+)
 
 MAX_TAGS = 50
 DEFAULT_PAGE = 100
@@ -35,7 +44,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """An operation's result. `status` overrides the model's; `meeting` is whom it concerned."""
+    """An operation's result. `status` overrides the model's; `meeting` is what it concerned."""
 
     result: Result
     meeting: Meeting | None = None
@@ -166,7 +175,7 @@ class Operations:
     def tag_resource(self, owner: Owner, parameters: Parameters) -> Answer:
         """Add tags to a meeting, or change their values."""
         meeting = self._find_by_arn(owner, parameters["ResourceARN"])
-        tags = meeting.tags | _tags(parameters["Tags"])
+        tags = meeting.tags | tags_of(parameters["Tags"])
         if len(tags) > MAX_TAGS:
             raise TooManyTags(f"A resource can have {MAX_TAGS} tags, not {len(tags)}", meeting.arn)
         meeting.tags = tags
@@ -184,22 +193,33 @@ class Operations:
     # Transcription
 
     def start_meeting_transcription(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Note that the meeting is being transcribed, by one of the two engines."""
+        """Transcribe the meeting by one of the two engines, or change how that is done.
+
+        Where Amazon Transcribe refuses the settings, an event says so and not the answer.
+        """
         meeting = self._find(owner, parameters)
-        if len(parameters["TranscriptionConfiguration"]) != 1:
+        if self._settings.transcription_role is ServiceRole.ABSENT:
+            raise Forbidden(
+                "The account has no service-linked role AWSServiceRoleForAmazonChimeTranscription"
+            )
+        configuration = parameters["TranscriptionConfiguration"]
+        if len(configuration) != 1:
             raise BadRequest(
                 "TranscriptionConfiguration takes one of EngineTranscribeSettings and "
                 "EngineTranscribeMedicalSettings"
             )
-        meeting.transcription = parameters["TranscriptionConfiguration"]
-        self._meetings.touch(meeting)
+        failure = transcription.failure(
+            configuration,
+            meeting.request["MediaRegion"],
+            options_required=self._settings.language_options is LanguageOptions.REQUIRED,
+        )
+        self._meetings.transcribe(meeting, configuration, failure)
         return Answer({}, meeting)
 
     def stop_meeting_transcription(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Note that the meeting is no longer being transcribed."""
+        """Transcribe the meeting no longer."""
         meeting = self._find(owner, parameters)
-        meeting.transcription = None
-        self._meetings.touch(meeting)
+        self._meetings.stop_transcribing(meeting)
         return Answer({}, meeting)
 
     # What they share
@@ -224,7 +244,7 @@ class Operations:
                 raise Conflict("The ClientRequestToken was used with other parameters")
             return known, False
         self._check_new(owner, parameters)
-        tags = _tags(parameters.get("Tags", []))
+        tags = tags_of(parameters.get("Tags", []))
         partition = regions.partition_of(owner[1])
         return self._meetings.create(owner, partition, parameters, tags), True
 
@@ -302,7 +322,8 @@ def _page_start(token: str | None, attendees: list[Attendee]) -> int:
     raise BadRequest("NextToken is invalid")
 
 
-def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+def tags_of(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags by their keys. Raises BadRequest where a key is there twice."""
     by_key = {tag["Key"]: tag["Value"] for tag in tags}
     if len(by_key) < len(tags):
         raise BadRequest("Tags has a key twice")

@@ -1,4 +1,9 @@
-"""The API's wire form: botocore's service model, through moto's router, parser and serializer."""
+"""The APIs' wire form: botocore's service models, through moto's router, parser and serializer.
+
+Chime SDK Meetings and Chime SDK Media Pipelines share the signing name, and here the endpoint. The
+path of a request says which of the two it is for; the tags' path is the same, and there the ARN
+does.
+"""
 
 import json
 import uuid
@@ -16,19 +21,50 @@ from werkzeug.wrappers import Response
 
 from .exceptions import ChimeError, ServiceUnavailable, UnknownOperation, ValidationFailed
 
-SERVICE = "chime-sdk-meetings"
+MEETINGS = "chime-sdk-meetings"
+MEDIA_PIPELINES = "chime-sdk-media-pipelines"
 CREATED = 201
+
+#: The operations on media pipelines that the emulator has; it has all of those on meetings.
+PIPELINE_OPERATIONS = frozenset(
+    {
+        "CreateMediaCapturePipeline",
+        "CreateMediaConcatenationPipeline",
+        "DeleteMediaCapturePipeline",
+        "DeleteMediaPipeline",
+        "GetMediaCapturePipeline",
+        "GetMediaPipeline",
+        "ListMediaCapturePipelines",
+        "ListMediaPipelines",
+        "ListTagsForResource",
+        "TagResource",
+        "UntagResource",
+    }
+)
+
+#: The names that the service model of Media Pipelines has for errors of Meetings.
+PIPELINE_ERRORS = {
+    "LimitExceededException": "ResourceLimitExceededException",
+    "ResourceNotFoundException": "NotFoundException",
+    "ThrottlingException": "ThrottledClientException",
+    "UnauthorizedException": "UnauthorizedClientException",
+}
 
 
 @cache
-def service_model() -> ServiceModel:
-    """Botocore's model of the Chime SDK Meetings API, in moto's classes."""
-    return get_service_model(SERVICE)
+def service_model(service: str = MEETINGS) -> ServiceModel:
+    """Botocore's model of one of the two APIs, in moto's classes."""
+    return get_service_model(service)
+
+
+def service_of(operation: OperationModel) -> str:
+    """The service that an operation belongs to."""
+    return str(operation.service_model.service_name)
 
 
 def known(operation: str) -> str:
-    """`operation` itself. Raises ValueError where the API has none of that name."""
-    if operation not in service_model().operation_names:
+    """`operation` itself. Raises ValueError where no API has one of that name."""
+    if operation not in (*service_model().operation_names, *PIPELINE_OPERATIONS):
         raise ValueError(f"the API has no operation {operation}")
     return operation
 
@@ -38,13 +74,25 @@ def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
 
     Raises UnknownOperation, and ValidationFailed for a body that isn't announced as JSON.
     """
+    service = _service(request)
     try:
-        return get_service_router(SERVICE).match(request)
+        operation, path = get_service_router(service).match(request)
     except NoRoute:
         raise UnknownOperation(f"no operation is {request.method} {request.path}") from None
     except NotImplementedError:
         # So moto says that a body is announced in a form that the service doesn't speak.
         raise ValidationFailed(f"The body must be JSON, not {request.content_type}") from None
+    if service == MEDIA_PIPELINES and operation.name not in PIPELINE_OPERATIONS:
+        raise UnknownOperation(f"the sandbox has no {operation.name}")
+    return operation, path
+
+
+def _service(request: Request) -> str:
+    is_for_pipelines = request.path.startswith("/sdk-media-") or (
+        request.path == "/tags"
+        and ":media-pipeline/" in request.args.get("arn", request.get_data(as_text=True))
+    )
+    return MEDIA_PIPELINES if is_for_pipelines else MEETINGS
 
 
 def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> Any:
@@ -90,9 +138,14 @@ def answer(operation: OperationModel, result: dict[str, Any], status: int | None
 
 
 def refuse(operation: OperationModel | None, error: ChimeError) -> Response:
-    """An error answer, in the form of the error's shape."""
+    """An error answer, in the form of the error's shape.
+
+    The error takes on the name that the operation's service has for it.
+    """
     if isinstance(error, UnknownOperation):
         return Response(status=404, headers={"x-amzn-ErrorType": error.code})
+    if operation is not None and service_of(operation) == MEDIA_PIPELINES:
+        error.code = PIPELINE_ERRORS.get(error.code, error.code)
     serializer = RestJSONSerializer(operation or OperationModel({}, service_model()))
     serialized = serializer.serialize(error)
     response = Response(

@@ -1,7 +1,9 @@
 """One call's way through the service: quota, fault, constraints, operation, request log."""
 
 import json
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -10,6 +12,7 @@ from moto.core.model import OperationModel
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
+from ..buckets import Buckets
 from ..http_server import ConnectionDropped
 from ..sqlite_store import Store
 from . import constraints, regions, serialization
@@ -17,6 +20,9 @@ from .clock import Clock
 from .events import Announcer
 from .exceptions import BadRequest, ChimeError, Throttling
 from .faults import Fault, Faults, Holds, Kind, When
+from .media_pipelines.operations import PipelineOperations
+from .media_pipelines.pipelines import Kind as PipelineKind
+from .media_pipelines.pipelines import Pipeline, Pipelines, Status
 from .models import Attendee, Meeting, Meetings
 from .quotas import Quota, Quotas
 from .request_log import Entry, RequestLog
@@ -39,8 +45,9 @@ class Call:
 
     def note(self, parameters: dict[str, Any]) -> None:
         """Keep of the parameters what the request log shows and faults need."""
-        named = parameters.get("MeetingId") or str(parameters.get("ResourceARN", ""))
-        self.meeting_id = named.rpartition("/")[2] or None
+        named = parameters.get("MeetingId") or parameters.get("SourceArn")
+        named = str(named or parameters.get("ResourceARN", ""))
+        self.meeting_id = re.split("[/:]", named)[-1] or None
         counted = (parameters.get(name) for name in COUNTED)
         self.items = sum(len(each) for each in counted if isinstance(each, list))
 
@@ -48,10 +55,11 @@ class Call:
 class ChimeService:
     """The service and everything that can be turned on it.
 
-    What it keeps in `store` it finds there again: meetings, settings, quotas and the clock.
+    What it keeps in `store` it finds there again: meetings, media pipelines, settings, quotas and
+    the clock. Media pipelines write into `buckets`.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, buckets: Buckets) -> None:
         self._store = store
         self._lock = RLock()
         self.clock = Clock()
@@ -62,7 +70,15 @@ class ChimeService:
         self.holds = Holds()
         self.quotas = Quotas(self.clock)
         self.requests = RequestLog()
-        self._operations = Operations(self.meetings, self.settings, self.faults)
+        self.pipelines = Pipelines(
+            self.clock, self.settings, self.meetings, self.announcer, buckets
+        )
+        self._operations: dict[str, Operations | PipelineOperations] = {
+            serialization.MEETINGS: Operations(self.meetings, self.settings, self.faults),
+            serialization.MEDIA_PIPELINES: PipelineOperations(
+                self.pipelines, self.meetings, self.settings, buckets
+            ),
+        }
         self._restore()
         # The first calls come several at once, and each would wait until all had loaded this.
         regions.control_regions()
@@ -88,19 +104,25 @@ class ChimeService:
     def tick(self) -> None:
         """End what should have ended by now."""
         with self._lock:
-            self.meetings.end_the_overdue()
+            self.catch_up()
             self.save()
+
+    def catch_up(self) -> None:
+        """Have everything happen that is due by now; the caller holds the lock."""
+        self.pipelines.advance()
+        self.meetings.end_the_overdue()
+        self.pipelines.advance()
 
     def save(self) -> None:
         """Write what has changed since the last time."""
-        changed, forgotten = self.meetings.take_changed()
-        if self._store.keeps and (changed or forgotten):
-            bodies = {each.meeting_id: _body(each) for each in changed}
-            try:
-                self._store.save("meeting", bodies, forgotten)
-            except BaseException:
-                self.meetings.put_back(changed, forgotten)
-                raise
+        meetings, forgotten = self.meetings.take_changed()
+        bodies = {each.meeting_id: _body(each) for each in meetings}
+        self._save(
+            "meeting", bodies, forgotten, lambda: self.meetings.put_back(meetings, forgotten)
+        )
+        pipelines, gone = self.pipelines.take_changed()
+        bodies = {each.pipeline_id: _body(each) for each in pipelines}
+        self._save("pipeline", bodies, gone, lambda: self.pipelines.put_back(pipelines, gone))
 
     def save_settings(self) -> None:
         """Write the settings, the quotas and the clock."""
@@ -120,10 +142,13 @@ class ChimeService:
         self, call: Call, operation: OperationModel, parameters: dict[str, Any]
     ) -> Response:
         call.note(parameters)
-        if call.region not in regions.control_regions():
+        self._find_meeting(call, parameters)
+        service = serialization.service_of(operation)
+        known = regions.control_regions(service)
+        if call.region not in known:
             raise BadRequest(
-                f"{call.region} has no endpoint of the Chime SDK Meetings API. "
-                f"Control regions: {', '.join(regions.control_regions())}"
+                f"{call.region} has no endpoint of {operation.service_model.metadata['serviceId']}."
+                f" Regions: {', '.join(known)}"
             )
         if not self.quotas.take(call.account, call.region, call.operation):
             call.fault = "quota"
@@ -134,9 +159,9 @@ class ChimeService:
         self._meet(fault, When.BEFORE, call)
         constraints.check(parameters, serialization.input_shape(operation))
         with self._lock:
-            self.meetings.end_the_overdue()
+            self.catch_up()
             try:
-                answer = self._operations.perform(
+                answer = self._operations[service].perform(
                     call.operation, (call.account, call.region), parameters
                 )
             finally:
@@ -147,6 +172,27 @@ class ChimeService:
             call.fault = f"{len(answer.result['Errors'])} attendees refused"
         self._meet(fault, When.AFTER, call)
         return serialization.answer(operation, answer.result, answer.status)
+
+    def _save(
+        self,
+        kind: str,
+        bodies: dict[str, bytes],
+        gone: list[str],
+        put_back: Callable[[], None],
+    ) -> None:
+        if self._store.keeps and (bodies or gone):
+            try:
+                self._store.save(kind, bodies, gone)
+            except BaseException:
+                put_back()
+                raise
+
+    def _find_meeting(self, call: Call, parameters: dict[str, Any]) -> None:
+        """Where a call names a media pipeline, it is about the meeting of that."""
+        named = self.pipelines.any(str(parameters.get("MediaPipelineId") or call.meeting_id))
+        if named is not None:
+            meeting = self.pipelines.meeting_of(named)
+            call.meeting_id = meeting.meeting_id if meeting else None
 
     def _names(self, call: Call, parameters: dict[str, Any]) -> set[str]:
         """What the meeting of a call, or the one that it is to make, can be called by."""
@@ -199,6 +245,7 @@ class ChimeService:
         for operation, quota in settings.get("quotas", {}).items():
             self.quotas.set(operation, Quota(**quota))
         self.meetings.restore(_meeting(body) for _, body in self._store.load("meeting"))
+        self.pipelines.restore(_pipeline(body) for _, body in self._store.load("pipeline"))
 
 
 def _body(value: Any) -> bytes:
@@ -209,3 +256,9 @@ def _meeting(body: bytes) -> Meeting:
     fields = json.loads(body)
     attendees = {key: Attendee(**each) for key, each in fields.pop("attendees").items()}
     return Meeting(**fields, attendees=attendees)
+
+
+def _pipeline(body: bytes) -> Pipeline:
+    fields = json.loads(body)
+    kind, status = PipelineKind(fields.pop("kind")), Status(fields.pop("status"))
+    return Pipeline(**fields, kind=kind, status=status)

@@ -41,6 +41,52 @@ class SourceArn(StrEnum):
     GLOBAL = "global"
 
 
+class EndedPipelines(StrEnum):
+    """What reading a media pipeline that has stopped or failed brings."""
+
+    STOPPED = "stopped"
+    GONE = "gone"
+
+
+class MissingSource(StrEnum):
+    """How a create is refused whose source, a meeting or a media pipeline, isn't there.
+
+    The service model has no NotFoundException for it.
+    """
+
+    BAD_REQUEST = "bad_request"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+
+
+class BucketPolicy(StrEnum):
+    """When a bucket's policy is checked: at the create too, or only when artifacts are written."""
+
+    CREATE = "create"
+    WRITE = "write"
+
+
+class BucketRegion(StrEnum):
+    """Where a bucket for artifacts may be: in a region of the meeting, or in any media region."""
+
+    MEETING = "meeting"
+    ANY = "any"
+
+
+class LanguageOptions(StrEnum):
+    """Whether a transcription that identifies languages has to name those that it may meet."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class ServiceRole(StrEnum):
+    """Whether the account has a service-linked role."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
 @dataclass
 class Settings:
     """The settings that `/_sandbox/settings` shows and changes."""
@@ -52,6 +98,16 @@ class Settings:
     source_arn: SourceArn = SourceArn.REGIONAL
     read_join_tokens: bool = True
     meetings_per_account: int = 250
+    ended_pipelines: EndedPipelines = EndedPipelines.STOPPED
+    missing_source: MissingSource = MissingSource.BAD_REQUEST
+    bucket_policy: BucketPolicy = BucketPolicy.CREATE
+    bucket_region: BucketRegion = BucketRegion.MEETING
+    media_pipelines_role: ServiceRole = ServiceRole.PRESENT
+    transcription_role: ServiceRole = ServiceRole.PRESENT
+    language_options: LanguageOptions = LanguageOptions.OPTIONAL
+    media_pipelines_in_us_east_1: int = 100
+    media_pipelines_in_other_regions: int = 10
+    media_pipeline_seconds: float = 2.0
     latency: float = 0.0
 
     def update(self, **changes: Any) -> None:

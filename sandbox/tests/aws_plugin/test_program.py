@@ -75,7 +75,7 @@ def stack(tmp_path: Path, cloud: str) -> Stack:
 
 
 def test_a_program_comes_up_changes_and_goes(stack, aws):
-    assert "+ 11 to create" in stack.run("preview")
+    assert "+ 16 to create" in stack.run("preview")
     assert "[secret]" in stack.up()
     outputs = stack.outputs()
     assert outputs["topic"].startswith("arn:aws:sns:eu-central-1:123456789012:news-")
@@ -88,12 +88,15 @@ def test_a_program_comes_up_changes_and_goes(stack, aws):
     stack.run("preview", "--refresh", "--expect-no-changes")
 
     stack.set("retention", "7200")
-    assert "~ 1 to update" in stack.run("preview")
-    assert "~ 1 updated" in stack.up()
+    assert "~ 2 to update" in stack.run("preview")
+    assert "~ 2 updated" in stack.up()
     queue = {"QueueUrl": outputs["queue"], "AttributeNames": ["All"]}
     attributes = aws("sqs").get_queue_attributes(**queue)["Attributes"]
     assert attributes["MessageRetentionPeriod"] == "7200"
     assert {"Policy", "RedrivePolicy"} <= attributes.keys()
+    kept = aws("s3").get_bucket_lifecycle_configuration(Bucket=outputs["bucket"])["Rules"]
+    assert [rule["Expiration"] for rule in kept] == [{"Days": 2}]
+    aws("s3").put_object(Bucket=outputs["bucket"], Key="day/audio/one.mp4", Body=b"")
 
     aws("sqs").delete_queue(QueueUrl=outputs["queue"])
     stack.up("--refresh")
@@ -102,6 +105,7 @@ def test_a_program_comes_up_changes_and_goes(stack, aws):
 
     stack.run("destroy", "--yes", "--skip-preview")
     assert stack.outputs() == {}
+    assert outputs["bucket"] not in [each["Name"] for each in aws("s3").list_buckets()["Buckets"]]
     topics = aws("sns").list_topics()["Topics"]
     assert outputs["topic"] not in [topic["TopicArn"] for topic in topics]
     assert "sesame" not in "".join(p.read_text() for p in stack.root.rglob("*.json*"))

@@ -99,10 +99,11 @@ def test_an_unknown_value_is_no_fault(engine):
 
 def test_another_type_or_function_is_refused_in_one_sentence(engine):
     with pytest.raises(grpc.RpcError) as caught:
-        engine.faults("aws:s3/bucket:Bucket", {})
+        engine.faults("aws:s3/bucketLogging:BucketLogging", {})
     assert sentence(caught) == (
-        "The sandbox's stand-in for pulumi-aws doesn't do the type aws:s3/bucket:Bucket; "
-        "use the real pulumi-aws (pulumi plugin install resource aws 7.51.1)."
+        "The sandbox's stand-in for pulumi-aws doesn't do the type "
+        "aws:s3/bucketLogging:BucketLogging; use the real pulumi-aws "
+        "(pulumi plugin install resource aws 7.51.1)."
     )
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke("aws:s3/getBucket:getBucket")

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from chime_sandbox.aws_plugin.resources import RESOURCES
+from chime_sandbox.aws_plugin.resources import SERVICES, of_service
 
+RESOURCES = {token: each for service in SERVICES for token, each in of_service(service).items()}
 TOPIC = "aws:sns/topic:Topic"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
@@ -14,6 +15,13 @@ QUEUE = "aws:sqs/queue:Queue"
 QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
 REDRIVE_POLICY = "aws:sqs/redrivePolicy:RedrivePolicy"
 PARAMETER = "aws:ssm/parameter:Parameter"
+BUCKET = "aws:s3/bucket:Bucket"
+BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+
+EXPIRING = {"id": "old", "status": "Enabled", "expiration": {"days": 30}}
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -46,7 +54,12 @@ def topic(engine):
 
 
 @pytest.fixture
-def things(engine, topic, queue):
+def bucket(engine):
+    return engine.create(BUCKET, "Recordings", {"tags": {"team": "video"}})
+
+
+@pytest.fixture
+def things(engine, topic, queue, bucket):
     """One of each type."""
     redrive = {"deadLetterTargetArn": queue.outputs["arn"], "maxReceiveCount": 3}
     wanted = {
@@ -62,9 +75,16 @@ def things(engine, topic, queue):
             "redrivePolicy": json.dumps(redrive),
         },
         PARAMETER: {"type": "String", "value": "sesame"},
+        BUCKET_POLICY: {
+            "bucket": bucket.id,
+            "policy": policy("s3:PutObject", f"{bucket.outputs['arn']}/*"),
+        },
+        ACCESS_BLOCK: {"bucket": bucket.id, "blockPublicAcls": True},
+        OWNERSHIP: {"bucket": bucket.id, "rule": {"objectOwnership": "BucketOwnerEnforced"}},
+        LIFECYCLE: {"bucket": bucket.id, "rules": [EXPIRING]},
     }
     made = [engine.create(token, "thing", news) for token, news in wanted.items()]
-    return {TOPIC: topic, QUEUE: queue} | {thing.token: thing for thing in made}
+    return {TOPIC: topic, QUEUE: queue, BUCKET: bucket} | {thing.token: thing for thing in made}
 
 
 def test_the_outputs_have_exactly_the_names_that_pulumi_aws_declares(things):
@@ -84,7 +104,7 @@ def test_a_preview_has_exactly_those_names_too(engine):
 
 def test_what_was_created_reads_back_as_it_is(engine, things):
     for thing in things.values():
-        if thing.token not in (TOPIC, QUEUE):
+        if thing.token not in (TOPIC, QUEUE, BUCKET):
             assert engine.read(thing) == thing
 
 
@@ -97,16 +117,18 @@ def test_the_same_inputs_are_no_difference(engine, things):
 
 
 def test_what_is_deleted_reads_as_gone_and_may_be_deleted_again(engine, things):
-    for thing in (things[PARAMETER], things[SUBSCRIPTION], things[QUEUE], things[TOPIC]):
+    kinds = (PARAMETER, SUBSCRIPTION, QUEUE, TOPIC)
+    kinds += (LIFECYCLE, OWNERSHIP, ACCESS_BLOCK, BUCKET_POLICY, BUCKET)
+    for thing in (things[each] for each in kinds):
         engine.delete(thing)
         assert engine.read(thing).id == ""
         engine.delete(thing)
 
 
 def test_a_policy_goes_with_its_queue_or_topic(engine, things):
-    for owner in (QUEUE, TOPIC):
+    for owner in (QUEUE, TOPIC, BUCKET):
         engine.delete(things[owner])
-    for token in (QUEUE_POLICY, TOPIC_POLICY):
+    for token in (QUEUE_POLICY, TOPIC_POLICY, BUCKET_POLICY, LIFECYCLE):
         assert engine.read(things[token]).id == ""
         engine.delete(things[token])
 

@@ -4,7 +4,6 @@ import base64
 import re
 
 import pytest
-from botocore.exceptions import ClientError
 
 from chime_sandbox.admin import SandboxError
 
@@ -298,7 +297,7 @@ def test_a_meeting_has_four_replicas_at_most(chime, new):
     new(PrimaryMeetingId=primary)
 
 
-# Quotas and transcription
+# Quotas
 
 
 def test_an_account_has_so_many_meetings_at_once_and_no_more(chime, clients, sandbox, new):
@@ -312,21 +311,3 @@ def test_an_account_has_so_many_meetings_at_once_and_no_more(chime, clients, san
         new()
     chime.delete_meeting(MeetingId=first)
     new()
-
-
-def test_transcription_starts_and_stops(chime, sandbox, new):
-    meeting_id = new()["Meeting"]["MeetingId"]
-    chime.start_meeting_transcription(
-        MeetingId=meeting_id,
-        TranscriptionConfiguration={"EngineTranscribeSettings": {"LanguageCode": "en-US"}},
-    )
-    assert sandbox.meetings()[0].transcription
-    chime.stop_meeting_transcription(MeetingId=meeting_id)
-    assert sandbox.meetings()[0].transcription is None
-
-
-def test_transcription_needs_one_engine(chime, new):
-    meeting_id = new()["Meeting"]["MeetingId"]
-    with pytest.raises(ClientError) as error:
-        chime.start_meeting_transcription(MeetingId=meeting_id, TranscriptionConfiguration={})
-    assert code(error) == "BadRequestException"

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import boto3
 import pytest
@@ -62,11 +63,18 @@ def test_the_endpoint_variable_is_all_the_set_up_there_is(endpoint, sandbox, mon
     assert json.loads(message["Body"])["Message"] == "hello"
     session.client("ssm").put_parameter(Name="/a", Value="b", Type="String")
     assert session.client("ssm").get_parameter(Name="/a")["Parameter"]["Value"] == "b"
+    s3 = session.client("s3")
+    location = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket="recordings", CreateBucketConfiguration=location)
+    s3.put_object(Bucket="recordings", Key="day/one.mp4", Body=b"\0" * 100_000)
+    assert len(s3.get_object(Bucket="recordings", Key="day/one.mp4")["Body"].read()) == 100_000
+    pipelines = session.client("chime-sdk-media-pipelines")
+    assert pipelines.list_media_pipelines()["MediaPipelines"] == []
     session.client("chime-sdk-meetings").create_meeting(
         ClientRequestToken="token", MediaRegion="eu-central-1", ExternalMeetingId="keynote"
     )
     assert {call.service for call in sandbox.requests(service=None)} == {
-        "sts", "sns", "sqs", "ssm", "chime",
+        "sts", "s3", "sns", "sqs", "ssm", "chime",
     }  # fmt: skip
 
 
@@ -85,7 +93,7 @@ def test_an_unsigned_call_is_refused(endpoint):
 
 
 def test_a_service_that_isnt_there_is_refused_with_those_that_are(endpoint):
-    with pytest.raises(ClientError, match="serves chime, sns, sqs, sts, ssm, not dynamodb"):
+    with pytest.raises(ClientError, match="serves chime, s3, sns, sqs, sts, ssm, not dynamodb"):
         client(endpoint, "dynamodb").list_tables()
 
 
@@ -385,6 +393,23 @@ def test_the_clock_ends_meetings_again_after_the_disk_was_full(tmp_path):
         assert [m.end_reason for m in Sandbox(restarted).meetings()] == ["idle"]
 
 
+def test_an_endpoint_that_hangs_up_is_reported_like_one_that_isnt_there():
+    """As an emulator does that ends while it answers."""
+
+    def hang_up():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        hanging_up = Thread(target=hang_up)
+        hanging_up.start()
+        sandbox = Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(SandboxError, match="no sandbox answers at"):
+            sandbox.stop()
+        hanging_up.join()
+
+
 # The command line
 
 
@@ -414,6 +439,33 @@ def test_people_can_look_and_turn_from_the_command_line(endpoint, new):
     assert command(endpoint, "advance", "360")[0] == 0
     _, shown, _ = command(endpoint, "meetings", "--all")
     assert f"{meeting_id}  keynote  ended (idle)" in shown
+
+
+def test_the_command_line_shows_transcription_and_media_pipelines(
+    endpoint, sandbox, chime, new, clients
+):
+    meeting = new("ana")["Meeting"]
+    of = {"MeetingId": meeting["MeetingId"]}
+    for settings, words in (
+        ({"LanguageCode": "de-DE"}, 'transcribed with {"EngineTranscribeSettings"'),
+        ({}, "transcription failed: exactly one of LanguageCode and IdentifyLanguage"),
+    ):
+        engine = {"EngineTranscribeSettings": settings}
+        chime.start_meeting_transcription(**of, TranscriptionConfiguration=engine)
+        assert words in command(endpoint, "meetings")[1]
+    clients("s3").create_bucket(Bucket="recordings")
+    sandbox.settings(bucket_policy="write", bucket_region="any")
+    made = clients("chime-sdk-media-pipelines").create_media_capture_pipeline(
+        SourceType="ChimeSdkMeeting",
+        SourceArn=meeting["MeetingArn"],
+        SinkType="S3Bucket",
+        SinkArn="arn:aws:s3:::recordings",
+    )["MediaCapturePipeline"]
+    line = f"{made['MediaPipelineId']}  captures {meeting['MeetingId']}"
+    assert f"{line}  Initializing" in command(endpoint, "pipelines")[1]
+    sandbox.end(meeting["MeetingId"])
+    sandbox.advance(2)
+    assert f"{line}  Failed (s3:PutObject is refused" in command(endpoint, "pipelines")[1]
 
 
 def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, new, sandbox):

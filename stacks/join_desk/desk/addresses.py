@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ LONGEST_SEGMENT: Final = 128
 _DIGEST: Final = 32
 
 #: What an event's own parameter is called beside its attendees'. No text has this segment.
-_EVENT: Final = ".event"
+EVENT: Final = ".event"
 
 
 def segment(text: str) -> str:
@@ -53,6 +54,19 @@ def queue(stack: str) -> str:
     return within(stack, "queue")
 
 
+def operator(stack: str) -> str:
+    """What the operator's link is signed for. No parameter has this name."""
+    return within(stack, "operator")
+
+
+def text(segment: str) -> str:
+    """The text that a segment was made of; of a long one the beginning, with an ellipsis."""
+    kept, _, digest = segment.partition("..")
+    raw = re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), kept.encode())
+    # The end may be a part of a character.
+    return raw.decode(errors="ignore") + ("…" if digest else "")
+
+
 def within(stack: str, *segments: str) -> str:
     """The name of a parameter of a stack, from what `segment` returned."""
     return "/".join((_ROOT, segment(stack), *segments))
@@ -60,4 +74,9 @@ def within(stack: str, *segments: str) -> str:
 
 def about(stack: str, event_segment: str) -> str:
     """The name of the parameter that says what an event is, and when it takes place."""
-    return within(stack, event_segment, _EVENT)
+    return within(stack, event_segment, EVENT)
+
+
+def root(stack: str) -> str:
+    """What the names of all parameters of a stack begin with."""
+    return within(stack)

@@ -15,7 +15,7 @@ _TEXTS: Final = ("title", "description")
 _TIMES: Final = ("opens", "start", "end", "closes")
 
 #: What an event's own parameter has of its open meetings: none of it is secret.
-_IDS: Final = ("MeetingId", "MeetingArn", "ExternalMeetingId")
+_IDS: Final = ("MeetingArn", "ExternalMeetingId")
 
 
 class Incomplete(Exception):
@@ -41,7 +41,8 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
 
     :param stack: the stack of the meetings, without organization and project.
     :param outputs: its outputs: `meeting_ids` and `join_data`, and, where they are exported,
-        `events` and `upcoming`, which say what the meetings are and when.
+        `events` and `upcoming`, which say what the meetings are and when, and `recordings`, which
+        has for each meeting where its recording is, and in which state.
     :param source: the stack's full name, for errors.
     :raises Incomplete: outputs are missing, or secrets among them could not be decrypted.
     """
@@ -49,6 +50,7 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         raise Incomplete(f"the outputs of {source} can't be read: deploy the meetings first")
     data, ids = _required(outputs, "join_data", source), _required(outputs, "meeting_ids", source)
     texts, upcoming = outputs.get("events") or {}, outputs.get("upcoming") or {}
+    recordings = outputs.get("recordings")
     about: dict[str, dict[str, Any]] = defaultdict(lambda: {"open": []})
     entries: dict[str, list[Any]] = defaultdict(list)
     events: dict[str, str] = {}
@@ -58,8 +60,10 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         event, times = said.get("event", name), _times(said)
         about[event] |= {n: said[n] for n in _TEXTS if n in said}
         attendees = _join_info(data, name, source)
-        meeting = data[name]["Meeting"]
-        about[event]["open"].append({n: meeting[n] for n in _IDS if n in meeting} | times)
+        ids_of = {n: v for n, v in data[name]["Meeting"].items() if n in _IDS}
+        about[event]["open"].append(
+            {**times, "MeetingId": ids[name], **ids_of, **_recording(recordings, name)}
+        )
         for external_user_id, info in attendees.items():
             address = addresses.attendee(stack, event, external_user_id)
             entries[address].append({**info, "Times": times})
@@ -113,6 +117,15 @@ def _join_info(data: Mapping[str, Any], meeting: str, source: str) -> dict[str, 
         return join_info(data.get(meeting) or {}, f"the meeting {meeting} in {source}")
     except NoJoinData as error:
         raise Incomplete(str(error)) from None
+
+
+def _recording(recordings: object, meeting: str) -> dict[str, Any]:
+    """Where a meeting's recording is, for the operator; nothing where that isn't known yet."""
+    said = recordings.get(meeting) if isinstance(recordings, Mapping) else None
+    if not isinstance(said, Mapping):
+        return {}
+    known = {name: value for name, value in said.items() if isinstance(value, str)}
+    return {"recording": known} if known else {}
 
 
 def _times(said: Mapping[str, Any]) -> dict[str, str]:

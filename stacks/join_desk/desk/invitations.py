@@ -59,8 +59,8 @@ class Outputs(BaseModel):
     meetings: str
     base_url: str
     link_key: str
-    attendee_ids: str | None = None
-    attendee_key: str | None = None
+    calendar_ids: str | None = None
+    calendar_key: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -377,7 +377,7 @@ def main(
     try:
         now = schedule.instant(at) if at else datetime.now(UTC)
         outputs = Outputs.parse(sys.stdin.read())
-        disclosure = schedule.Disclosure.of(outputs.attendee_ids, outputs.attendee_key)
+        disclosure = schedule.Disclosure.of(outputs.calendar_ids, outputs.calendar_key)
         every = list(invitations(schedule.entries(file, disclosure), outputs))
         until = now + timedelta(days=days)
         near = [i for i in every if i.takes_place(now, until)]

@@ -25,6 +25,18 @@ def link(base_url: str, key: str, stack: str, event: str, external_user_id: str)
     return f"{base_url.rstrip('/')}/join/{path}?signature={signature}"
 
 
+def operator(base_url: str, key: str, stack: str) -> str:
+    """The link to the operator's page.
+
+    It is a credential: the page has the join links of all attendees.
+
+    :param base_url: where the desk is reached.
+    :param key: what the stack's links are signed with.
+    :param stack: the stack of the meetings.
+    """
+    return f"{base_url.rstrip('/')}/operator?signature={sign(key, addresses.operator(stack))}"
+
+
 def sign(key: str, address: str) -> str:
     """The signature that opens an address: HMAC-SHA256 under the key's hash, in URLs' base64."""
     # HMAC fills a short key up with zeros: of the key's own hash no other key is the beginning.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from botocore.config import Config
@@ -36,6 +39,19 @@ class Unavailable(Exception):
     """SSM can't be read now. The message says why."""
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A parameter, without its value.
+
+    :param version: a number that grows with each change.
+    :param modified: when it was last changed.
+    """
+
+    name: str
+    version: int
+    modified: datetime
+
+
 class Parameters:
     """The parameters of a stack.
 
@@ -53,18 +69,37 @@ class Parameters:
 
         :raises Unavailable: SSM doesn't answer, denies the call, or too many requests wait for it.
         """
+        with self._reading():
+            try:
+                found = self._client.get_parameter(Name=name, WithDecryption=True)
+            except self._client.exceptions.ParameterNotFound:
+                return None
+        self.account = str(found["Parameter"]["ARN"]).split(":")[4]
+        return str(found["Parameter"]["Value"])
+
+    def listed(self, path: str) -> list[Listed]:
+        """The parameters below a path. Nothing is decrypted.
+
+        :raises Unavailable: as `get`.
+        """
+        pages = self._client.get_paginator("get_parameters_by_path")
+        with self._reading():
+            return [
+                Listed(found["Name"], found["Version"], found["LastModifiedDate"])
+                for page in pages.paginate(Path=path, Recursive=True, WithDecryption=False)
+                for found in page["Parameters"]
+            ]
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         if not self._readers.acquire(timeout=LONGEST_TURN):
             raise Unavailable(f"{MOST_READERS} requests wait for SSM already")
         try:
-            found = self._client.get_parameter(Name=name, WithDecryption=True)
-        except self._client.exceptions.ParameterNotFound:
-            return None
+            yield
         except (BotoCoreError, ClientError) as error:
             raise Unavailable(str(error)) from error
         finally:
             self._readers.release()
-        self.account = str(found["Parameter"]["ARN"]).split(":")[4]
-        return str(found["Parameter"]["Value"])
 
 
 class Recent:
@@ -126,6 +161,16 @@ class LinkKey:
     def exists(self) -> bool:
         """Whether there is a key."""
         return bool(self._key)
+
+    def sign(self, address: str) -> str:
+        """The signature that opens an address.
+
+        :raises Unavailable: there is no key.
+        """
+        key = self._key
+        if not key:
+            raise Unavailable("there is no link key")
+        return links.sign(key, address)
 
     def opens(self, address: str, signature: str) -> bool:
         """Whether a signature opens an address."""

@@ -12,7 +12,9 @@ import json
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +31,11 @@ from desk import addresses
 from desk.answers import Answers
 from desk.meeting_requests import MeetingRequests
 from desk.meetings import Meetings, of_account
+from desk.messages import Messages
+from desk.operator import Operator
 from desk.parameters import CONFIG, LinkKey, Parameters, Unavailable
+from meeting_provider.watch.errors import QueueFailed
+from meeting_provider.watch.queue import Queue
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -42,7 +48,10 @@ _ROUTES: Final = Map(
         Rule("/join/<event>/<attendee>", endpoint="page", methods=["GET"]),
         # Separate from the page: programs that look into links on their way get no token.
         Rule("/join/<event>/<attendee>/session", endpoint="session", methods=["GET"]),
+        Rule("/operator", endpoint="operator", methods=["GET"]),
+        Rule("/operator/data", endpoint="operator_data", methods=["GET"]),
         Rule("/<any('join.js', 'join.css', 'icon.svg'):file>", endpoint="file", methods=["GET"]),
+        Rule("/<any('operator.js', 'operator.css'):file>", endpoint="file", methods=["GET"]),
     ],
     merge_slashes=False,
 )
@@ -50,6 +59,8 @@ _FILES: Final = {
     "join.js": ("build/join.js", "text/javascript"),
     "join.css": ("build/join.css", "text/css"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
+    "operator.js": ("operator.js", "text/javascript"),
+    "operator.css": ("operator.css", "text/css"),
 }
 
 # What the client needs: https://aws.github.io/amazon-chime-sdk-js/modules/contentsecurity_policy.html
@@ -84,6 +95,11 @@ _PAGES: Final = {
     ),
     405: ("Not possible", "This address can only be read."),
 }
+_WRONG_OPERATOR: Final = (
+    "Wrong link",
+    "This link is not complete, or it is no longer valid. The current one is the output "
+    "operator_link of the stack join_desk.",
+)
 _FRONT: Final = (
     "Join desk",
     "People join meetings here, by a link of their own. To join yours, open the link in your "
@@ -102,6 +118,7 @@ class Desk:
     :param page: the folder of the page, built.
     :param meetings: asks whether a meeting is still there. Without it, all are.
     :param requests: asks for one that isn't. Without it, nobody does.
+    :param messages: the messages that the operator's page learns from who is connected.
     """
 
     def __init__(
@@ -113,11 +130,14 @@ class Desk:
         *,
         meetings: Meetings | None = None,
         requests: MeetingRequests | None = None,
+        messages: Messages | None = None,
     ) -> None:
         self._answers = Answers(parameters, meetings, requests)
         self._stack = stack
         self._key = key
+        self._operator = Operator(parameters, stack, key, messages)
         self._html = (page / "index.html").read_bytes()
+        self._operator_html = (page / "operator.html").read_bytes()
         self._message = Template((page / "message.html").read_text())
         self._files = {name: (page / file).read_bytes() for name, (file, _) in _FILES.items()}
         self._packed = {name: gzip.compress(content) for name, content in self._files.items()}
@@ -146,6 +166,8 @@ class Desk:
         if endpoint == "file":
             return self._file(request, **arguments)
         signature = request.args.get("signature", "")
+        if endpoint in ("operator", "operator_data"):
+            return self._operate(request, endpoint == "operator_data", signature)
         return self._open(request, endpoint == "session", signature, **arguments)
 
     def _page(self, request: Request, title: str, text: str, *, status: int) -> Response:
@@ -185,10 +207,27 @@ class Desk:
             found = self._answers.session(address, about, request.args.get("meeting"))
         except Unavailable as error:
             _log.error("%s can't be read: %s", quote(address, safe="/"), error)
-            response = _json({"state": "unavailable"}, 503)
-            response.headers["Retry-After"] = "15"
-            return response
+            return _unavailable()
         return _json(found, _STATUS[found["state"]])
+
+    def _operate(self, request: Request, is_data: bool, signature: str) -> Response:
+        if not self._operator.opens(signature):
+            if is_data:
+                return _json({"state": "wrong_link"}, 403)
+            return self._page(request, *_WRONG_OPERATOR, status=403)
+        if not is_data:
+            return Response(self._operator_html, mimetype="text/html")
+        try:
+            return _json(self._operator.data(datetime.now(UTC)), 200)
+        except Unavailable as error:
+            _log.error("the parameters of %s can't be read: %s", self._stack, error)
+            return _unavailable()
+
+
+def _unavailable() -> Response:
+    response = _json({"state": "unavailable"}, 503)
+    response.headers["Retry-After"] = "15"
+    return response
 
 
 def _json(value: dict[str, Any], status: int) -> Response:
@@ -210,10 +249,25 @@ def _json(value: dict[str, Any], status: int) -> Response:
     is_flag=True,
     help="Have the watcher create a meeting that has ended when somebody opens its link.",
 )
+@click.option("--events-queue", metavar="URL", help="A queue of its own with the meetings' events.")
+@click.option(
+    "--events-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the messages of the queue are kept.",
+)
 def main(
-    stack: str, region: str | None, host: str, port: int, path: str, request_meetings: bool
+    stack: str,
+    region: str | None,
+    host: str,
+    port: int,
+    path: str,
+    request_meetings: bool,
+    events_queue: str | None,
+    events_file: Path | None,
 ) -> None:
     """Serve until a signal says to end."""
+    if bool(events_queue) is not bool(events_file):
+        raise click.UsageError("--events-queue and --events-file need each other")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # Botocore's debugging messages have the join information in them.
     logging.disable(logging.DEBUG)
@@ -228,8 +282,9 @@ def main(
     requests = _requests(parameters, stack) if request_meetings else None
     if not (PAGE / "build").exists():
         raise click.ClickException(f"the page isn't built: npm install && npm run build, in {PAGE}")
+    messages = _messages(events_queue, events_file, region)
     server: Any = create_server(
-        Desk(parameters, stack, key, meetings=of_account(), requests=requests),
+        Desk(parameters, stack, key, meetings=of_account(), requests=requests, messages=messages),
         host=host,
         port=port,
         threads=_THREADS,
@@ -238,6 +293,8 @@ def main(
         url_prefix=path.rstrip("/"),
         ident="",
     )
+    if messages:
+        threading.Thread(target=messages.follow, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # A name like localhost may have several addresses.
     found = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
@@ -258,6 +315,15 @@ def _requests(parameters: Parameters, stack: str) -> MeetingRequests:
         f"--request-meetings needs {address}: the stack of the meetings has no output queue_url, "
         "or the stack join_desk is not up to date"
     )
+
+
+def _messages(url: str | None, file: Path | None, region: str | None) -> Messages | None:
+    if not url or not file:
+        return None
+    try:
+        return Messages(Queue(url, region), file)
+    except (OSError, QueueFailed) as error:
+        raise click.ClickException(f"messages can't be received: {error}") from error
 
 
 if __name__ == "__main__":

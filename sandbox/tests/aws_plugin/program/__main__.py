@@ -42,6 +42,21 @@ aws.sqs.RedrivePolicy(
     ),
 )
 aws.sns.TopicSubscription("inbox", topic=topic.arn, protocol="sqs", endpoint=queue.arn)
+bucket = aws.s3.Bucket("Recordings", force_destroy=True, tags={"team": "video"})
+aws.s3.BucketPolicy(
+    "recordings",
+    bucket=bucket.bucket,
+    policy=policy("s3:PutObject", pulumi.Output.concat(bucket.arn, "/*")),
+)
+aws.s3.BucketPublicAccessBlock("recordings", bucket=bucket.id, block_public_acls=True)
+aws.s3.BucketOwnershipControls(
+    "recordings", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}
+)
+aws.s3.BucketLifecycleConfiguration(
+    "recordings",
+    bucket=bucket.id,
+    rules=[{"id": "old", "status": "Enabled", "expiration": {"days": retention // 3600}}],
+)
 token = aws.ssm.Parameter("token", type="SecureString", value=config.require_secret("token"))
 
 there = aws.Provider(
@@ -62,4 +77,5 @@ pulumi.export("region", aws.get_region_output().region)
 pulumi.export("queue", queue.id)
 pulumi.export("far", far.arn)
 pulumi.export("topic", topic.arn)
+pulumi.export("bucket", bucket.bucket)
 pulumi.export("token", token.value)

@@ -1,0 +1,250 @@
+"""Calls of an AWS service: its configuration, retries, deadlines and errors.
+
+What the service throttles, fails or leaves unanswered is retried until the operation's time is up.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from importlib.metadata import version
+from threading import Event, Lock
+from typing import Any, ClassVar, Final, Self, TypeVar
+
+import boto3
+import tenacity
+from botocore import exceptions as aws
+from botocore import xform_name
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+from botocore.session import get_session
+from pydantic import ValidationError
+
+from meeting_provider.errors import (
+    AccessDenied,
+    LimitExceeded,
+    ServiceError,
+    Throttled,
+    UnderWay,
+    Unreachable,
+)
+from meeting_provider.models import Answer
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+#: Bounds of one attempt, in seconds, and of the wait before the next. While everything is
+#: throttled, botocore's adaptive mode adds up to two seconds an attempt for each waiting call.
+CONNECT_TIMEOUT: Final = 3
+READ_TIMEOUT: Final = 10
+LONGEST_WAIT: Final = 4
+
+#: How long after its begin an operation on a resource may make another call, in seconds. With the
+#: call that is under way then and the delete that undoes a create, it ends within five minutes.
+OPERATION_SECONDS: Final = 100.0
+
+#: How often a call is made whose conflict lasts, or that isn't part of a bounded operation.
+ATTEMPTS: Final = 5
+
+#: The errors that may pass.
+_PASSING: Final = (Throttled, UnderWay, Unreachable)
+
+#: As many calls of an operation at once as there can be: one for each resource that is under way.
+_CONNECTIONS: Final = 64
+
+#: What CloudTrail shows as the caller.
+_USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
+
+#: They log whole answers at DEBUG, and with them join tokens.
+_TALKATIVE: Final = ("boto3", "botocore", "urllib3")
+
+
+def control_region_of(profile: str | None) -> str | None:
+    """The region that the environment or the profile of AWS's own configuration names."""
+    with _signing_in():
+        region: str | None = boto3.Session(profile_name=profile).region_name
+        return region
+
+
+@contextmanager
+def _signing_in() -> Iterator[None]:
+    try:
+        yield
+    except (aws.BotoCoreError, ValueError) as error:
+        remedy = "correct the AWS_ environment variables, aws:profile, or AWS's own files"
+        raise ServiceError("signing in", " ".join(str(error).split()), remedy) from error
+
+
+class ServiceCalls:
+    """The calls of one service in one region. One instance serves all threads.
+
+    A subclass names the service, and has a method for each operation.
+
+    :param region: a region that has the service.
+    :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
+    :param cancelled: set once no operation is to make another call.
+    :raises ServiceError: AWS's own configuration can't be used.
+    """
+
+    #: The service, as botocore calls it.
+    service: ClassVar[str]
+    #: What to do about a quota that is used up.
+    quotas: ClassVar[str] = "end what isn't needed, or ask for more in Service Quotas"
+    #: What to do about too many requests.
+    rate: ClassVar[str] = (
+        "run `pulumi up` again, with a smaller --parallel if it recurs, or ask for more in "
+        "Service Quotas"
+    )
+
+    #: The service-linked role that the account needs for an operation, and whose it is.
+    roles: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def __init__(
+        self, region: str, profile: str | None = None, cancelled: Event | None = None
+    ) -> None:
+        for name in (*_TALKATIVE, *logging.root.manager.loggerDict):
+            if name.partition(".")[0] in _TALKATIVE:
+                logging.getLogger(name).setLevel(logging.INFO)
+        self._region = region
+        self._config = Config(
+            user_agent=_USER_AGENT,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            # Adaptive mode slows calls down where they are throttled. Their retries are made here.
+            retries={"mode": "adaptive", "total_max_attempts": 1},
+            max_pool_connections=_CONNECTIONS,
+        )
+        with _signing_in():
+            self._session: Any = boto3.Session(profile_name=profile)
+        # botocore learns one rate for all calls of a client, and the service has a quota for each
+        # operation: what throttles one should not slow the others.
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
+        self._deadline: float | None = None
+        self._cancelled = cancelled or Event()
+
+    def bounded(self) -> Self:
+        """The same for one operation on a resource, which may take OPERATION_SECONDS."""
+        bounded = copy.copy(self)
+        bounded._deadline = time.monotonic() + OPERATION_SECONDS
+        return bounded
+
+    def call(
+        self, operation: str, subject: object, shape: type[AnswerT], **arguments: Any
+    ) -> AnswerT:
+        """Make a call, and again while it is throttled or unanswered and there is time.
+
+        :param operation: the operation's name in the API.
+        :param subject: what the call is for, as errors name it, such as `meeting 'keynote'`.
+        :param shape: what the service answers.
+        :param arguments: the request, as the API takes it.
+        :raises ServiceError: the call failed for good.
+        """
+        if self._is_over():
+            cause = f"{OPERATION_SECONDS:.0f} s were up before this call"
+            remedy = "the service is slow or throttles: run `pulumi up` again later"
+            if self._cancelled.is_set():
+                cause, remedy = "it was cancelled before this call", "run `pulumi up` again"
+            raise Unreachable(operation, cause, remedy, str(subject))
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_PASSING),
+            wait=tenacity.wait_random_exponential(max=LONGEST_WAIT),
+            stop=self._gives_up,
+            reraise=True,
+        )
+        started = time.monotonic()
+        try:
+            answer = retrying(self._attempt, operation, str(subject), arguments)
+        except _PASSING as error:
+            error.cause += f", for {time.monotonic() - started:.0f} s"
+            raise
+        # botocore takes an answer that it can't read as an empty one.
+        metadata = answer.pop("ResponseMetadata", {})
+        kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
+        if metadata.get("HTTPStatusCode") != HTTPStatus.NO_CONTENT and "json" not in kind:
+            problem = f"the answer is {kind}, not JSON"
+        else:
+            try:
+                return shape.model_validate(answer)
+            except ValidationError as error:
+                lacks = [".".join(map(str, e["loc"])) for e in error.errors(include_input=False)]
+                problem = f"the answer has no usable {', '.join(lacks)}"
+        # Outside of the handler, since the cause might quote a join token.
+        remedy = (
+            "something else answers for the service: check the network, its proxies and the "
+            "endpoint, and run `pulumi up` again"
+        )
+        raise Unreachable(operation, problem, remedy, str(subject))
+
+    def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
+        """The error where the service doesn't find what a call is for."""
+        remedy = "run `pulumi up --refresh`, which finds what is gone"
+        return ServiceError(operation, cause, remedy, subject)
+
+    def _is_over(self) -> bool:
+        if self._deadline is None:
+            return False
+        return self._cancelled.is_set() or time.monotonic() >= self._deadline
+
+    def _gives_up(self, attempts: tenacity.RetryCallState) -> bool:
+        error = attempts.outcome.exception() if attempts.outcome else None
+        has_few = self._deadline is None or isinstance(error, UnderWay)
+        return self._is_over() or (has_few and attempts.attempt_number >= ATTEMPTS)
+
+    def _attempt(self, operation: str, subject: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        with self._making, _signing_in():
+            if operation not in self._clients:
+                self._clients[operation] = self._session.client(
+                    self.service, region_name=self._region, config=self._config
+                )
+        try:
+            method = getattr(self._clients[operation], xform_name(operation))
+            answer: dict[str, Any] = method(**arguments)
+        except aws.ClientError as error:
+            raise self._from_answer(operation, subject, error) from error
+        except (aws.BotoCoreError, ResponseParserError) as error:
+            raise _from_silence(operation, subject, error) from error
+        return answer
+
+    def _from_answer(self, operation: str, subject: str, error: aws.ClientError) -> ServiceError:
+        """The error for an answer of the service."""
+        said, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        status = metadata.get("HTTPStatusCode", 0)
+        code = str(said.get("Code", "")).removesuffix("Exception")
+        cause = f"{code or status} ({said.get('Message') or 'no message'})"
+        kind: type[ServiceError] = ServiceError
+        remedy = "correct what the service names"
+        if code in ("NotFound", "ResourceNotFound"):
+            return self.gone(operation, cause, subject)
+        elif code in ("LimitExceeded", "ResourceLimitExceeded"):
+            kind, remedy = LimitExceeded, self.quotas
+        elif code == "TooManyTags":
+            kind, remedy = LimitExceeded, "a resource has at most 50 tags"
+        elif status == 429 or code in ("Throttling", "TooManyRequests"):
+            kind, remedy = Throttled, self.rate
+        elif status == 409:
+            kind, remedy = UnderWay, "run `pulumi up` again"
+        elif status in (401, 403):
+            # Both services of the Chime SDK have this prefix.
+            allow = f"allow the action chime:{operation} in the caller's policy"
+            kind, remedy = AccessDenied, f"{allow}, or use other credentials"
+            if operation in self.roles:
+                role, principal = self.roles[operation]
+                made = f"aws iam create-service-linked-role --aws-service-name {principal}"
+                remedy += f"; the account needs the role {role}: `{made}`"
+        elif status >= 500:
+            kind, remedy = Unreachable, "the service is in trouble: run `pulumi up` again later"
+        return kind(operation, cause, remedy, subject)
+
+
+def _from_silence(operation: str, subject: str, error: Exception) -> ServiceError:
+    """The error for a call without a readable answer."""
+    cause = " ".join(str(error).split())
+    if isinstance(error, (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)):
+        remedy = "check the network and the endpoint, and run `pulumi up` again"
+        return Unreachable(operation, cause, remedy, subject)
+    remedy = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
+    return ServiceError(operation, cause, remedy, subject)

@@ -1,0 +1,1 @@
+"""The recordings of meetings: everything of them below Pulumi."""

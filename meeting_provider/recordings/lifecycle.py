@@ -1,0 +1,126 @@
+"""Create, read, update and delete the recording of a meeting. No pulumi and no boto3 here.
+
+Properties are Pulumi's, in snake_case: the declared ones, and `media_pipeline_id`,
+`media_pipeline_arn` and, where files are put together, `concatenation_pipeline_id` and
+`concatenation_pipeline_arn`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from meeting_provider.errors import RecordingEnded, ServiceError
+from meeting_provider.recordings.models import ENDED, RecordingInput
+
+if TYPE_CHECKING:
+    from meeting_provider.recordings.pipelines import MediaPipelines
+
+Properties = dict[str, Any]
+
+
+class RecordingLifecycle:
+    """The life of recordings. Each method raises a ServiceError where it fails.
+
+    :param pipelines: gives the client of a region and, where one was declared, a profile.
+    """
+
+    def __init__(self, pipelines: Callable[[str, str | None], MediaPipelines]) -> None:
+        self._pipelines = pipelines
+
+    def create(self, declared: RecordingInput) -> Properties:
+        """Begin to record. One that fails leaves no recording.
+
+        :raises RecordingEnded: there is no such meeting, or no longer.
+        """
+        pipelines = self._of(declared.control_region, declared.profile)
+        subject = f"recording of {declared.source_arn}"
+        token = declared.client_request_token or secrets.token_hex(32)
+        request = declared.capture_request()
+        capture = pipelines.create_capture(subject, {"ClientRequestToken": token, **request})
+        made = {
+            **declared.properties(),
+            "media_pipeline_id": capture.media_pipeline_id,
+            "media_pipeline_arn": capture.media_pipeline_arn,
+        }
+        if declared.concatenation_sink_arn is None:
+            return made
+        request = declared.concatenation_request(capture.media_pipeline_arn)
+        try:
+            files = pipelines.create_concatenation(
+                subject, {"ClientRequestToken": secrets.token_hex(32), **request}
+            )
+        except BaseException:
+            # A failure to delete must not hide the failure that led here.
+            with suppress(ServiceError):
+                pipelines.delete_capture(subject, capture.media_pipeline_id)
+            raise
+        return made | {
+            "concatenation_pipeline_id": files.media_pipeline_id,
+            "concatenation_pipeline_arn": files.media_pipeline_arn,
+        }
+
+    def read(self, outputs: Mapping[str, Any]) -> Properties | None:
+        """The recording as it is now, its tags declared as they are; None where it has ended."""
+        pipelines, subject = self._known(outputs)
+        try:
+            found = pipelines.get_capture(subject, outputs["media_pipeline_id"])
+            if found.status in ENDED:
+                return None
+            tags = pipelines.list_tags(subject, found.media_pipeline_arn)
+        except RecordingEnded:
+            return None
+        if tags == (outputs.get("tags") or {}):
+            return dict(outputs)
+        return {**outputs, "tags": tags}
+
+    def find(self, pipeline_id: str, region: str) -> Properties | None:
+        """A recording that was begun elsewhere, with a declaration that says the same.
+
+        No call returns the client request token and the concatenation.
+
+        :returns: None where the region has no such recording, or it has ended.
+        """
+        pipelines = self._of(region, None)
+        try:
+            found = pipelines.get_capture(f"recording {pipeline_id}", pipeline_id)
+        except RecordingEnded:
+            return None
+        outputs = {
+            **found.declared(),
+            "control_region": region,
+            "media_pipeline_id": found.media_pipeline_id,
+            "media_pipeline_arn": found.media_pipeline_arn,
+        }
+        return self.read(outputs)
+
+    def update(self, outputs: Mapping[str, Any], declared: RecordingInput) -> Properties:
+        """Change the tags, which is all that can be changed.
+
+        :raises RecordingEnded: it ended in the meantime.
+        """
+        pipelines, subject = self._known(outputs)
+        arn, tags = outputs["media_pipeline_arn"], outputs.get("tags") or {}
+        wanted = declared.tags or {}
+        if removed := [k for k in tags if k not in wanted]:
+            pipelines.untag(subject, arn, removed)
+        if changed := {k: v for k, v in wanted.items() if tags.get(k) != v}:
+            pipelines.tag(subject, arn, changed)
+        kept = {n: v for n, v in outputs.items() if n not in RecordingInput.model_fields}
+        return declared.properties() | kept
+
+    def delete(self, outputs: Mapping[str, Any]) -> None:
+        """End the recording, where it hasn't ended. What was recorded stays, and is still put
+        together."""
+        pipelines, subject = self._known(outputs)
+        with suppress(RecordingEnded):
+            pipelines.delete_capture(subject, outputs["media_pipeline_id"])
+
+    def _known(self, outputs: Mapping[str, Any]) -> tuple[MediaPipelines, str]:
+        pipelines = self._of(outputs["control_region"], outputs.get("profile"))
+        return pipelines, f"recording of {outputs['source_arn']}"
+
+    def _of(self, region: str, profile: str | None) -> MediaPipelines:
+        return self._pipelines(region, profile).bounded()

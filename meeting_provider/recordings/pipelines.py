@@ -1,0 +1,81 @@
+"""The Chime SDK Media Pipelines API: the operations that a recording needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from meeting_provider.calls import ServiceCalls
+from meeting_provider.errors import RecordingEnded, ServiceError
+from meeting_provider.models import Answer, TagsAnswer, tag_list
+from meeting_provider.recordings.models import PipelineAnswer
+
+
+class CaptureAnswer(Answer):
+    """What CreateMediaCapturePipeline and GetMediaCapturePipeline answer."""
+
+    media_capture_pipeline: PipelineAnswer
+
+
+class ConcatenationAnswer(Answer):
+    """What CreateMediaConcatenationPipeline answers."""
+
+    media_concatenation_pipeline: PipelineAnswer
+
+
+class MediaPipelines(ServiceCalls):
+    """The media pipelines of one account in one region. One instance serves all threads.
+
+    Every method raises a ServiceError where its call fails; RecordingEnded where the pipeline is
+    not found.
+
+    Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Media_Pipelines.html
+    """
+
+    service: ClassVar[str] = "chime-sdk-media-pipelines"
+    roles: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("CreateMediaCapturePipeline", "CreateMediaConcatenationPipeline"),
+        ("AWSServiceRoleForAmazonChimeSDKMediaPipelines", "mediapipelines.chime.amazonaws.com"),
+    )
+
+    def create_capture(self, subject: str, request: Mapping[str, Any]) -> PipelineAnswer:
+        """Begin to record a meeting."""
+        answer = self.call("CreateMediaCapturePipeline", subject, CaptureAnswer, **request)
+        return answer.media_capture_pipeline
+
+    def create_concatenation(self, subject: str, request: Mapping[str, Any]) -> PipelineAnswer:
+        """Have the files of a recording put together once it has ended."""
+        operation = "CreateMediaConcatenationPipeline"
+        return self.call(
+            operation, subject, ConcatenationAnswer, **request
+        ).media_concatenation_pipeline
+
+    def get_capture(self, subject: str, pipeline_id: str) -> PipelineAnswer:
+        """The pipeline as it is."""
+        operation = "GetMediaCapturePipeline"
+        answer = self.call(operation, subject, CaptureAnswer, MediaPipelineId=pipeline_id)
+        return answer.media_capture_pipeline
+
+    def delete_capture(self, subject: str, pipeline_id: str) -> None:
+        """End a recording. What was recorded stays."""
+        operation = "DeleteMediaCapturePipeline"
+        self.call(operation, subject, Answer, MediaPipelineId=pipeline_id)
+
+    def list_tags(self, subject: str, arn: str) -> dict[str, str]:
+        """The pipeline's tags."""
+        answer = self.call("ListTagsForResource", subject, TagsAnswer, ResourceARN=arn)
+        tags = {t["Key"]: t["Value"] for t in answer.tags}
+        return {k: v for k, v in tags.items() if not k.lower().startswith("aws:")}
+
+    def tag(self, subject: str, arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        self.call("TagResource", subject, Answer, ResourceARN=arn, Tags=tag_list(tags))
+
+    def untag(self, subject: str, arn: str, keys: Sequence[str]) -> None:
+        """Remove tags."""
+        self.call("UntagResource", subject, Answer, ResourceARN=arn, TagKeys=list(keys))
+
+    def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
+        """The recording, or the meeting that it is of, has ended."""
+        remedy = "run `pulumi up --refresh`, which records the meeting that is there then"
+        return RecordingEnded(operation, cause, remedy, subject)

@@ -1,0 +1,226 @@
+"""The types of resources, as the adapters to Pulumi see them: properties in, properties out.
+
+Properties are plain values in snake_case. UNKNOWN stands for values that aren't known yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from threading import Event
+from typing import TYPE_CHECKING, Any, Protocol
+
+from meeting_provider import checking, diff, state, validation
+from meeting_provider.checking import Settings
+from meeting_provider.diff import Difference
+from meeting_provider.lifecycle import Lifecycle
+from meeting_provider.models import MeetingInput, Shape
+from meeting_provider.recordings import checking as of_recordings
+from meeting_provider.recordings.lifecycle import RecordingLifecycle
+from meeting_provider.recordings.models import RecordingInput
+from meeting_provider.validation import UNKNOWN, ValidationIssue
+
+if TYPE_CHECKING:
+    from meeting_provider.client import ChimeClient
+    from meeting_provider.recordings.pipelines import MediaPipelines
+
+Properties = dict[str, Any]
+
+
+class ResourceType(Protocol):
+    """What a type of resources does. Methods that call the service raise a ServiceError.
+
+    :ivar model: what a program declares.
+    :ivar secrets: the outputs that are secret.
+    :ivar id_name: the output that is the resource's id.
+    :ivar replaced_by_deleting: whether a resource has to end before the one that replaces it.
+    """
+
+    model: type[Shape]
+    secrets: Collection[str]
+    id_name: str
+    replaced_by_deleting: bool
+
+    def check(
+        self,
+        declared: Mapping[str, Any],
+        old: Mapping[str, Any],
+        settings: Settings,
+        secret: Collection[str],
+    ) -> tuple[Properties, list[ValidationIssue]]:
+        """The declaration with its defaults; and all that is wrong with it."""
+
+    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+        """Each place that differs between outputs and declaration, with both values."""
+
+    def replacing(self, names: Collection[str]) -> list[str]:
+        """Those of the arguments whose change creates a new resource."""
+
+    def planned(self, declared: Properties, old: Properties | None) -> Properties:
+        """The outputs after a create, or after an update of `old`, as far as they are known."""
+
+    def create(self, declared: Properties) -> Properties:
+        """Create the resource, and return its outputs."""
+
+    def read(self, outputs: Properties) -> Properties | None:
+        """The outputs as the service has them, declared as they are; None where it is gone."""
+
+    def find(self, resource_id: str, settings: Settings) -> Properties | None:
+        """The outputs of a resource that was created elsewhere; None where there is none."""
+
+    def update(self, outputs: Properties, declared: Properties) -> Properties:
+        """Change the resource in place, and return its outputs."""
+
+    def delete(self, outputs: Properties) -> None:
+        """End the resource, where it hasn't ended."""
+
+
+class Meetings:
+    """Meetings with their attendees."""
+
+    model: type[Shape] = MeetingInput
+    secrets: Collection[str] = state.SECRETS
+    id_name = "meeting_id"
+    replaced_by_deleting = False
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    def check(
+        self,
+        declared: Mapping[str, Any],
+        old: Mapping[str, Any],
+        settings: Settings,
+        secret: Collection[str],
+    ) -> tuple[Properties, list[ValidationIssue]]:
+        """Fill in the regions, and make a mapping of the attendees."""
+        return checking.check(declared, old, settings, secret)
+
+    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+        """Each place that differs."""
+        yield from diff.detailed(old, new)
+        # An attendee whose token the state doesn't have is added again, which returns the token.
+        yield from ((("join_tokens", i), None, UNKNOWN) for i in sorted(state.without_token(old)))
+
+    def replacing(self, names: Collection[str]) -> list[str]:
+        """All but attendees and tags."""
+        return diff.replacing(names)
+
+    def planned(self, declared: Properties, old: Properties | None) -> Properties:
+        """The outputs as far as they are known."""
+        return state.planned(declared, old)
+
+    def create(self, declared: Properties) -> Properties:
+        """Create the meeting with all its attendees."""
+        return self._lifecycle.create(validation.parse(declared)).outputs()
+
+    def read(self, outputs: Properties) -> Properties | None:
+        """The meeting as it is now; None where it has ended."""
+        found = self._lifecycle.read(state.from_outputs(outputs))
+        return found.outputs() if found else None
+
+    def find(self, resource_id: str, settings: Settings) -> Properties | None:
+        """A meeting that was created elsewhere, with a declaration that says the same."""
+        found = self._lifecycle.find(resource_id, settings.known_region())
+        return found.outputs() if found else None
+
+    def update(self, outputs: Properties, declared: Properties) -> Properties:
+        """Change attendees, their capabilities and the tags."""
+        wanted = validation.parse(declared, may_be_empty=True)
+        return self._lifecycle.update(state.from_outputs(outputs), wanted).outputs()
+
+    def delete(self, outputs: Properties) -> None:
+        """End the meeting."""
+        self._lifecycle.delete(state.from_outputs(outputs))
+
+
+class Recordings:
+    """Recordings of meetings."""
+
+    model: type[Shape] = RecordingInput
+    secrets: Collection[str] = ()
+    id_name = "media_pipeline_id"
+    # A meeting has one capture pipeline at most.
+    replaced_by_deleting = True
+
+    def __init__(self, lifecycle: RecordingLifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    def check(
+        self,
+        declared: Mapping[str, Any],
+        old: Mapping[str, Any],
+        settings: Settings,
+        secret: Collection[str],
+    ) -> tuple[Properties, list[ValidationIssue]]:
+        """Fill in the region."""
+        return of_recordings.check(declared, old, settings, secret)
+
+    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+        """Each place that differs."""
+        for name in of_recordings.differing(old, new):
+            yield from diff.places((name,), old.get(name), new.get(name))
+
+    def replacing(self, names: Collection[str]) -> list[str]:
+        """All but the tags."""
+        return [n for n in names if n in of_recordings.CREATE_ONLY]
+
+    def planned(self, declared: Properties, old: Properties | None) -> Properties:
+        """The outputs as far as they are known."""
+        names = ["media_pipeline_id", "media_pipeline_arn"]
+        if declared.get("concatenation_sink_arn"):
+            names += ["concatenation_pipeline_id", "concatenation_pipeline_arn"]
+        return declared | {n: (old or {}).get(n, UNKNOWN) for n in names}
+
+    def create(self, declared: Properties) -> Properties:
+        """Begin to record."""
+        return self._lifecycle.create(of_recordings.parse(declared))
+
+    def read(self, outputs: Properties) -> Properties | None:
+        """The recording as it is now; None where it has ended."""
+        return self._lifecycle.read(outputs)
+
+    def find(self, resource_id: str, settings: Settings) -> Properties | None:
+        """A recording that was begun elsewhere, with a declaration that says the same."""
+        return self._lifecycle.find(resource_id, settings.known_region())
+
+    def update(self, outputs: Properties, declared: Properties) -> Properties:
+        """Change the tags."""
+        return self._lifecycle.update(outputs, of_recordings.parse(declared))
+
+    def delete(self, outputs: Properties) -> None:
+        """End the recording."""
+        self._lifecycle.delete(outputs)
+
+
+def declared_in(kind: ResourceType, outputs: Mapping[str, Any]) -> Properties:
+    """The declared properties among the outputs of a resource."""
+    return {n: outputs[n] for n in kind.model.model_fields if outputs.get(n) is not None}
+
+
+def types(profile: str | None = None, cancelled: Event | None = None) -> dict[str, ResourceType]:
+    """All types of resources, by name.
+
+    Their clients are made when they are first used. The threads of a host share them.
+
+    :param profile: the profile where none was declared; by default what boto3's chain finds.
+    :param cancelled: once it is set, the operations that are under way fail at their next call.
+    """
+
+    # An update without a call should not import boto3.
+    @cache
+    def meetings(region: str, declared: str | None) -> ChimeClient:
+        from meeting_provider.client import ChimeClient
+
+        return ChimeClient(region, declared or profile, cancelled)
+
+    @cache
+    def pipelines(region: str, declared: str | None) -> MediaPipelines:
+        from meeting_provider.recordings.pipelines import MediaPipelines
+
+        return MediaPipelines(region, declared or profile, cancelled)
+
+    return {
+        "Meeting": Meetings(Lifecycle(meetings)),
+        "Recording": Recordings(RecordingLifecycle(pipelines)),
+    }

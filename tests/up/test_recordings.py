@@ -1,0 +1,85 @@
+"""A schedule whose keynote is recorded and transcribed, on the real Pulumi CLI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from support.checkout import Checkout
+
+SCHEDULE = """\
+events:
+  - name: keynote
+    attendees: [{external_user_id: ann}, {external_user_id: bob}]
+    transcription:
+      engine_transcribe_settings: {language_code: en-GB, region: auto}
+    recording: true
+  - name: standup
+    attendees: [{external_user_id: cat}]
+"""
+
+
+@pytest.fixture
+def up(checkout: Checkout) -> Checkout:
+    """A checkout with the schedule, brought up."""
+    checkout.leave_desk()
+    checkout.schedule = SCHEDULE
+    run = checkout.make("up")
+    assert run.code == 0, run.text
+    return checkout
+
+
+def client(checkout: Checkout, service: str) -> Any:
+    session = boto3.Session("sandbox", "sandbox", region_name="us-east-1")
+    return session.client(service, endpoint_url=checkout.cloud.endpoint)
+
+
+def recording(checkout: Checkout) -> dict[str, Any]:
+    """The one capture pipeline that is active."""
+    pipelines = client(checkout, "chime-sdk-media-pipelines")
+    [found] = pipelines.list_media_capture_pipelines()["MediaCapturePipelines"]
+    answer = pipelines.get_media_capture_pipeline(MediaPipelineId=found["MediaPipelineId"])
+    pipeline: dict[str, Any] = answer["MediaCapturePipeline"]
+    return pipeline
+
+
+def files(checkout: Checkout, folder: str) -> set[str]:
+    """The kinds of files in a folder that an output of the stack names."""
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    listed = client(checkout, "s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+    return {each["Key"].removeprefix(prefix).partition("/")[0] for each in listed["Contents"]}
+
+
+def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
+    """The meeting ends; the next up has meeting, recording and transcription again.
+
+    What was recorded of the first is in the bucket, and put together.
+    """
+    meeting = next(m for m in up.cloud.live() if m.request["ExternalMeetingId"] == "keynote")
+    first = recording(up)
+    assert first["SourceArn"].endswith(f"meeting/{meeting.meeting_id}")
+    was = up.outputs()["recordings"]["keynote"]
+    up.cloud.advance(30)
+
+    run = up.make("up")
+    assert run.code == 0, run.text
+    assert recording(up)["MediaPipelineId"] == first["MediaPipelineId"], "attendees are unchanged"
+
+    up.cloud.advance(301)
+    assert up.cloud.live() == []
+    up.cloud.advance(60)
+    run = up.make("up")
+    assert run.code == 0, run.text
+    successor = next(m for m in up.cloud.live() if m.request["ExternalMeetingId"] == "keynote")
+    second = recording(up)
+    assert successor.meeting_id != meeting.meeting_id
+    assert second["SourceArn"].endswith(f"meeting/{successor.meeting_id}")
+    assert files(up, was["captured"]) == {
+        "audio",
+        "meeting-events",
+        "transcription-messages",
+        "video",
+    }
+    assert files(up, was["concatenated"]) >= {"audio", "video"}
+    assert up.outputs()["recordings"]["keynote"] != was
