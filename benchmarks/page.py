@@ -34,6 +34,7 @@ quotas ({rate:.0f} requests a second for each operation, {burst:.0f} at once) an
 with its adaptive retries.
 
 {tables}
+{links}\
 Measured on {processors} processors, at a load average of {load}, with Python {python}, pulumi
 {pulumi} and boto3 {boto3}.
 `make bench` measures again and writes this page.
@@ -49,6 +50,12 @@ TITLES: Final = {
 }
 
 
+LINKS: Final = {
+    "ends": "a meeting's end to the new value of all of its links",
+    "clicks": "20 first clicks at once to a meeting that can be joined",
+}
+
+
 def text(figures: Mapping[str, Any]) -> str:
     """The page."""
     from .script import THREADS
@@ -56,6 +63,7 @@ def text(figures: Mapping[str, Any]) -> str:
     return PAGE.format(
         answer=_answer(figures),
         tables="\n".join(_table(t, figures[c]) for c, t in TITLES.items() if c in figures),
+        links=_links(figures.get("links") or {}),
         rate=RATE,
         burst=BURST,
         latency=LATENCY_SECONDS * 1000,
@@ -68,6 +76,19 @@ def write(figures: Mapping[str, Any]) -> None:
     """Write the page and the plot."""
     (DOCS / "performance.md").write_text(text(figures))
     _plot(figures["thousand"], DOCS / "performance.svg")
+
+
+def _links(figures: Mapping[str, Mapping[str, float]]) -> str:
+    if not figures:
+        return ""
+    rows = ["## Links with the watcher", ""]
+    rows += ["| from | times | median, seconds | worst, seconds |", "| --- | ---: | ---: | ---: |"]
+    for kind, title in LINKS.items():
+        if found := figures.get(kind):
+            times, median, worst = (found[n] for n in ("times", "median", "worst"))
+            rows.append(f"| {title} | {times} | {median:.1f} | {worst:.1f} |")
+    rows += ["", "With the example schedule, and 148 attendees in the join desk. `make recoveries`"]
+    return "\n".join(rows) + "\nmeasures again.\n\n"
 
 
 def _answer(figures: Mapping[str, Any]) -> str:

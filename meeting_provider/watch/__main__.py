@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def queue() -> Queue:
         return Queue(_url(stack, options.queue_url), region, profile)
 
-    Reconciler(stack, queue, Consumers(stacks, shutdown), shutdown).run()
+    consumers = Consumers(stacks, shutdown)
+    Reconciler(stack, queue, consumers, shutdown, on_request=options.on_request).run()
     return 0
 
 
@@ -73,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         "--cwd", type=Path, default=Path(), help="the folder of its program (this one)"
     )
     parser.add_argument("--queue-url", help="the queue (the stack's output queue_url)")
+    parser.add_argument(
+        "--on-request",
+        action="store_true",
+        help="create a meeting only when a message requests it, as the join desk's server sends "
+        "with --request-meetings",
+    )
     parser.add_argument(
         "--then",
         metavar="FOLDER",

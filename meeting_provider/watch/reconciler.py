@@ -16,6 +16,7 @@ import tenacity
 
 from meeting_provider.errors import InvalidEvent
 from meeting_provider.events import EventType, parse
+from meeting_provider.watch import requests
 from meeting_provider.watch.consumers import LONGEST_PAUSE, Consumers
 from meeting_provider.watch.errors import QueueFailed, StackFailed, WatchError
 from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
@@ -37,12 +38,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _End:
-    """A meeting whose end was notified, and the messages that did."""
+    """A meeting that has ended, and the messages that say so: notifications and requests."""
 
     meeting_id: str
     name: str | None
-    messages: dict[str, Message] = field(default_factory=dict)
+    notifications: dict[str, Message] = field(default_factory=dict)
+    requests: dict[str, Message] = field(default_factory=dict)
     is_reported: bool = False
+
+    @property
+    def messages(self) -> list[Message]:
+        return [*self.notifications.values(), *self.requests.values()]
 
     def __str__(self) -> str:
         meeting_id = _shown(self.meeting_id)
@@ -60,6 +66,8 @@ class Reconciler:
     :param queue: opens the stack's queue; called again when it fails, for it may be another then.
     :param consumers: the stacks that are updated after meetings have changed.
     :param shutdown: says when to end.
+    :param on_request: create a meeting only when a message requests it. One that ends stays away
+        until then.
     """
 
     def __init__(
@@ -68,6 +76,8 @@ class Reconciler:
         queue: Callable[[], Queue],
         consumers: Consumers,
         shutdown: Shutdown,
+        *,
+        on_request: bool = False,
     ) -> None:
         self._stack = stack
         self._open = queue
@@ -79,12 +89,16 @@ class Reconciler:
         self._unreadable: set[str] = set()
         self._earlier = 0
         self._is_drained = True
+        self._on_request = on_request
         # The messages of what ended before may be gone.
-        self._unsure = True
+        self._unsure = not on_request
 
     def run(self) -> None:
         """Watch until a signal comes."""
         self._consumers.start()
+        if self._on_request:
+            self._consumers.update()
+            _log.info("waiting for requests")
         try:
             while True:
                 if self._unsure or self._ends:
@@ -137,16 +151,35 @@ class Reconciler:
         others: list[Message] = []
         for message in messages:
             try:
-                detail = parse(message.body).detail
+                end = self._end(message)
             except InvalidEvent:
                 self._leave_alone(message)
                 continue
-            if detail.event_type != EventType.MEETING_ENDED:
+            if end is None:
                 others.append(message)
-                continue
-            end = _End(detail.meeting_id, detail.external_meeting_id)
-            self._ends.setdefault(end.meeting_id, end).messages[message.id] = message
         self._delete(others)
+
+    def _end(self, message: Message) -> _End | None:
+        """The end that a message is about, with the message; None if there is nothing to do.
+
+        :raises InvalidEvent: it is neither an event nor a request.
+        """
+        try:
+            detail = parse(message.body).detail
+        except InvalidEvent:
+            request = requests.parse(message.body)
+            end = self._ends.setdefault(
+                request.meeting_id, _End(request.meeting_id, request.external_meeting_id)
+            )
+            end.requests[message.id] = message
+            return end
+        if detail.event_type != EventType.MEETING_ENDED or self._on_request:
+            return None
+        end = self._ends.setdefault(
+            detail.meeting_id, _End(detail.meeting_id, detail.external_meeting_id)
+        )
+        end.notifications[message.id] = message
+        return end
 
     def _leave_alone(self, message: Message) -> None:
         """Leave what can't be read to the dead-letter queue. Its text stays out of the log."""
@@ -173,7 +206,7 @@ class Reconciler:
         for end in pending:
             if not end.is_reported:
                 end.is_reported = True
-                _log.info("%s has ended", end)
+                _log.info("%s %s", end, "has ended" if end.notifications else "is requested")
         self._hold(pending)
         failure = self._bring_up(self._targets(pending))
         state = self._read() if pending or self._unsure else State(before, has_gaps=False)
@@ -192,7 +225,7 @@ class Reconciler:
 
     def _hold(self, ends: Iterable[_End]) -> None:
         if self._queue is not None:
-            self._queue.hold([m for end in ends for m in end.messages.values()])
+            self._queue.hold([m for end in ends for m in end.messages])
 
     def _read(self) -> State:
         state = self._stack.state()
@@ -252,14 +285,16 @@ class Reconciler:
             del self._ends[end.meeting_id]
             urn = self._urns.get(end.meeting_id)
             if urn in meetings and meetings[urn].meeting_id == end.meeting_id:
-                # The service itself says that it lives. The queue brings the message again.
-                _log.warning("%s is said to have ended, and hasn't", end)
+                # The service itself says that it lives. The queue brings a notification again.
+                if end.notifications:
+                    _log.warning("%s is said to have ended, and hasn't", end)
+                settled += end.requests.values()
                 continue
             if not end.is_reported:
                 self._earlier += 1
             elif not is_over:
                 _log.info("%s needs no successor: it is no longer declared", end)
-            settled += end.messages.values()
+            settled += end.messages
         if self._earlier and self._is_drained:
             _log.info("%d earlier ends need nothing done", self._earlier)
             self._earlier = 0

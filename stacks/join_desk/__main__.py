@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pulumi
 from pulumi_aws import sns, sqs, ssm
 
@@ -82,9 +84,13 @@ async def declare() -> pulumi.Inputs:
     except entries.Incomplete as error:
         raise pulumi.RunError(str(error)) from None
     keep(addresses.link_key(stack), link_key)
+    if queue := entries.queue(outputs):
+        keep(addresses.queue(stack), queue)
     events = {name: Event(name) for name in sorted({p.event for p in kept})}
     for parameter in kept:
         keep(parameter.address, pulumi.Output.secret(parameter.value), events[parameter.event])
+        # The engine takes the first ones while the others are being declared.
+        await asyncio.sleep(0)
     topic_arn = outputs.get("topic_arn")
     return {
         "meetings": stack,

@@ -12,7 +12,10 @@ from support.watching import Watch
 
 # A browser is no requirement of the project: where it isn't there, its test isn't either.
 _BROWSING = ("chromium", "node", "npm")
-_IN_A_BROWSER = ["test_page.py", "test_page_states.py", "test_operator_page.py"]
+_IN_A_BROWSER = [
+    *("test_page.py", "test_page_states.py", "test_reopening.py"),
+    "test_operator_page.py",
+]
 collect_ignore = [] if all(map(shutil.which, _BROWSING)) else _IN_A_BROWSER
 
 SCHEDULE = """\

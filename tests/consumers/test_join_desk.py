@@ -45,6 +45,7 @@ ADDRESSES = {
     HOST: ("panel: day 1/2", "host-1"),
 }
 LINK_KEY = "/meetings/dev/link-key"
+QUEUE = "/meetings/dev/queue"
 
 #: The file with what the first `make up` said.
 FIRST = "first.log"
@@ -73,7 +74,7 @@ class Desk:
 
     def attendees(self) -> dict[str, str]:
         """Each attendee's parameter, by name."""
-        own = (LINK_KEY, "/.event")
+        own = (LINK_KEY, QUEUE, "/.event")
         return {n: v for n, v in self.values().items() if not n.endswith(own)}
 
     def values(self) -> dict[str, str]:
@@ -138,7 +139,7 @@ def desk(template: Template, aws: Any) -> Desk:
 
 
 def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(desk: Desk) -> None:
-    assert "+ 13 created" in desk.first
+    assert "+ 14 created" in desk.first
     assert desk.parameters() == desk.declared()
     kept = {n: json.loads(v)[0] for n, v in desk.attendees().items()}
     assert all(entry.keys() == {"Meeting", "Attendee", "Times"} for entry in kept.values())
@@ -162,8 +163,24 @@ def test_make_up_ends_with_what_everybody_joins_with_at_an_address_that_stays(de
         n: digest(json.loads(values[n])[0]["Attendee"]["JoinToken"]) for n in ADDRESSES
     }
 
-    assert "13 unchanged" in desk.up().out
+    assert "14 unchanged" in desk.up().out
     assert desk.parameters() == after
+
+
+def test_an_events_parameter_names_its_meetings_and_holds_no_token(desk: Desk) -> None:
+    """The server asks the service about them; and it knows the queue that the watcher reads."""
+    values = desk.values()
+    live = {m.external_meeting_id: m for m in desk.checkout.cloud.live()}
+    for event, name in (("keynote", "keynote"), ("panel.3A.20day.201.2F2", "panel: day 1/2")):
+        (kept,) = json.loads(values[f"/meetings/dev/{event}/.event"])["open"]
+        meeting = live[name]
+        assert kept == {
+            "MeetingId": meeting.meeting_id,
+            "MeetingArn": meeting.arn,
+            "ExternalMeetingId": name,
+        }
+    outputs = desk.checkout.outputs()
+    assert json.loads(values[QUEUE]) == {"region": "us-east-1", "url": outputs["queue_url"]}
 
 
 def test_whoever_is_taken_out_loses_the_parameter_and_down_leaves_none(desk: Desk) -> None:
@@ -306,5 +323,5 @@ def test_outputs_with_gaps_change_no_link_in_the_preview_as_in_the_update(desk: 
     for run in (preview, update):
         assert run.code == 0, run.text
         assert "delete" not in run.text
-        assert "13 unchanged" in run.text
+        assert "14 unchanged" in run.text
     assert desk.parameters() == before

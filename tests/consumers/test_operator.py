@@ -190,8 +190,8 @@ def test_the_data_have_meetings_links_and_recordings_by_time(silent_office: Offi
         ("stand-up", "Stand-up"),
     ]
     panel, keynote, standup = data["events"]
-    assert panel["open"] == [{"meeting_id": PANEL}]
-    assert keynote["open"] == [{**TIMES, "meeting_id": KEYNOTE, "recording": RECORDING}]
+    assert panel["open"] == [{"MeetingId": PANEL}]
+    assert keynote["open"] == [{**TIMES, "MeetingId": KEYNOTE, "recording": RECORDING}]
     assert (standup["open"], standup["next"], standup["attendees"]) == ([], TOMORROW, [])
     assert [a["name"] for a in keynote["attendees"][:2]] == ["ann@example.org", "bob"]
     assert keynote["attendees"][2]["name"].startswith("viewer-viewer-")

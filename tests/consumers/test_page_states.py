@@ -5,26 +5,16 @@ With SCREENSHOTS=<folder> the pictures are kept there.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.browser import Browser
-from support.checkout import ROOT
+from support.site import Site, open_site
 
-from chime_sandbox import server
-from desk import addresses, links
-
-STACK = "dev"
-DESK = ROOT / "stacks/join_desk"
-NAME = "stand-up"
 LONG = "Quarterly-all-hands-of-every-region-and-department-" * 3
 PEOPLE = ["You", "dana.poe@example.org", "a-very-long-external-user-id-" * 2 + "0123456", "語" * 64]
 
@@ -45,87 +35,11 @@ def browser(javascript: Path) -> Iterator[Browser]:
     found.close()
 
 
-@dataclass
-class Site:
-    """A desk that serves, and the parameters that it reads."""
-
-    url: str
-    ssm: Any
-    links_key: str = "key"
-
-    def link(self, event: str = NAME, who: str = "ann", key: str = "key") -> str:
-        return links.link(self.url, key, STACK, event, who)
-
-    def put(self, meeting: str | None, **about: Any) -> None:
-        """Have the event be so, and Ann's meeting be this."""
-        self._set(addresses.about(STACK, NAME), {"title": "Stand-up", **about})
-        name = addresses.attendee(STACK, NAME, "ann")
-        if meeting is None:
-            self._remove(name)
-        else:
-            self._set(name, [{**joining(meeting), "Times": {}}])
-
-    def _set(self, name: str, value: Any) -> None:
-        text = value if isinstance(value, str) else json.dumps(value)
-        self.ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
-
-    def _remove(self, name: str) -> None:
-        self.ssm.delete_parameters(Names=[name])
-
-    def forget(self) -> None:
-        self._remove(addresses.about(STACK, NAME))
-
-
-def joining(meeting: str) -> dict[str, Any]:
-    host = "00000000000000000000000000000000.k.m1.ec1.app.chime.aws"
-    return {
-        "Meeting": {
-            "MeetingId": meeting,
-            "ExternalMeetingId": NAME,
-            "MediaRegion": "eu-central-1",
-            "MediaPlacement": {
-                "AudioHostUrl": f"{host}:3478",
-                "SignalingUrl": f"wss://signal.m1.ec1.app.chime.aws/control/{meeting}",
-                "TurnControlUrl": "https://ccp.cp.ec1.app.chime.aws/v2/turn_sessions",
-            },
-        },
-        "Attendee": {
-            "AttendeeId": "22222222-2222-4222-8222-222222222222",
-            "ExternalUserId": "ann",
-            "JoinToken": "dG9rZW4",
-        },
-    }
-
-
 @pytest.fixture(scope="module")
 def site(aws: Any) -> Iterator[Site]:
-    """The desk as a process of its own, on an emulated SSM."""
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock",
-                    "--ignore-scripts", "--silent"], cwd=DESK / "page", check=True)  # fmt: skip
-    subprocess.run(
-        ["npm", "run", "build", "--silent"], cwd=DESK / "page", check=True, capture_output=True
-    )
-    with server.running() as endpoint:
-        ssm = aws("ssm", endpoint)
-        found = Site("", ssm)
-        found._set(addresses.link_key(STACK), "key")
-        found._set(addresses.about(STACK, NAME), {"title": "Stand-up"})
-        environment = {
-            **os.environ,
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "PYTHONPATH": f"{ROOT}:{DESK}",
-        }
-        with subprocess.Popen(
-            [sys.executable, "-m", "desk.server", "--stack", STACK, "--region", "us-east-1",
-             "--port", "0"],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        ) as process:  # fmt: skip
-            assert process.stdout is not None
-            found.url = process.stdout.readline().split()[-1]
-            yield found
-            process.terminate()
+    """A desk that serves."""
+    with open_site(aws) as found:
+        yield found
 
 
 def ahead(hours: float) -> dict[str, str]:
@@ -170,16 +84,28 @@ def test_a_meeting_that_has_ended_says_so_and_the_next_one_is_ready_by_itself(
     site.put("11111111-1111-4111-8111-111111111111")
     browser.do("open", url=site.link(), ended=True)
     browser.do("click", name="Join")
-    browser.do("wait", state="ended")
+    browser.do("wait", state="reopening")
     browser.do("pass", seconds=40)
     state, said = text(browser)
-    assert state == "ended"
-    assert "This meeting has ended." in said
+    assert state == "reopening"
+    assert "This takes longer than usual." in said
+    assert "contact the organizer" in said
     assert "Ready to join" not in said
+    browser.do("click", name="Cancel")
     site.put("33333333-3333-4333-8333-333333333333")
-    browser.do("pass", seconds=16)
     browser.do("wait", state="ready")
     assert browser.do("look")["shown"]["meetingId"].startswith("33333333")
+
+
+def test_a_meeting_that_ended_for_good_says_so(site: Site, browser: Browser) -> None:
+    """Once the event has no meeting any more, and no later one."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link(), ended=True)
+    browser.do("click", name="Join")
+    browser.do("wait", state="reopening")
+    site.put(None)
+    browser.do("wait", state="ended")
+    assert "This meeting has ended." in text(browser)[1]
 
 
 def test_joining_for_long_says_so_and_can_be_left(site: Site, browser: Browser) -> None:
@@ -226,8 +152,9 @@ def test_a_wrong_link_the_front_and_unknown_paths_have_pages(site: Site, browser
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(
     "state",
-    ["ready", "joining", "joining-slowly", "joined", "reconnecting", "left", "upcoming", "ended",
-     "over", "not_invited", "wrong_link", "unavailable", "failed", "elsewhere", "removed"],
+    ["ready", "joining", "joining-slowly", "joined", "reconnecting", "left", "upcoming",
+     "reopening", "ended", "over", "not_invited", "wrong_link", "unavailable", "failed",
+     "elsewhere", "removed"],
 )  # fmt: skip
 def test_every_state_fits_every_screen_and_is_accessible(
     site: Site, browser: Browser, pictures: Path, state: str, width: int, dark: bool

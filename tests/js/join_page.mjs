@@ -1,10 +1,12 @@
 // Drives the join page in a real browser, by commands of one line of JSON each on stdin. Says what the
 // page shows; never a token. The browser knows no host but this machine: instead of Chime's signaling
-// there is a WebSocket that says nothing, or that the meeting has ended.
+// there is a WebSocket that says nothing, or that the meeting has ended. A meeting whose SignalingUrl
+// is that of `signaling` has a server that does either, as a test decides.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
+import { WebSocketServer } from 'ws';
 
 const [executablePath, view] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -25,6 +27,17 @@ const browser = await chromium.launch({
 });
 /** The meeting has ended: the close code that the service gives, by the client's JoinAndReceiveIndexTask. */
 const MEETING_ENDED = 4410;
+
+/** The signaling of meetings: it takes what the client says, and answers nothing. */
+const signaling = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: ([first]) => first });
+await new Promise((listening) => signaling.once('listening', listening));
+/** By the path of a SignalingUrl, the connections of clients that have said something. */
+const connected = new Map();
+signaling.on('connection', (socket, request) => {
+  const { pathname } = new URL(request.url, 'ws://127.0.0.1');
+  socket.once('message', () => connected.set(pathname, [...(connected.get(pathname) ?? []), socket]));
+});
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 let context;
 let page;
@@ -64,6 +77,20 @@ const commands = {
   click: ({ name }) => page.getByRole('button', { name, exact: true }).click(),
   wait: ({ state }) => page.waitForSelector(`body[data-state=${state}]`, { timeout: 60_000 }),
   pass: ({ seconds }) => page.clock.runFor(seconds * 1000),
+  /** Where meetings have their signaling. */
+  signaling: () => `ws://127.0.0.1:${signaling.address().port}`,
+  /** Wait until a client has joined; whether there is one. */
+  async joined({ path, patience = 60 }) {
+    for (let waits = 0; !connected.has(path) && waits < patience * 20; waits += 1) {
+      await pause(50);
+    }
+    return connected.has(path);
+  },
+  /** Close the connections of a path, as the service does. */
+  hangUp({ path, code }) {
+    connected.get(path).forEach((socket) => socket.close(code));
+    connected.delete(path);
+  },
   press: ({ key }) => page.keyboard.press(key),
   evaluate: ({ script }) => page.evaluate(script),
   /** Show a state, and tiles, by the page's own view. */
@@ -106,4 +133,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     console.log(JSON.stringify({ error: String(error) }));
   }
 }
+signaling.clients.forEach((socket) => socket.terminate());
+signaling.close();
 await browser.close();

@@ -71,6 +71,16 @@ class Watch:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
 
+    def pause(self) -> None:
+        """Stop it where it is, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def wait(self) -> int:
         """Wait for its end; the exit code."""
         assert self._process is not None

@@ -11,6 +11,7 @@ Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/language.proto
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -23,7 +24,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 from typing import IO, Final, NoReturn
+
+if __name__ == "__main__":
+    # The CLI starts this process twice for an update, and waits for it. It needs the protocol's
+    # messages alone, and importing the rest of the SDK takes longer than all else.
+    for _name in ("pulumi", "pulumi.runtime"):
+        _found = importlib.util.find_spec(_name)
+        if _found and _found.submodule_search_locations:
+            sys.modules[_name] = ModuleType(_name)
+            sys.modules[_name].__path__ = _found.submodule_search_locations
 
 import grpc
 from google.protobuf import empty_pb2, json_format

@@ -49,6 +49,11 @@ def link_key(stack: str) -> str:
     return within(stack, "link-key")
 
 
+def queue(stack: str) -> str:
+    """The name of the parameter that says which queue the watcher of the meetings' stack reads."""
+    return within(stack, "queue")
+
+
 def operator(stack: str) -> str:
     """What the operator's link is signed for. No parameter has this name."""
     return within(stack, "operator")

@@ -14,6 +14,9 @@ from meeting_provider import NoJoinData, join_info
 _TEXTS: Final = ("title", "description")
 _TIMES: Final = ("opens", "start", "end", "closes")
 
+#: What an event's own parameter has of its open meetings: none of it is secret.
+_IDS: Final = ("MeetingArn", "ExternalMeetingId")
+
 
 class Incomplete(Exception):
     """The outputs of the meetings' stack can't be used. The message says why, and what to do."""
@@ -56,10 +59,12 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         said = texts.get(name) or {}
         event, times = said.get("event", name), _times(said)
         about[event] |= {n: said[n] for n in _TEXTS if n in said}
+        attendees = _join_info(data, name, source)
+        ids_of = {n: v for n, v in data[name]["Meeting"].items() if n in _IDS}
         about[event]["open"].append(
-            {**times, "meeting_id": ids[name], **_recording(recordings, name)}
+            {**times, "MeetingId": ids[name], **ids_of, **_recording(recordings, name)}
         )
-        for external_user_id, info in _join_info(data, name, source).items():
+        for external_user_id, info in attendees.items():
             address = addresses.attendee(stack, event, external_user_id)
             entries[address].append({**info, "Times": times})
             events[address] = event
@@ -71,6 +76,14 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
         yield Parameter(address, json.dumps(said, sort_keys=True), event)
     for address, entry in entries.items():
         yield Parameter(address, json.dumps(entry, sort_keys=True), events[address])
+
+
+def queue(outputs: Mapping[str, Any]) -> str | None:
+    """The queue of the stack's notifications in JSON, or None where it has none."""
+    url, arn = outputs.get("queue_url"), outputs.get("queue_arn")
+    if not isinstance(url, str) or not isinstance(arn, str):
+        return None
+    return json.dumps({"region": arn.split(":")[3], "url": url})
 
 
 def text(outputs: Mapping[str, Any], name: str, source: str) -> str | None:

@@ -127,7 +127,7 @@ class Operator:
         about = event.about
         # Without times a meeting is always open.
         opened = [m for m in about.get("open", ()) if "closes" not in m or at < _time(m["closes"])]
-        attended = [known[i] for m in opened if (i := m.get("meeting_id")) in known]
+        attended = [known[i] for m in opened if (i := m.get("MeetingId")) in known]
         connected = {
             c.external_user_id or c.attendee_id: c.joined
             for each in attended
@@ -164,7 +164,7 @@ class Operator:
 
 
 def _meeting(meeting: Mapping[str, Any], known: Mapping[str, MeetingAttendance]) -> dict[str, Any]:
-    attended = known.get(meeting.get("meeting_id", ""))
+    attended = known.get(meeting.get("MeetingId", ""))
     ended = attended.ended if attended else None
     return {**meeting, **({"ended": ended.isoformat()} if ended else {})}
 

@@ -23,9 +23,16 @@ CONFIG: Final = Config(
 #: How many requests may wait for SSM at once. Pages are served beside them.
 MOST_READERS: Final = 12
 
+#: How long a request waits for one of them to finish, in seconds: many people come at once.
+LONGEST_TURN: Final = 0.5
+
 #: How old the link key may be, in seconds, and how old once a signature doesn't match.
 LONGEST_KEPT: Final = 60.0
 KEPT_ON_MISMATCH: Final = 2.0
+
+
+#: How old an event's parameter may be for a page that waits for it to change, in seconds.
+KEPT: Final = 1.0
 
 
 class Unavailable(Exception):
@@ -54,6 +61,8 @@ class Parameters:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._readers = threading.BoundedSemaphore(MOST_READERS)
+        #: The account that they are in, once one has been read.
+        self.account: str | None = None
 
     def get(self, name: str) -> str | None:
         """A parameter's value, or None where there is none.
@@ -65,6 +74,7 @@ class Parameters:
                 found = self._client.get_parameter(Name=name, WithDecryption=True)
             except self._client.exceptions.ParameterNotFound:
                 return None
+        self.account = str(found["Parameter"]["ARN"]).split(":")[4]
         return str(found["Parameter"]["Value"])
 
     def listed(self, path: str) -> list[Listed]:
@@ -82,7 +92,7 @@ class Parameters:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        if not self._readers.acquire(blocking=False):
+        if not self._readers.acquire(timeout=LONGEST_TURN):
             raise Unavailable(f"{MOST_READERS} requests wait for SSM already")
         try:
             yield
@@ -90,6 +100,39 @@ class Parameters:
             raise Unavailable(str(error)) from error
         finally:
             self._readers.release()
+
+
+class Recent:
+    """Parameters that many requests ask for: each is read about once in KEPT seconds for all.
+
+    :param parameters: where they are.
+    :param now: a clock, in seconds.
+    """
+
+    def __init__(self, parameters: Parameters, now: Callable[[], float] = time.monotonic) -> None:
+        self._parameters = parameters
+        self._now = now
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, str | None]] = {}
+
+    def get(self, name: str, oldest: float = KEPT) -> str | None:
+        """A parameter's value, or None where there is none.
+
+        :param oldest: how old the value may be, in seconds.
+        :raises Unavailable: as `Parameters.get`.
+        """
+        with self._lock:
+            now = self._now()
+            if name in self._kept:
+                read_at, value = self._kept[name]
+                if now - read_at < oldest:
+                    return value
+                # The others take this one meanwhile.
+                self._kept[name] = now, value
+        value = self._parameters.get(name)
+        with self._lock:
+            self._kept[name] = self._now(), value
+        return value
 
 
 class LinkKey:

@@ -28,10 +28,12 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from desk import addresses
+from desk.answers import Answers
+from desk.meeting_requests import MeetingRequests
+from desk.meetings import Meetings, of_account
 from desk.messages import Messages
 from desk.operator import Operator
 from desk.parameters import CONFIG, LinkKey, Parameters, Unavailable
-from desk.sessions import session
 from meeting_provider.watch.errors import QueueFailed
 from meeting_provider.watch.queue import Queue
 
@@ -76,7 +78,10 @@ _IDLE_SECONDS: Final = 15
 _LONGEST_PATH: Final = 300
 
 #: For each state that isn't `open`: the status, and what a person reads who opens the address.
-_STATUS: Final = {"open": 200, "upcoming": 404, "not_invited": 404, "over": 404}
+_STATUS: Final = {
+    **{"open": 200, "unchanged": 200, "reopening": 404},
+    **{"upcoming": 404, "not_invited": 404, "over": 404},
+}
 _PAGES: Final = {
     403: (
         "Wrong link",
@@ -111,6 +116,8 @@ class Desk:
     :param stack: the stack of the meetings.
     :param key: the key that its links are signed with.
     :param page: the folder of the page, built.
+    :param meetings: asks whether a meeting is still there. Without it, all are.
+    :param requests: asks for one that isn't. Without it, nobody does.
     :param messages: the messages that the operator's page learns from who is connected.
     """
 
@@ -121,9 +128,11 @@ class Desk:
         key: LinkKey,
         page: Path = PAGE,
         *,
+        meetings: Meetings | None = None,
+        requests: MeetingRequests | None = None,
         messages: Messages | None = None,
     ) -> None:
-        self._parameters = parameters
+        self._answers = Answers(parameters, meetings, requests)
         self._stack = stack
         self._key = key
         self._operator = Operator(parameters, stack, key, messages)
@@ -193,13 +202,12 @@ class Desk:
             return self._page(request, *_PAGES[403], status=403)
         if not is_session:
             return Response(self._html, mimetype="text/html")
+        about = addresses.about(self._stack, event)
         try:
-            entries = self._parameters.get(address)
-            about = self._parameters.get(addresses.about(self._stack, event))
+            found = self._answers.session(address, about, request.args.get("meeting"))
         except Unavailable as error:
             _log.error("%s can't be read: %s", quote(address, safe="/"), error)
             return _unavailable()
-        found = session(entries, about, datetime.now(UTC))
         return _json(found, _STATUS[found["state"]])
 
     def _operate(self, request: Request, is_data: bool, signature: str) -> Response:
@@ -236,6 +244,11 @@ def _json(value: dict[str, Any], status: int) -> Response:
     default="",
     help="The path of base_url, where a proxy passes it on: /desk for https://example.org/desk.",
 )
+@click.option(
+    "--request-meetings",
+    is_flag=True,
+    help="Have the watcher create a meeting that has ended when somebody opens its link.",
+)
 @click.option("--events-queue", metavar="URL", help="A queue of its own with the meetings' events.")
 @click.option(
     "--events-file",
@@ -248,6 +261,7 @@ def main(
     host: str,
     port: int,
     path: str,
+    request_meetings: bool,
     events_queue: str | None,
     events_file: Path | None,
 ) -> None:
@@ -265,11 +279,12 @@ def main(
         raise click.ClickException(f"{address} can't be read: {error}") from error
     if not key.exists:
         raise click.ClickException(f"there is no {address}: bring the stack join_desk up first")
+    requests = _requests(parameters, stack) if request_meetings else None
     if not (PAGE / "build").exists():
         raise click.ClickException(f"the page isn't built: npm install && npm run build, in {PAGE}")
     messages = _messages(events_queue, events_file, region)
     server: Any = create_server(
-        Desk(parameters, stack, key, messages=messages),
+        Desk(parameters, stack, key, meetings=of_account(), requests=requests, messages=messages),
         host=host,
         port=port,
         threads=_THREADS,
@@ -286,6 +301,20 @@ def main(
     click.echo(f"the desk is at http://{host}:{found[0][1]}{path.rstrip('/')}")
     server.run()
     click.echo("closed")
+
+
+def _requests(parameters: Parameters, stack: str) -> MeetingRequests:
+    address = addresses.queue(stack)
+    requests = MeetingRequests(parameters, address)
+    try:
+        if requests.can_be_sent:
+            return requests
+    except Unavailable as error:
+        raise click.ClickException(f"{address} can't be read: {error}") from error
+    raise click.ClickException(
+        f"--request-meetings needs {address}: the stack of the meetings has no output queue_url, "
+        "or the stack join_desk is not up to date"
+    )
 
 
 def _messages(url: str | None, file: Path | None, region: str | None) -> Messages | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 #: Kept from the session: only the page's own state and what the Chime SDK takes.
 _SHOWN = ("title", "description")
+_TIMES = ("opens", "start", "end", "closes")
 
 
 def session(entries: str | None, about: str | None, now: datetime) -> dict[str, Any]:
@@ -23,29 +24,55 @@ def session(entries: str | None, about: str | None, now: datetime) -> dict[str, 
     """
     event: dict[str, Any] = json.loads(about) if about else {}
     said = {name: event[name] for name in _SHOWN if name in event}
-    joinable = (
-        [e for e in json.loads(entries) if not _is_past(e["Times"], "closes", now)]
-        if entries
-        else []
-    )
-    if joinable:
-        # Of two occurrences whose meetings overlap, the one that isn't over yet.
-        running = [e for e in joinable if not _is_past(e["Times"], "end", now)]
-        entry = min(running, key=_start) if running else max(joinable, key=_start)
+    joinable = json.loads(entries) if entries else []
+    place = _current([e["Times"] for e in joinable], now)
+    if place is not None:
+        entry = joinable[place]
         times = entry.pop("Times")
         return {"state": "open", **said, **times, **entry}
-    open_now = [t for t in event.get("open", ()) if not _is_past(t, "closes", now)]
-    if open_now:
+    if meeting(about, now) is not None:
         return {"state": "not_invited", **said}
     if "next" in event:
         return {"state": "upcoming", **said, **event["next"]}
     return {"state": "over", **said}
 
 
+def meeting(about: str | None, now: datetime) -> dict[str, Any] | None:
+    """The event's open meeting: its times and ids. None where there is none.
+
+    :param about: the value of the event's parameter, or None.
+    :param now: the present time.
+    """
+    found: list[dict[str, Any]] = json.loads(about).get("open", []) if about else []
+    place = _current(found, now)
+    return None if place is None else found[place]
+
+
+def reopening(about: str | None, meeting: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page is given while the event's meeting has ended and has no successor yet.
+
+    :param about: the value of the event's parameter, or None.
+    :param meeting: the meeting that has ended: its MeetingId and its times.
+    """
+    event: dict[str, Any] = json.loads(about) if about else {}
+    shown = {name: event[name] for name in _SHOWN if name in event}
+    times = {name: meeting[name] for name in _TIMES if name in meeting}
+    return {"state": "reopening", **shown, **times, "MeetingId": meeting["MeetingId"]}
+
+
+def _current(times: Sequence[Mapping[str, Any]], now: datetime) -> int | None:
+    """Which one is open: of two occurrences that overlap, the one that isn't over yet."""
+    open_now = [i for i, each in enumerate(times) if not _is_past(each, "closes", now)]
+    running = [i for i in open_now if not _is_past(times[i], "end", now)]
+    if running:
+        return min(running, key=lambda i: _start(times[i]))
+    return max(open_now, key=lambda i: _start(times[i]), default=None)
+
+
 def _is_past(times: Mapping[str, str], name: str, now: datetime) -> bool:
     return name in times and datetime.fromisoformat(times[name]) <= now
 
 
-def _start(entry: Mapping[str, Any]) -> datetime:
-    start = entry["Times"].get("start")
+def _start(times: Mapping[str, Any]) -> datetime:
+    start = times.get("start")
     return datetime.fromisoformat(start) if start else datetime.min.replace(tzinfo=UTC)

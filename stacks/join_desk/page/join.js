@@ -11,9 +11,14 @@ import {
 
 import { offer, removeTile, removeTiles, show, showConnection, tile } from './view.js';
 
+const POLL_MS = 750;
 const WAITING_MS = 15_000;
 const READY_MS = 60_000;
 const SLOW_MS = 10_000;
+const LONG_MS = 30_000;
+/** There is a meeting, or soon the next one: the desk is asked about once a second. */
+const POLLING = ['reopening', 'joining', 'joining-slowly', 'reconnecting', 'failed'];
+const CONNECTING = ['joining', 'joining-slowly', 'reconnecting'];
 const WAITING = ['upcoming', 'ended', 'over', 'not_invited', 'unavailable', 'wrong_link'];
 
 const logger = new ConsoleLogger('desk', LogLevel.ERROR);
@@ -22,18 +27,32 @@ const element = (id) => document.getElementById(id);
 let state = 'loading';
 let facts = {};
 let session;
-let rejoin; // The ExternalMeetingId of a meeting that ended while this person was in it.
+let known; // The MeetingId of the last session, or of the meeting that is being reopened.
+let wants; // What this person wants to be in: an ExternalMeetingId, or true for any meeting.
+let since; // When the reopening began.
 let timer;
 let slow;
+let turns = 0;
 const ended = new Set();
 
 function enter(next, more = {}) {
+  if (next === 'reopening') {
+    since = state === 'reopening' ? since : Date.now();
+    more = { long: Date.now() - since > LONG_MS, wants: Boolean(wants) };
+  }
   state = next;
   facts = { ...facts, ...more };
   show(state, facts);
+  schedule();
+}
+
+/** Have the desk asked again: how soon depends on what may change. */
+function schedule() {
   clearTimeout(timer);
   const opens = facts.opens ? new Date(facts.opens) - Date.now() : 0;
-  if (state === 'upcoming' && opens > 0) {
+  if (POLLING.includes(state)) {
+    timer = setTimeout(look, POLL_MS);
+  } else if (state === 'upcoming' && opens > 0) {
     timer = setTimeout(look, Math.min(opens, READY_MS));
   } else if (WAITING.includes(state)) {
     timer = setTimeout(look, WAITING_MS);
@@ -45,36 +64,36 @@ function enter(next, more = {}) {
 /** Ask the desk what there is now, and show it. */
 async function look() {
   clearTimeout(timer);
-  const answer = await ask();
-  if (!['loading', 'ready', 'left', 'failed', ...WAITING].includes(state)) {
+  turns += 1;
+  const turn = turns;
+  const answer = await ask(POLLING.includes(state) || state === 'ended' ? known : undefined);
+  if (turn !== turns || !['loading', 'ready', 'left', ...POLLING, ...WAITING].includes(state)) {
     return;
   }
-  const { state: found, Meeting, Attendee, ...said } = answer;
-  if (found !== 'unavailable') {
-    facts = said;
-  }
-  if (found !== 'open') {
-    enter(found === 'over' && state === 'ended' ? 'ended' : found);
-    return;
-  }
-  if (ended.has(Meeting.MeetingId)) {
-    enter('ended');
-    return;
-  }
-  facts.title ??= Meeting.ExternalMeetingId;
-  if (session?.configuration.meetingId !== Meeting.MeetingId) {
-    prepare(Meeting, Attendee);
-  }
-  if (rejoin && rejoin === Meeting.ExternalMeetingId) {
-    await join();
+  const { state: found, Meeting, Attendee, MeetingId, ...said } = answer;
+  if (found === 'open' && !ended.has(Meeting.MeetingId)) {
+    await follow(Meeting, Attendee, said);
+  } else if (found === 'reopening' || found === 'open') {
+    reopen(MeetingId ?? Meeting.MeetingId, said);
+  } else if (found === 'unchanged' && (state === 'ended' || state === 'reopening')) {
+    enter('reopening');
+  } else if (
+    found === 'unchanged' || CONNECTING.includes(state) || (found === 'unavailable' && POLLING.includes(state))
+  ) {
+    enter(state);
   } else {
-    enter(state === 'left' ? 'left' : 'ready');
+    facts = found === 'unavailable' ? facts : said;
+    enter(found === 'over' && (state === 'ended' || state === 'reopening') ? 'ended' : found);
   }
 }
 
-async function ask() {
+async function ask(meeting) {
+  const query = new URLSearchParams(location.search);
+  if (meeting) {
+    query.set('meeting', meeting);
+  }
   try {
-    const answer = await fetch(`${location.pathname}/session${location.search}`, { cache: 'no-store' });
+    const answer = await fetch(`${location.pathname}/session?${query}`, { cache: 'no-store' });
     const found = await answer.json();
     return found.state ? found : { state: 'unavailable' };
   } catch {
@@ -82,19 +101,60 @@ async function ask() {
   }
 }
 
+/** There is a meeting. */
+async function follow(Meeting, Attendee, said) {
+  const isOther = session?.configuration.meetingId !== Meeting.MeetingId;
+  if (!isOther && CONNECTING.includes(state)) {
+    enter(state);
+    return;
+  }
+  facts = { ...said, title: said.title ?? Meeting.ExternalMeetingId };
+  if (isOther) {
+    abandon();
+    prepare(Meeting, Attendee);
+  }
+  if (wants === true || wants === Meeting.ExternalMeetingId) {
+    await join();
+  } else {
+    enter(state === 'left' ? 'left' : 'ready');
+  }
+}
+
+/** The meeting has ended, and its successor isn't there yet. */
+function reopen(meetingId, said) {
+  abandon();
+  known = meetingId;
+  ended.add(meetingId);
+  facts = said;
+  enter(state === 'left' ? 'left' : 'reopening');
+}
+
+/** Let go of a session without a word of it. */
+function abandon() {
+  const old = session;
+  session = undefined;
+  clearTimeout(slow);
+  removeTiles();
+  old?.audioVideo.stop();
+  old?.deviceController.destroy();
+}
+
 function prepare(Meeting, Attendee) {
-  session?.deviceController.destroy();
-  session = new DefaultMeetingSession(
+  const mine = new DefaultMeetingSession(
     new MeetingSessionConfiguration(Meeting, Attendee),
     logger,
     new DefaultDeviceController(logger, { enableWebAudio: false }),
   );
+  session = mine;
+  known = Meeting.MeetingId;
+  // What an abandoned session still reports is of no interest.
+  const ours = (action) => (...details) => session === mine && action(...details);
   session.audioVideo.addObserver({
-    audioVideoDidStart: () => enter('joined', { muted: session.audioVideo.realtimeIsLocalAudioMuted() }),
-    audioVideoDidStartConnecting: (reconnecting) => reconnecting && enter('reconnecting'),
-    audioVideoDidStop: stopped,
-    videoTileDidUpdate,
-    videoTileWasRemoved: removeTile,
+    audioVideoDidStart: ours(() => enter('joined', { muted: session.audioVideo.realtimeIsLocalAudioMuted() })),
+    audioVideoDidStartConnecting: ours((reconnecting) => reconnecting && enter('reconnecting')),
+    audioVideoDidStop: ours(stopped),
+    videoTileDidUpdate: ours(videoTileDidUpdate),
+    videoTileWasRemoved: ours(removeTile),
   });
   const { meetingId, externalMeetingId, credentials, urls } = session.configuration;
   showConnection({
@@ -108,12 +168,19 @@ function prepare(Meeting, Attendee) {
 }
 
 async function join() {
-  if (!session || ended.has(session.configuration.meetingId)) {
-    enter('loading');
+  const mine = session;
+  wants = mine?.configuration.externalMeetingId ?? wants ?? true;
+  if (!mine) {
+    enter(state === 'reopening' ? 'reopening' : 'loading');
     await look();
     return;
   }
+  // The meeting may have ended since the desk was asked.
   enter('joining');
+  await look();
+  if (session !== mine || state !== 'joining') {
+    return;
+  }
   slow = setTimeout(() => state === 'joining' && enter('joining-slowly'), SLOW_MS);
   const { audioVideo } = session;
   await audioVideo.bindAudioElement(element('audio'));
@@ -126,7 +193,7 @@ async function join() {
     // Without one, or without the permission, people still hear the others.
   }
   facts.microphone = microphone;
-  if (state === 'joining' || state === 'joining-slowly') {
+  if (session === mine && (state === 'joining' || state === 'joining-slowly')) {
     audioVideo.start();
     await offerDevices();
   }
@@ -134,37 +201,37 @@ async function join() {
 
 async function stopped(status) {
   clearTimeout(slow);
-  const wasIn = state === 'joined' || state === 'reconnecting';
-  const { meetingId, externalMeetingId } = session.configuration;
   removeTiles();
-  await session.audioVideo.stopAudioInput().catch(() => {});
-  await session.audioVideo.stopVideoInput().catch(() => {});
+  const { audioVideo } = session;
+  await audioVideo.stopAudioInput().catch(() => {});
+  await audioVideo.stopVideoInput().catch(() => {});
   facts.camera = false;
   const code = status.statusCode();
-  rejoin = undefined;
   if (code === Code.MeetingEnded || code === Code.NoAttendeePresent) {
-    ended.add(meetingId);
-    rejoin = wasIn ? externalMeetingId : undefined;
-    session.deviceController.destroy();
-    session = undefined;
+    ended.add(known);
+    abandon();
     enter('ended');
     await look();
-  } else if (code === Code.Left) {
-    enter('left');
-  } else if (code === Code.AudioJoinedFromAnotherDevice) {
-    enter('elsewhere');
-  } else if (code === Code.AudioAttendeeRemoved) {
-    enter('removed');
-  } else {
-    // The next try asks the desk first: there may be another meeting by then.
-    session.deviceController.destroy();
-    session = undefined;
-    const full = code === Code.AudioCallAtCapacity;
-    enter('failed', { reason: full ? 'The meeting is full.' : 'Check your connection, and try again.' });
+    return;
   }
+  if ([Code.Left, Code.AudioJoinedFromAnotherDevice, Code.AudioAttendeeRemoved].includes(code)) {
+    wants = undefined;
+    enter({ [Code.Left]: 'left', [Code.AudioAttendeeRemoved]: 'removed' }[code] ?? 'elsewhere');
+    return;
+  }
+  // The meeting may have ended, and there may be another one: the desk knows.
+  abandon();
+  const full = code === Code.AudioCallAtCapacity;
+  enter('failed', { reason: full ? 'The meeting is full.' : 'Check your connection, and try again.' });
+  await look();
 }
 
 function leave() {
+  wants = undefined;
+  if (state === 'reopening') {
+    enter('reopening');
+    return;
+  }
   if (state === 'joining' || state === 'joining-slowly') {
     enter('left');
   }
@@ -230,7 +297,7 @@ element('webcam').addEventListener('change', reporting(async (id) => {
 }));
 // A laptop that was asleep, or a tab that was in the background, knows at once.
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible' && (state === 'ready' || WAITING.includes(state))) {
+  if (document.visibilityState === 'visible' && ['ready', 'reopening', ...WAITING].includes(state)) {
     look();
   }
 });

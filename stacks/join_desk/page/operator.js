@@ -207,7 +207,7 @@ function changes(before, after) {
 function changesOf(old, event, before, after) {
   const { title } = event;
   const found = [];
-  const ended = (each) => each.open.filter((meeting) => meeting.ended).map((meeting) => meeting.meeting_id);
+  const ended = (each) => each.open.filter((meeting) => meeting.ended).map((meeting) => meeting.MeetingId);
   const recordings = (each) => each.open.filter(({ recording }) => recording).map(({ recording }) => textOf(recording));
   if (event.open.length > 0 !== old.open.length > 0) {
     found.push(`${title} is ${event.open.length > 0 ? 'open' : 'closed'}.`);

@@ -26,6 +26,15 @@ const STATES = {
     new Date(opens) > new Date() ? `This meeting opens on ${when(opens)}.` : 'This meeting opens any moment.',
     'Leave this page open: it changes by itself.',
   ],
+  reopening: ({ long, wants }) => [
+    'The meeting is being reopened.',
+    long
+      ? 'This takes longer than usual. Keep this page open: it continues by itself. You can also contact the organizer.'
+      : wants
+        ? 'You will join automatically.'
+        : 'This page continues by itself.',
+    wants ? { leave: 'Cancel' } : { join: 'Join' },
+  ],
   ended: () => [
     'This meeting has ended.',
     'If there is another one, it is shown here by itself.',
@@ -125,6 +134,9 @@ export function offer(id, devices, chosen) {
 }
 
 function text(id, content) {
-  element(id).textContent = content;
+  // Screen readers may read a text again that is set again.
+  if (element(id).textContent !== content) {
+    element(id).textContent = content;
+  }
   element(id).hidden = content === '';
 }

@@ -1,0 +1,64 @@
+"""Requests for a meeting that isn't there: messages that the watcher takes beside the service's.
+
+    sqs.send_message(QueueUrl=queue_url, MessageBody=requests.message(meeting_id, name, "my-page"))
+
+A request says which meeting is missing. The watcher handles it like the notification that this
+meeting has ended: what the service and the state say decides whether a meeting is created.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from meeting_provider.errors import InvalidEvent
+
+DETAIL_TYPE: Final = "Meeting Requested"
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class MeetingRequest(BaseModel):
+    """What a request says: the MeetingId that isn't there, and the meeting's ExternalMeetingId."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+    meeting_id: _Text
+    external_meeting_id: str | None = None
+
+
+class _Message(BaseModel):
+    """The envelope: like EventBridge's, but with the sender's name as its source."""
+
+    source: _Text
+    detail: MeetingRequest
+
+
+def message(meeting_id: str, external_meeting_id: str | None, source: str) -> str:
+    """The body of a request's message.
+
+    :param meeting_id: the meeting that isn't there.
+    :param external_meeting_id: its ExternalMeetingId.
+    :param source: the name of the program that sends it.
+    """
+    detail = MeetingRequest(meeting_id=meeting_id, external_meeting_id=external_meeting_id)
+    return json.dumps(
+        {"source": source, "detail-type": DETAIL_TYPE, "detail": detail.model_dump(by_alias=True)}
+    )
+
+
+def parse(body: str) -> MeetingRequest:
+    """The request in a message's body.
+
+    :raises InvalidEvent: it is none.
+    """
+    try:
+        found = json.loads(body)
+        if not isinstance(found, dict) or found.get("detail-type") != DETAIL_TYPE:
+            raise InvalidEvent(f"its detail-type is not {DETAIL_TYPE!r}")
+        return _Message.model_validate(found).detail
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise InvalidEvent(f"it is not a request: {error}") from error

@@ -1,0 +1,227 @@
+"""With the watcher, a link leads to the next meeting soon: after an end, and after a first click.
+
+`make recoveries` measures both with the example's schedule and its 148 attendees, and writes the
+figures into docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import cycle
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from support.checkout import Checkout
+from support.watching import PATIENCE, Watch
+
+from benchmarks import page
+from benchmarks.__main__ import FIGURES
+from chime_sandbox.admin import Meeting
+from desk import addresses, links
+
+ALL = os.environ.get("RECOVERIES") == "all"
+ENDS, ROUNDS = (50, 10) if ALL else (2, 1)
+CLICKS = 20
+HOUR = 3600.0
+
+SCHEDULE = """\
+events:
+  - name: keynote
+    attendees: [{external_user_id: speaker-1}, {external_user_id: viewer-1}]
+  - name: workshop
+    attendees: [{external_user_id: speaker-2}, {external_user_id: viewer-1}]
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose meetings and desk are up."""
+    with closing(Checkout.build(tmp_path_factory.mktemp("follow") / "checkout")) as built:
+        if not ALL:
+            built.schedule = SCHEDULE
+        run = built.make("up")
+        assert run.code == 0, run.text
+        yield built
+
+
+class Event:
+    """An event of the schedule, by the meeting that is there now, and what its links lead to."""
+
+    def __init__(self, checkout: Checkout, ssm: Any, name: str) -> None:
+        self._cloud = checkout.cloud
+        self._ssm = ssm
+        self.name = name
+        (self.meeting,) = self.live()
+        self.people = self.meeting.external_user_ids
+
+    def live(self) -> list[Meeting]:
+        return [m for m in self._cloud.live() if m.external_meeting_id == self.name]
+
+    def made(self) -> int:
+        """How many meetings it has had."""
+        return sum(m.external_meeting_id == self.name for m in self._cloud.meetings())
+
+    def attend(self) -> None:
+        """Have somebody be in the meeting, so that it stays."""
+        (self.meeting,) = self.live()
+        self._cloud.join(self.meeting.meeting_id, self.meeting.attendees[0].attendee_id)
+
+    def until_all_links_lead_elsewhere(self) -> None:
+        """Wait until each attendee's parameter has another meeting than the one that was there."""
+        deadline = time.monotonic() + PATIENCE
+        waiting = [addresses.attendee("dev", self.name, who) for who in self.people]
+        while waiting:
+            assert time.monotonic() < deadline, waiting
+            waiting = [n for n in waiting if self._leads_to(n) == self.meeting.meeting_id]
+            time.sleep(0.05)
+
+    def _leads_to(self, name: str) -> str:
+        value = self._ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        found: str = json.loads(value)[0]["Meeting"]["MeetingId"]
+        return found
+
+
+@pytest.fixture
+def events(checkout: Checkout, aws: Any) -> list[Event]:
+    """The events that have one meeting, and somebody in each of the meetings."""
+    run = checkout.make("up")
+    assert run.code == 0, run.text
+    ssm = aws("ssm", checkout.cloud.endpoint)
+    names = sorted({m.external_meeting_id for m in checkout.cloud.live()})
+    # Those of a series have a time in their name.
+    found = [Event(checkout, ssm, name) for name in names if not name.endswith("Z")]
+    for meeting in checkout.cloud.live():
+        checkout.cloud.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
+    return found
+
+
+@contextmanager
+def watching(checkout: Checkout, *options: str) -> Iterator[Watch]:
+    watch = Watch(checkout, "--then", "stacks/join_desk", *options)
+    # As `make watch` does.
+    watch.environment["PULUMI_SKIP_CHECKPOINTS"] = "true"
+    watch.start()
+    watch.until_updated("join_desk", 1)
+    try:
+        yield watch
+    finally:
+        watch.stop()
+
+
+def report(kind: str, seconds: list[float]) -> None:
+    median, worst = statistics.median(seconds), max(seconds)
+    times = len(seconds)
+    print(
+        f"\n{page.LINKS[kind]}: {times} times, {median:.1f} s at the median, {worst:.1f} at worst"
+    )
+    if ALL:
+        figures = json.loads(FIGURES.read_text())
+        found = {"times": times, "median": median, "worst": worst}
+        figures["links"] = {**figures.get("links", {}), kind: found}
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        page.write(figures)
+
+
+def test_all_links_of_a_meeting_follow_its_end(checkout: Checkout, events: list[Event]) -> None:
+    """From the end of a meeting to the last of its links."""
+    seconds = []
+    with watching(checkout) as watch:
+        watch.until_quiet()
+        for event, _ in zip(cycle(events), range(ENDS), strict=False):
+            began = time.monotonic()
+            checkout.cloud.end(event.meeting.meeting_id)
+            event.until_all_links_lead_elsewhere()
+            seconds.append(time.monotonic() - began)
+            event.attend()
+            watch.until_updated("join_desk", len(seconds) + 1)
+            watch.until_quiet()
+        # Each update of the desk is of the one event.
+        assert len(seconds) == ENDS
+        assert watch.log.count("dev of join_desk is up to date") == ENDS + 1
+    report("ends", seconds)
+
+
+@contextmanager
+def desk(checkout: Checkout, watch: Watch) -> Iterator[str]:
+    """A desk that requests meetings; its URL."""
+    folder = checkout.root / "stacks/join_desk"
+    (folder / "page/build").mkdir(exist_ok=True)
+    for file in ("join.js", "join.css"):
+        (folder / "page/build" / file).touch()
+    with subprocess.Popen(
+        [sys.executable, "-m", "desk.server", "--stack", "dev", "--region", "us-east-1",
+         "--port", "0", "--request-meetings"],
+        env={**watch.environment, "PYTHONPATH": f"{checkout.root}:{folder}"},
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+        process.send_signal(signal.SIGTERM)
+
+
+def key(ssm: Any) -> str:
+    name = addresses.link_key("dev")
+    return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+
+
+def test_the_first_click_brings_back_a_meeting_that_nobody_used_for_an_hour(
+    checkout: Checkout, events: list[Event], aws: Any
+) -> None:
+    """One meeting for 20 clicks at once, and none of the others."""
+    ssm = aws("ssm", checkout.cloud.endpoint)
+    seconds = []
+    with watching(checkout, "--on-request") as watch, desk(checkout, watch) as url:
+        for first in checkout.cloud.live():
+            checkout.cloud.leave(first.meeting_id, first.attendees[0].attendee_id)
+        for event, _ in zip(cycle(events), range(ROUNDS), strict=False):
+            checkout.cloud.advance(HOUR)
+            assert event.live() == []
+            made = [each.made() for each in events]
+            person = links.link(url, key(ssm), "dev", event.name, event.people[0])
+            began = time.monotonic()
+            with ThreadPoolExecutor(CLICKS) as pool:
+                gate = threading.Barrier(CLICKS)
+                found = list(pool.map(lambda _, p=person, g=gate: until_open(p, g), range(CLICKS)))
+            seconds.append(max(found) - began)
+            watch.until(lambda: watch.waits, "it waits")
+            watch.until(lambda: watch.queued() == 0, "the queue is empty")
+            now = [each.made() for each in events]
+            assert [b - a for a, b in zip(made, now, strict=True)] == [
+                int(each is event) for each in events
+            ]
+            (event.meeting,) = event.live()
+        assert watch.log.count("is requested") == ROUNDS
+        assert watch.log.count("has ended") == 0
+    report("clicks", seconds)
+
+
+def until_open(link: str, gate: threading.Barrier) -> float:
+    """Ask like a page that waits, until there is a meeting; when there was."""
+    gate.wait()
+    base, _, query = link.partition("?")
+    deadline = time.monotonic() + PATIENCE
+    known = ""
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"{base}/session?{query}{known}") as answer:
+                found = json.load(answer)
+        except HTTPError as error:
+            found = json.load(error)
+        if found["state"] == "open":
+            return time.monotonic()
+        assert found["state"] == "reopening"
+        known = f"&meeting={found['MeetingId']}"
+        time.sleep(0.75)
+    raise AssertionError("the meeting is not there in time")
