@@ -45,7 +45,7 @@ TITLES: Final = {
     "thousand": "1,000 meetings of 10 attendees, at the quotas",
     "large": "250 meetings of 20 attendees, at the quotas",
     "plugin": "250 meetings of 20 attendees by the plugin, at the quotas",
-    "checkpoints": "100 meetings of 20 attendees, without quotas",
+    "checkpoints": "100 meetings of 20 attendees, without quotas, by what the stack exports",
     "overhead": "300 meetings of 10 attendees, without quotas",
 }
 
