@@ -257,10 +257,10 @@ class Cloud(mocks.Mocks):
         }
         return args.name, {**given, **args.inputs}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         # A provider of a program is named after its region.
         region = args.provider.rpartition("::")[2] or "us-east-1"
-        return {"region": region, "partition": "aws", "accountId": "1", "id": "1"}
+        return {"region": region, "partition": "aws", "accountId": "1", "id": "1"}, []
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -279,12 +279,11 @@ def test_programs_declare_what_they_show(
     mocks.set_mocks(Cloud(), preview=False)
     pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
 
-    @pulumi.runtime.test
     def program() -> None:
         exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
 
     try:
-        program()
+        pulumi.runtime.test(program)()
     finally:
         pulumi.runtime.set_all_config({})
         settings.reset_options()

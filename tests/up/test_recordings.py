@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -30,7 +30,7 @@ def up(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def client(checkout: Checkout, service: str) -> Any:
+def client(checkout: Checkout, service: Literal["chime-sdk-media-pipelines", "s3"]) -> Any:
     session = boto3.Session("sandbox", "sandbox", region_name="us-east-1")
     return session.client(service, endpoint_url=checkout.cloud.endpoint)
 
