@@ -44,7 +44,7 @@ TITLES: Final = {
     "day": "15 meetings of 11 attendees, at the quotas",
     "thousand": "1,000 meetings of 10 attendees, at the quotas",
     "large": "250 meetings of 20 attendees, at the quotas",
-    "plugin": "250 meetings of 20 attendees by the plugin, at the quotas",
+    "plugin": "The same by the plugin, which reads each meeting before it changes or ends it",
     "checkpoints": "100 meetings of 20 attendees, without quotas, by what the stack exports",
     "overhead": "300 meetings of 10 attendees, without quotas",
 }
