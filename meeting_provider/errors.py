@@ -66,10 +66,10 @@ class InvalidNotifications(MeetingProviderError):
 
 
 class InvalidEvent(MeetingProviderError):
-    """A message is no event of a meeting; says what is wrong with it."""
+    """A message is not an event of a meeting; the text says why."""
 
-    def __init__(self, fault: str) -> None:
-        super().__init__(f"this is no event of a meeting: {fault}")
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"this is not an event of a meeting: {problem}")
 
 
 class NoJoinData(MeetingProviderError):

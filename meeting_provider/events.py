@@ -122,8 +122,8 @@ def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
     try:
         return MeetingEvent.model_validate(message)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise InvalidEvent("; ".join(faults)) from error
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise InvalidEvent("; ".join(problems)) from error
 
 
 def _published(envelope: Mapping[str, Any]) -> Mapping[str, Any]:

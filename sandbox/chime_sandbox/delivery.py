@@ -31,7 +31,7 @@ class Delivery:
         service.announcer.subscribe(self.take)
 
     def take(self, event: Event) -> None:
-        """Have an event delivered to whom its meeting's maker named; mostly that is nobody."""
+        """Queue an event for delivery to the targets that its meeting names, if it names any."""
         arns = notification_messages.targets(event.meeting)
         if arns:
             text = notification_messages.message(event)

@@ -359,7 +359,7 @@ def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
     assert (process.returncode, out) == (0, "")
     # It leaves the wait that it is in, and begins no other.
     assert notified.calls("ReceiveMessage") == waits
-    assert "this is no event of a meeting: it is not JSON" in err
+    assert "this is not an event of a meeting: it is not JSON" in err
     assert "Traceback" not in err
     left = notified.attributes()
     assert left["ApproximateNumberOfMessagesNotVisible"] == "1"

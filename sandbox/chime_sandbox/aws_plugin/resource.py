@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from chime_sandbox.aws_plugin import documents
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 from chime_sandbox.aws_plugin.values import UNKNOWN, is_unknown
 
 #: What S3, SNS, SQS and SSM call a thing that isn't there.
@@ -106,7 +106,7 @@ class Resource(ABC):
         """Sets tags and removes others."""
         raise TypeError(f"{self.schema.token} has no tags")
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
         """What is wrong beyond types, limits, choices, documents and names."""
         return iter(())
 

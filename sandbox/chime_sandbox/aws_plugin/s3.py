@@ -21,7 +21,7 @@ from pulumi_aws.s3 import (
 
 from chime_sandbox.aws_plugin import naming
 from chime_sandbox.aws_plugin.resource import Change, Naming, Resource, Rules
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 
 #: Arguments of a bucket that have a resource of their own, or that no recording needs.
 _UNSUPPORTED: Final = frozenset(
@@ -197,13 +197,13 @@ class BucketOwnershipControls(Resource):
     )
     rules = Rules(replaces=frozenset({"bucket"}))
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
         """Ownership has three forms."""
         rule = inputs.get("rule")
         given = rule.get("objectOwnership") if isinstance(rule, dict) else _OWNERSHIPS[0]
         if isinstance(given, str | None) and given not in _OWNERSHIPS:
             expected = ", ".join(_OWNERSHIPS)
-            yield Fault("rule.objectOwnership", f"expected one of {expected}, got {given!r}")
+            yield CheckFailure("rule.objectOwnership", f"expected one of {expected}, got {given!r}")
 
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
         """PutBucketOwnershipControls."""

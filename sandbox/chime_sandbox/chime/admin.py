@@ -174,7 +174,7 @@ class Admin:
 
     def _end(self, body: Body, meeting: str) -> Any:
         with self._changing():
-            self._service.meetings.end(self._living(meeting), "ended by hand")
+            self._service.meetings.end(self._living(meeting), "ended by the admin route")
 
     def _join(self, body: Body, meeting: str, attendee: str) -> Any:
         with self._changing():
