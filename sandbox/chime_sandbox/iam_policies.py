@@ -1,10 +1,10 @@
-"""Whether a resource's policy lets a service do something to it, and if not, why.
+"""Whether a resource's policy allows a service an action, and if not, why.
 
 A small part of IAM: what policies of queues, topics and buckets say to AWS services. Effects
 (an explicit Deny wins), Principal, Action and Resource with their Not... forms and wildcards, and
 the condition operators of strings, ARNs, booleans and Null, with ...IfExists. What else a policy
-says (other operators, ForAnyValue:, policy variables) is not understood, and what isn't understood
-never lets anybody in.
+says (other operators, ForAnyValue:, policy variables) is not supported, and a statement that isn't
+supported never allows anything.
 
 Sources: IAM's user guide, reference_policies_elements_principal, ..._condition_operators and
 ..._evaluation-logic (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies.html).

@@ -174,13 +174,13 @@ def test_a_policy_that_lacks_something_swallows_all_and_the_log_says_why(
     checkout.cloud.end(checkout.cloud.live()[0].meeting_id)
 
     assert notified.events() == notified.events(second) == []
-    swallowed = {each.target: each.fault for each in checkout.cloud.notifications()}
-    assert swallowed.keys() == {notified.queue_arn, notified.topic_arn}
+    dropped = {each.target: each.fault for each in checkout.cloud.notifications()}
+    assert dropped.keys() == {notified.queue_arn, notified.topic_arn}
     wanting = taken_out if taken_out.startswith("aws:") else f"the {taken_out.lower()}"
-    assert all(wanting in str(why) for why in swallowed.values()), swallowed
+    assert all(wanting in str(why) for why in dropped.values()), dropped
     shown = sandbox_admin(checkout, "requests", "--all")
-    assert len(re.findall(rf"chime:MeetingEnded +swallowed .*{wanting}", shown)) == 2
-    assert len(re.findall(r"^ +1  swallowed", sandbox_admin(checkout, "notifications"), re.M)) == 2
+    assert len(re.findall(rf"chime:MeetingEnded +dropped .*{wanting}", shown)) == 2
+    assert len(re.findall(r"^ +1  dropped", sandbox_admin(checkout, "notifications"), re.M)) == 2
 
 
 def lacking(policy: str, taken_out: str) -> str:

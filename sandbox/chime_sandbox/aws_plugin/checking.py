@@ -1,4 +1,4 @@
-"""A resource's inputs as the program gives them, made whole: failures, documents, defaults, names."""
+"""Checks a resource's inputs, and adds JSON documents as text, defaults and names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,10 +29,10 @@ class Request:
 
 
 def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[CheckFailure]]:
-    """The checked inputs, and everything that is wrong with them.
+    """The checked inputs, and all failures.
 
-    A name that is kept isn't questioned: where it no longer fits, the engine learns from the diff
-    that it needs another resource, and asks again without the old inputs.
+    A name that is kept isn't checked. If it no longer fits, the diff says that the resource has to be
+    replaced, and the engine checks again without the old inputs.
     """
     schema = resource.schema
     inputs = schema.as_texts(request.news)

@@ -20,7 +20,7 @@ _OBJECT = type(None)
 
 
 class CheckFailure(NamedTuple):
-    """What is wrong with one input."""
+    """An error of one input, as in Pulumi's CheckFailure."""
 
     property: str
     reason: str

@@ -101,7 +101,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return _checked(values.write(found, config.secrets), failures)
 
     def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """Any change of settings is made in place."""
+        """Settings change in place."""
         olds, news = values.read(request.old_inputs).values, values.read(request.news).values
         differ = sorted(key for key in olds.keys() | news.keys() if olds.get(key) != news.get(key))
         changes = pb.DiffResponse.DIFF_SOME if differ else pb.DiffResponse.DIFF_NONE

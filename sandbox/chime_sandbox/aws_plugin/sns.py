@@ -116,7 +116,7 @@ class Topic(Resource):
     )
 
     def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
-        """What only FIFO topics have."""
+        """Arguments that only FIFO topics have."""
         if not inputs.get("fifoTopic"):
             for name in ("archivePolicy", "contentBasedDeduplication", "fifoThroughputScope"):
                 if inputs.get(name):
@@ -170,7 +170,7 @@ class Topic(Resource):
 
 
 class TopicPolicy(Resource):
-    """Who may do what with a topic; its id is the topic's ARN."""
+    """A topic's policy; its id is the topic's ARN."""
 
     service = "sns"
     schema = Schema(topic_policy.TopicPolicy, topic_policy.TopicPolicyArgs)

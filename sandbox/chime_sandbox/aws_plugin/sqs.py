@@ -202,7 +202,7 @@ class _QueueDocument(Resource):
 
 
 class QueuePolicy(_QueueDocument):
-    """Who may do what with a queue."""
+    """A queue's policy."""
 
     schema = Schema(queue_policy.QueuePolicy, queue_policy.QueuePolicyArgs)
     rules = Rules(replaces=frozenset({"queueUrl"}), policies=frozenset({"policy"}))

@@ -37,14 +37,14 @@ FOLDERS: Final = {
 
 
 def captured(
-    configuration: dict[str, Any], started_at: float, attendee_ids: Iterable[str], *, words: bool
+    configuration: dict[str, Any], started_at: float, attendee_ids: Iterable[str], *, transcribed: bool
 ) -> Iterator[str]:
     """The keys of a capture's artifacts, relative to its folder.
 
     :param configuration: its ArtifactsConfiguration.
     :param started_at: when it started, in seconds since the epoch.
     :param attendee_ids: the attendees of the selected video streams.
-    :param words: whether the meeting was transcribed.
+    :param transcribed: whether the meeting was transcribed.
     """
     stamp = timestamp(started_at)
     yield f"audio/{stamp}.mp4"
@@ -56,7 +56,7 @@ def captured(
     if "CompositedVideo" in configuration:
         yield f"composited-video/{stamp}.mp4"
     yield f"meeting-events/{stamp}.txt"
-    if words:
+    if transcribed:
         yield f"transcription-messages/{stamp}.txt"
 
 

@@ -377,7 +377,7 @@ class Pipelines:
             pipeline.artifacts,
             pipeline.created_at,
             pipeline.streams,
-            words=pipeline.transcribed,
+            transcribed=pipeline.transcribed,
         )
 
     def _concatenated(self, pipeline: Pipeline) -> Iterator[str]:
