@@ -31,7 +31,9 @@ def _ids(sandbox: Sandbox, meeting: str, attendee: str) -> tuple[str, str]:
     for each in found.attendees:
         if attendee in (each.attendee_id, each.external_user_id):
             return found.meeting_id, each.attendee_id
-    raise SandboxError(f"{meeting} has no attendee called {attendee}; `meetings` lists its attendees")
+    raise SandboxError(
+        f"{meeting} has no attendee called {attendee}; `meetings` lists its attendees"
+    )
 
 
 @click.group()

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from .chime import notification_messages
 from .chime.events import Event
 from .chime.models import Meeting
-from .chime.request_log import DELIVERED, NOTIFICATION, DROPPED, Entry
+from .chime.request_log import DELIVERED, DROPPED, NOTIFICATION, Entry
 from .chime.service import ChimeService
 from .chime.settings import SourceArn
 from .iam_policies import GUARDS, Access, refusal, service_context

@@ -66,7 +66,9 @@ def refusal(policy: str | None, access: Access) -> str | None:
     mismatches = [next(_mismatches(each, access), None) for each in allowing]
     if None in mismatches:
         return None
-    named = (f"{_name(each)} {mismatch}" for each, mismatch in zip(allowing, mismatches, strict=True))
+    named = (
+        f"{_name(each)} {mismatch}" for each, mismatch in zip(allowing, mismatches, strict=True)
+    )
     return "; ".join(named) or f"no statement allows {access.action}"
 
 

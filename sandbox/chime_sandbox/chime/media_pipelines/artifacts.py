@@ -37,7 +37,11 @@ FOLDERS: Final = {
 
 
 def captured(
-    configuration: dict[str, Any], started_at: float, attendee_ids: Iterable[str], *, transcribed: bool
+    configuration: dict[str, Any],
+    started_at: float,
+    attendee_ids: Iterable[str],
+    *,
+    transcribed: bool,
 ) -> Iterator[str]:
     """The keys of a capture's artifacts, relative to its folder.
 
