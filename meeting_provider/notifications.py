@@ -37,7 +37,7 @@ _TARGETS: Final = {
 def policy(
     resource_arn: str, actions: Sequence[str], *, partition: str, region: str, account: str
 ) -> dict[str, Any]:
-    """A policy that allows only the service these actions on a resource, for this account's meetings.
+    """A policy that allows only the service these actions, for this account's meetings.
 
     AWS documents the meetings' ARNs both with and without a region: the policy allows both.
     """
@@ -130,8 +130,8 @@ class MeetingNotifications(pulumi.ComponentResource):
         :param tags: for topic and queues.
         :param control_region: the meetings' control region; the stack's `aws:region` by default.
         :param opts: Pulumi's resource options. An AWS provider has to be of the control region.
-        :raises InvalidNotifications: no target is requested; an ARN is of another service, of a FIFO
-            target or of another region than the meetings' control region; that region has no
+        :raises InvalidNotifications: no target is requested; an ARN is of another service, of a
+            FIFO target or of another region than the meetings' control region; that region has no
             endpoint; or the AWS provider is of another region. An `Output` is checked once it is
             known, before anything is created.
         """

@@ -140,8 +140,8 @@ def attendance(events: Iterable[MeetingEvent]) -> list[MeetingAttendance]:
     """The connections to each meeting, by the time of the events.
 
     The service's own attendees, which record a meeting, are left out. Events may be in any order
-    and may be repeated. The meetings are in the order of their first joins; those that nobody joined
-    come last.
+    and may be repeated. The meetings are in the order of their first joins; those that nobody
+    joined come last.
 
     :param events: events that `read` returned.
     :raises InvalidEvent: as `read`.

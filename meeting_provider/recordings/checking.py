@@ -1,4 +1,4 @@
-"""Prepares and validates a declared recording for the lifecycle, for both adapters. No pulumi here."""
+"""Prepares and validates a declared recording, for both adapters. No pulumi here."""
 
 from __future__ import annotations
 

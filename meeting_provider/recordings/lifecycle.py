@@ -27,7 +27,7 @@ END_SECONDS: Final = 60.0
 
 
 class RecordingLifecycle:
-    """Creates, reads, updates and deletes recordings. Each method raises a ServiceError if it fails.
+    """Creates, reads, updates and deletes recordings. A method that fails raises a ServiceError.
 
     :param pipelines: gives the client of a region and, where one was declared, a profile.
     """
@@ -130,7 +130,7 @@ class RecordingLifecycle:
         retry_error_callback=lambda _: None,
     )
     def _wait_for_end(self, pipelines: MediaPipelines, subject: str, pipeline_id: str) -> str:
-        """Wait, because the meeting can't have another recording, such as a replacement, before the end."""
+        """The status. The meeting can't have another recording before this one has ended."""
         return pipelines.get_capture(subject, pipeline_id).status
 
     def _known(self, outputs: Mapping[str, Any]) -> tuple[MediaPipelines, str]:

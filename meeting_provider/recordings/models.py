@@ -172,18 +172,14 @@ class RecordingInput(Shape):
     source_arn: Annotated[Arn, Field(description="The meeting's `meeting_arn`.")]
     sink_arn: Annotated[
         Arn,
-        Field(
-            description="The ARN of the S3 bucket; a slash and a prefix for the files may follow."
-        ),
+        Field(description="The ARN of the S3 bucket; a slash and a prefix may follow."),
     ]
     artifacts_configuration: ArtifactsConfiguration | None = None
     source_configuration: SourceConfiguration | None = None
     concatenation_sink_arn: Annotated[
         Arn | None,
         Argument.SETTING,
-        Field(
-            description="The bucket for one file of each kind, written after the recording has ended."
-        ),
+        Field(description="The bucket for one file of each kind, written after the recording."),
     ] = None
     sse_aws_key_management_params: SseAwsKeyManagementParams | None = None
     sink_iam_role_arn: Annotated[

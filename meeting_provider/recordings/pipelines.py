@@ -26,7 +26,8 @@ class ConcatenationAnswer(Answer):
 class MediaPipelines(ServiceCalls):
     """The media pipelines of one account in one region. One instance serves all threads.
 
-    Every method raises a ServiceError if its call fails: RecordingEnded if the pipeline is not found.
+    Every method raises a ServiceError if its call fails: RecordingEnded if the pipeline is not
+    found.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Media_Pipelines.html
     """

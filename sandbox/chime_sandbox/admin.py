@@ -144,7 +144,10 @@ class Held:
 
 
 class Sandbox:
-    """A client of the admin route of the emulator at `endpoint`. Every method raises SandboxError."""
+    """A client of the admin route of an emulator. Every method raises SandboxError.
+
+    :param endpoint: the emulator's URL.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint.rstrip("/")
@@ -306,8 +309,8 @@ class Sandbox:
     def release(self, number: int | None = None, *, drop: bool = False) -> int:
         """Release one held call, or all, and return how many were released.
 
-        With `drop` their connections are closed instead: a call that is held before the service acts
-        has no effect then.
+        With `drop` their connections are closed instead: a call that is held before the service
+        acts has no effect then.
         """
         query = {"drop": int(drop)} | ({} if number is None else {"number": number})
         return int(self._send("DELETE", f"holds?{urlencode(query)}")["released"])

@@ -1,7 +1,7 @@
 """Access to moto's buckets for an emulated service, with a check of the bucket policy.
 
-Nobody signs these calls, so they use moto's backend directly. Moto doesn't evaluate bucket policies:
-`Buckets.refusal` does.
+Nobody signs these calls, so they use moto's backend directly. Moto doesn't evaluate bucket
+policies: `Buckets.refusal` does.
 """
 
 import re
@@ -30,7 +30,7 @@ class BucketError(Exception):
 
 @dataclass(frozen=True)
 class Folder:
-    """A bucket and a prefix, which need not exist. `prefix` has no slash at its ends; it may be empty."""
+    """A bucket and a prefix, which need not exist. `prefix` doesn't begin or end with a slash."""
 
     partition: str
     bucket: str

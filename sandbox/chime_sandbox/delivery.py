@@ -1,7 +1,7 @@
 """Delivers the events of meetings to their queues and topics, if their policies allow it.
 
-A separate thread delivers each event after the call that caused it, in order: neither a call nor the
-clock waits for a queue, for a topic or for its subscribers.
+A separate thread delivers each event after the call that caused it, in order: neither a call nor
+the clock waits for a queue, for a topic or for its subscribers.
 """
 
 from collections.abc import Callable

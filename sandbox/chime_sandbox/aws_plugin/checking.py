@@ -31,8 +31,8 @@ class Request:
 def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[CheckFailure]]:
     """The checked inputs, and all failures.
 
-    A name that is kept isn't checked. If it no longer fits, the diff says that the resource has to be
-    replaced, and the engine checks again without the old inputs.
+    A name that is kept isn't checked. If it no longer fits, the diff says that the resource has to
+    be replaced, and the engine checks again without the old inputs.
     """
     schema = resource.schema
     inputs = schema.as_texts(request.news)

@@ -1,7 +1,7 @@
 """S3: Bucket, BucketPolicy, BucketPublicAccessBlock and other resources for a bucket.
 
-Where the real plugin has both an argument of Bucket and a resource of its own, the stand-in supports
-only the resource.
+Where the real plugin has both an argument of Bucket and a resource of its own, the stand-in
+supports only the resource.
 
 Sources: terraform-provider-aws `internal/service/s3/bucket{,_policy,_public_access_block,
 _ownership_controls,_lifecycle_configuration}.go`; the calls are those of

@@ -1,7 +1,7 @@
 """The admin route: `/_sandbox/`, by which tests and people control and inspect the emulator.
 
-Requests and responses are JSON. An invalid body gets 400, an unknown meeting 404. Join tokens are never
-shown.
+Requests and responses are JSON. An invalid body gets 400, an unknown meeting 404. Join tokens are
+never shown.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Checks a request's values against the service model.
 
 Botocore checks types, required members and minimum lengths before it sends a request. The service
-checks those again, and also maxima, patterns and enumerations. The patterns of external ids are only
-in the model's documentation, and are read from there.
+checks those again, and also maxima, patterns and enumerations. The patterns of external ids are
+only in the model's documentation, and are read from there.
 """
 
 import html

@@ -1,4 +1,4 @@
-"""The API operations on media pipelines: each takes a request's parameters and returns the response.
+"""The API operations on media pipelines: a method takes parameters and returns the response.
 
 Each method is named after its operation. The parameters already satisfy the service model's
 constraints. The methods check the rules that the service model doesn't contain. Sources of the

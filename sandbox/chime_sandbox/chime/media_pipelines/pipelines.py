@@ -288,7 +288,7 @@ class Pipelines:
     # A pipeline's life
 
     def _follow(self, event: Event) -> None:
-        """Stop the capture of a meeting that ends, and note if a captured meeting is transcribed."""
+        """Stop the capture when its meeting ends, and record whether the meeting is transcribed."""
         capture = self.capture_of(event.meeting.meeting_id)
         if capture is None:
             return
