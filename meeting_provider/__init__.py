@@ -74,7 +74,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # pulumi-aws is large: it is imported where a program uses it.
+    # pulumi-aws is large: it is imported only when a program uses it.
     if name == "MeetingNotifications":
         from meeting_provider.notifications import MeetingNotifications
 

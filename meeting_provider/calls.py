@@ -42,17 +42,17 @@ CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
 LONGEST_WAIT: Final = 4
 
-#: How long after its begin an operation on a resource may make another call, in seconds. With the
-#: call that is under way then and the delete that undoes a create, it ends within five minutes.
+#: How long after its start an operation on a resource may make another call, in seconds. With a
+#: call in progress and the delete that undoes a create, the operation ends within five minutes.
 OPERATION_SECONDS: Final = 100.0
 
-#: How often a call is made whose conflict lasts, or that isn't part of a bounded operation.
+#: The most attempts of a call whose conflict lasts, or that isn't part of a bounded operation.
 ATTEMPTS: Final = 5
 
-#: The errors that may pass.
+#: The errors that are retried.
 _PASSING: Final = (Throttled, UnderWay, Unreachable)
 
-#: As many calls of an operation at once as there can be: one for each resource that is under way.
+#: The most parallel calls: one for each resource that Pulumi works on.
 _CONNECTIONS: Final = 64
 
 #: What CloudTrail shows as the caller.
@@ -85,15 +85,15 @@ class ServiceCalls:
 
     :param region: a region that has the service.
     :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
-    :param cancelled: set once no operation is to make another call.
+    :param cancelled: when it is set, operations make no further calls.
     :raises ServiceError: AWS's own configuration can't be used.
     """
 
     #: The service, as botocore calls it.
     service: ClassVar[str]
-    #: What to do about a quota that is used up.
+    #: The remedy for a quota that is used up.
     quotas: ClassVar[str] = "end what isn't needed, or ask for more in Service Quotas"
-    #: What to do about too many requests.
+    #: The remedy for too many requests.
     rate: ClassVar[str] = (
         "run `pulumi up` again, with a smaller --parallel if it recurs, or ask for more in "
         "Service Quotas"
@@ -236,7 +236,7 @@ class ServiceCalls:
                 made = f"aws iam create-service-linked-role --aws-service-name {principal}"
                 remedy += f"; the account needs the role {role}: `{made}`"
         elif status >= 500:
-            kind, remedy = Unreachable, "the service is in trouble: run `pulumi up` again later"
+            kind, remedy = Unreachable, "the service has a problem: run `pulumi up` again later"
         return kind(operation, cause, remedy, subject)
 
 

@@ -1,4 +1,4 @@
-"""What every adapter does with a declaration before the lifecycle gets it. No pulumi here."""
+"""Prepares and validates a declaration for the lifecycle, for all adapters. No pulumi here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_REGION: Final = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a stack sets for all its meetings. Either may be UNKNOWN in a preview.
+    """A stack's settings for all its meetings. Both may be UNKNOWN in a preview.
 
     :param region: the control region of meetings that declare none.
     :param profile: the profile of AWS's own configuration for meetings that declare none.
@@ -58,11 +58,11 @@ def check(
     settings: Settings,
     secret: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[ValidationIssue]]:
-    """The declaration with its regions, its attendees as a mapping; and all that is wrong with it.
+    """The declaration with its regions and with its attendees as a mapping, and all issues.
 
     :param declared: the properties. UNKNOWN stands for values that aren't known yet.
-    :param old: the declared properties of the meeting that there is, or nothing.
-    :param secret: the properties whose values no message may quote.
+    :param old: the declared properties of the existing meeting, if there is one.
+    :param secret: the properties whose values no message may contain.
     """
     region = settings.region_of(declared)
     checked = {**declared, "control_region": region or UNKNOWN}
@@ -79,7 +79,7 @@ def check(
 
 
 def shown(issues: Iterable[ValidationIssue], secret: Collection[str]) -> list[ValidationIssue]:
-    """The issues, each once, without what they say of values that no message may quote."""
+    """The issues, each once, without the values of secrets."""
     hidden = (ValidationIssue(i.path[:1], _HIDDEN) if i.path[0] in secret else i for i in issues)
     return list(dict.fromkeys(hidden))
 

@@ -1,6 +1,6 @@
 """The Chime SDK Meetings API: the operations that the provider calls.
 
-Each method is one call, or one for each page.
+Each method makes one call, or one call for each page.
 """
 
 from __future__ import annotations

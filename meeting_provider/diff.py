@@ -1,4 +1,4 @@
-"""What differs between a meeting as it is and as declared, and the fewest calls that change it.
+"""The differences between a meeting and its declaration, and the fewest calls that remove them.
 
 All functions here are pure. They take meetings as Pulumi properties, with attendees as a mapping
 by external_user_id.
@@ -85,7 +85,7 @@ def _pruned(value: Any, default: object = None) -> Any:
 
 @dataclass(frozen=True)
 class Plan:
-    """The calls that make the meeting what is declared, in their order.
+    """The calls that change the meeting to its declaration, in order.
 
     :param update_except: what each BatchUpdateAttendeeCapabilitiesExcept sets, and for which
         attendees not.
@@ -116,7 +116,7 @@ def _features(declared: MeetingInput) -> dict[str, Any] | None:
 def plan(
     known: Mapping[str, Capabilities | None], tags: Mapping[str, str], declared: MeetingInput
 ) -> Plan:
-    """The fewest calls that make the meeting what is declared.
+    """The fewest calls that change the meeting to its declaration.
 
     Removals come first, so that an exchange fits under the limit of 250 attendees. An attendee
     whose default capabilities no call can set is removed and added again, with a new join token.

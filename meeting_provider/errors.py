@@ -66,10 +66,10 @@ class InvalidNotifications(MeetingProviderError):
 
 
 class InvalidEvent(MeetingProviderError):
-    """A message is no event of a meeting; says what is wrong with it."""
+    """A message is not an event of a meeting; the text says why."""
 
-    def __init__(self, fault: str) -> None:
-        super().__init__(f"this is no event of a meeting: {fault}")
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"this is not an event of a meeting: {problem}")
 
 
 class NoJoinData(MeetingProviderError):
@@ -132,15 +132,15 @@ class Unreachable(ServiceError):
 
 
 class TokenInUse(ServiceError):
-    """The ClientRequestToken that was set brings back another meeting, or an ended one."""
+    """The declared ClientRequestToken returns another meeting, or an ended one."""
 
 
 class UnderWay(ServiceError):
-    """The service still processes the same request, of an earlier try or of another caller."""
+    """The service still processes the same request, of an earlier attempt or of another caller."""
 
 
 class AttendeesRefused(ServiceError):
-    """The service did not make all of the attendees.
+    """The service did not create all of the attendees.
 
     `refused` has one entry for each: external_user_id, error code and error message.
     """

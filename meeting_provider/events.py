@@ -1,4 +1,4 @@
-"""What the service tells of a meeting, out of the message that a queue, a topic or a bus brought.
+"""Parses the service's notification messages, from a queue, a topic or an event bus.
 
     for message in sqs.receive_message(QueueUrl=url)["Messages"]:
         event = parse(message["Body"])
@@ -28,7 +28,7 @@ _SNS_NOTIFICATION: Final = "Notification"
 
 
 class EventType(StrEnum):
-    """Everything that the service is documented to tell of."""
+    """All documented event types."""
 
     MEETING_STARTED = "chime:MeetingStarted"
     MEETING_ENDED = "chime:MeetingEnded"
@@ -58,7 +58,7 @@ class EventType(StrEnum):
 
 
 class _Message(BaseModel):
-    """What is new to us is kept: the service adds to its messages."""
+    """Unknown fields are kept, since the service adds fields to its messages."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_name=True, extra="allow", frozen=True
@@ -70,11 +70,11 @@ def _known(kind: str) -> EventType | str:
 
 
 class EventDetail(_Message):
-    """What happened. An event type that is new to us stays the text that it is."""
+    """The event's details. An unknown event type stays a string."""
 
     event_type: Annotated[str, AfterValidator(_known)]
     meeting_id: str
-    #: As the service says it, in milliseconds since the epoch.
+    #: The event's own time, in milliseconds since the epoch.
     timestamp: int | None = None
     external_meeting_id: str | None = None
     media_region: str | None = None
@@ -111,8 +111,8 @@ class MeetingEvent(_Message):
 def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
     """The event in a message: an SQS body, the SNS envelope around one, or EventBridge's own form.
 
-    :param body: JSON as text or bytes, or what it says.
-    :raises InvalidEvent: it is none of these; says what is wrong.
+    :param body: JSON as text or bytes, or the parsed JSON.
+    :raises InvalidEvent: it is none of these; the text says why.
     """
     message = _json(body)
     if _SNS_MESSAGE in message and "detail" not in message:
@@ -122,12 +122,12 @@ def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
     try:
         return MeetingEvent.model_validate(message)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise InvalidEvent("; ".join(faults)) from error
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise InvalidEvent("; ".join(problems)) from error
 
 
 def _published(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What SNS passes on. It also asks to confirm a subscription, and tells that one is over."""
+    """The message in an SNS envelope. SNS also sends messages of its own, which are refused."""
     kind = envelope.get("Type", _SNS_NOTIFICATION)
     if kind != _SNS_NOTIFICATION:
         raise InvalidEvent(f"it is SNS's own {kind}")

@@ -1,7 +1,7 @@
 """Create, read, update and delete one meeting. No pulumi and no boto3 here.
 
-Nothing is remembered between operations. What others did to a meeting is found by reading it. A
-create that is cut off may leave a meeting that nobody has tokens for: the service ends it five
+Nothing is kept in memory between operations. Changes by other programs are found by reading the
+meeting. An interrupted create may leave a meeting whose tokens are lost: the service ends it five
 minutes later.
 """
 
@@ -43,7 +43,7 @@ TRANSIENT: Final = frozenset(
 
 
 class Lifecycle:
-    """The life of meetings. Each method raises a ServiceError where it fails.
+    """Creates, reads, updates and deletes meetings. Each method raises a ServiceError if it fails.
 
     :param client: gives the client of a control region and, where one was declared, a profile.
     """
@@ -52,13 +52,13 @@ class Lifecycle:
         self._client = client
 
     def create(self, declared: MeetingInput) -> State:
-        """Create the meeting with all its attendees. One that fails leaves no meeting of its own.
+        """Create the meeting with all its attendees. A create that fails deletes its meeting.
 
-        A client_request_token may bring back a meeting that exists. That is completed, if it has
-        the declared settings, and never deleted on failure.
+        A client_request_token may return an existing meeting. If that has the declared settings, it
+        is completed. It is never deleted on failure.
 
-        :raises TokenInUse: the client_request_token brings back a meeting with other settings, or
-            one that has ended.
+        :raises TokenInUse: the client_request_token returns a meeting with other settings, or one
+            that has ended.
         :raises AttendeesRefused: the service refused some of the attendees.
         """
         client = self._client(declared.control_region, declared.profile)
@@ -78,7 +78,7 @@ class Lifecycle:
             raise
 
     def read(self, state: State) -> State | None:
-        """The meeting as it is now, declared as it is; None where it has ended."""
+        """The meeting as it is now, with a matching declaration; None if it has ended."""
         try:
             listed, tags = _read(self._bounded(state), state.meeting)
         except MeetingEnded:
@@ -86,11 +86,11 @@ class Lifecycle:
         return _as_found(state, listed, tags)
 
     def find(self, meeting_id: str, control_region: str) -> State | None:
-        """A meeting that was created elsewhere, with a declaration that says the same.
+        """An existing meeting to import, with a matching declaration.
 
         No call returns the client request token, the notification targets and the network type.
 
-        :returns: None where the control region has no such meeting.
+        :returns: None if the control region has no such meeting.
         """
         client = self._client(control_region, None).bounded()
         try:
@@ -103,7 +103,7 @@ class Lifecycle:
     def update(self, state: State, declared: MeetingInput) -> State:
         """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
 
-        Where it fails, the next read finds what was done and what not.
+        If it fails, the next read finds which changes were made.
 
         :raises MeetingEnded: the meeting ended in the meantime.
         :raises AttendeesRefused: the service refused some of the attendees.
@@ -121,7 +121,7 @@ class Lifecycle:
         return work.reconcile(state.tags, state.declared.get("transcription"))
 
     def delete(self, state: State) -> None:
-        """End the meeting, where it hasn't ended."""
+        """End the meeting, unless it has ended."""
         with suppress(MeetingEnded):
             self._bounded(state).delete_meeting(state.meeting)
 
@@ -131,7 +131,7 @@ class Lifecycle:
 
 
 class Reconciler:
-    """Makes one meeting what is declared."""
+    """Changes one meeting to its declaration."""
 
     def __init__(self, client: ChimeClient, declared: MeetingInput, meeting: MeetingAnswer) -> None:
         self._client = client
@@ -144,7 +144,7 @@ class Reconciler:
     def learn(
         self, attendees: Sequence[AttendeeAnswer], errors: Sequence[AttendeeError] = ()
     ) -> None:
-        """Note the attendees that the meeting has, and those that the service didn't create."""
+        """Record the attendees that the meeting has, and those that the service didn't create."""
         for now in attendees:
             self._known[now.external_user_id] = now.after(self._known.get(now.external_user_id))
         self._errors |= {e.external_user_id: e for e in errors}
@@ -154,7 +154,7 @@ class Reconciler:
         self._known = {i: a for i, a in self._known.items() if i in self._wanted}
 
     def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> State:
-        """Make the meeting what is declared.
+        """Change the meeting to its declaration.
 
         A declared attendee whose token is unknown is added again, which returns the same attendee
         with its token.
@@ -166,7 +166,7 @@ class Reconciler:
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
         plan = self._plan(tags)
-        # Tags have a quota of their own: changed beside the attendees they cost no time.
+        # Tag operations have quotas of their own: in parallel with the attendees they cost no time.
         with ThreadPoolExecutor(1) as pool:
             retagging = pool.submit(self._retag, plan)
             self._change_attendees(plan)
@@ -232,7 +232,7 @@ class Reconciler:
         retry_error_callback=lambda _: None,
     )
     def _add(self, attendees: Sequence[AttendeeInput]) -> bool:
-        """Add attendees, and again as long as some fail in passing."""
+        """Add attendees, and retry those with errors that may be temporary."""
         left = [a for a in attendees if self._is_to_add(a.external_user_id)]
         for batch in diff.batches(left):
             answer = self._client.batch_create_attendee(self._meeting, batch)
@@ -246,7 +246,7 @@ class Reconciler:
 
 
 def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
-    """Create the meeting of a client_request_token, or complete the one that it brings back."""
+    """Create the meeting of a client_request_token, or complete the one that the token returns."""
     token = declared.client_request_token or ""
     meeting = f"meeting '{declared.external_meeting_id}'"
     try:
@@ -269,13 +269,13 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
 
 
 def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
-    """The arguments whose values a meeting contradicts that a token brought back."""
+    """The arguments whose values differ in the meeting that a token returned."""
     asked, answered = declared.properties(), found.declared()
     return [n for n in diff.CREATE_ONLY if n in asked and not _agrees(asked[n], answered.get(n))]
 
 
 def _agrees(asked: Any, answered: Any) -> bool:
-    """Whether an answer has what was asked for. What it leaves out it doesn't contradict."""
+    """Whether a response has the requested values. Values that it leaves out don't count."""
     if isinstance(asked, Mapping) and isinstance(answered, Mapping):
         return all(_agrees(v, answered.get(n)) for n, v in asked.items())
     if isinstance(asked, list) and isinstance(answered, list):
@@ -284,7 +284,7 @@ def _agrees(asked: Any, answered: Any) -> bool:
 
 
 def _token_in_use(meeting: str, what: str) -> TokenInUse:
-    cause, remedy = f"client_request_token brings back {what}", "set another client_request_token"
+    cause, remedy = f"client_request_token returns {what}", "set another client_request_token"
     return TokenInUse("CreateMeetingWithAttendees", cause, f"{remedy}, or none", meeting)
 
 
@@ -305,7 +305,7 @@ def _read(
 
 
 def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str, str]) -> State:
-    """The state as the service has it now. Its declaration says the same, so that drift shows."""
+    """The state of the meeting in the service, with a matching declaration, so that drift shows."""
     default = default_capabilities(state.declared.get("meeting_features"))
     found = {a.external_user_id: a for a in listed}
     declared = state.declared["attendees"]
@@ -320,7 +320,7 @@ def _as_found(state: State, listed: Sequence[AttendeeAnswer], tags: Mapping[str,
         redeclared[i] = dict(declared.get(i, {}))
         if can and can != before:
             redeclared[i].pop("capabilities", None)
-            # The default of a meeting without video could not be declared.
+            # The default of a meeting without video would not be a valid declaration.
             if can != default or default == default_capabilities(None):
                 redeclared[i]["capabilities"] = dict(can)
     new = {**state.declared, "attendees": redeclared}

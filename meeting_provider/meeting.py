@@ -34,7 +34,7 @@ class AttendeeArgs(AttendeeSettingsArgs):
 
 
 class NotificationsConfigurationArgs(TypedDict, total=False):
-    """The ARNs of what receives the meeting's events, in its control region. No FIFO ones."""
+    """The ARNs of the targets of the meeting's events, in its control region. No FIFO targets."""
 
     lambda_function_arn: pulumi.Input[str]
     sns_topic_arn: pulumi.Input[str]
@@ -69,7 +69,7 @@ class MeetingFeaturesArgs(TypedDict, total=False):
 
 
 class TranscriptionArgs(TypedDict, total=False):
-    """Either of the two, as the API has them, in snake_case."""
+    """One of the two engines' settings, as in the API, in snake_case."""
 
     engine_transcribe_settings: pulumi.Input[Mapping[str, Any]]
     engine_transcribe_medical_settings: pulumi.Input[Mapping[str, pulumi.Input[str]]]
@@ -78,14 +78,15 @@ class TranscriptionArgs(TypedDict, total=False):
 class Meeting(Resource, module="meeting", name="Meeting"):
     """An Amazon Chime SDK meeting with its attendees.
 
-    The service ends a meeting that nobody is connected to for five minutes, and any meeting after
-    24 hours. A meeting that has ended is gone at the next refresh, and the same `pulumi up` creates
-    its successor, with a new id and new tokens.
+    The service ends a meeting after five minutes with nobody connected, and any meeting after 24
+    hours. A refresh detects that a meeting has ended, and the same `pulumi up` creates its
+    replacement, with a new id and new tokens.
 
     Attendees, their capabilities, the tags, the transcription and `ignore_undeclared_attendees`
-    change in place, and attendees that stay keep attendee id and join token. There is one
-    exception: an attendee who gets back the default capabilities of a meeting with content and
-    without video. The API can't set these, so the attendee is re-created with a new join token.
+    change in place, and attendees that stay keep their attendee id and join token. There is one
+    exception: in a meeting with content and without video, an attendee whose capabilities are
+    removed from the declaration. The API can't set the default capabilities of such a meeting, so
+    the attendee is re-created with a new join token.
     Any other change creates a new meeting before the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
@@ -99,7 +100,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     attendee_ids: pulumi.Output[dict[str, str]]
     #: The region of the endpoint that created the meeting.
     control_region: pulumi.Output[str]
-    #: The meeting's own name.
+    #: The ExternalMeetingId.
     external_meeting_id: pulumi.Output[str]
     #: Secret. Each attendee's JoinToken, by external_user_id.
     join_tokens: pulumi.Output[dict[str, str]]
@@ -109,9 +110,9 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     media_placement: pulumi.Output[dict[str, str]]
     #: The region that hosts the meeting's media.
     media_region: pulumi.Output[str]
-    #: The ARN that the meeting's tags are kept under.
+    #: The meeting's ARN.
     meeting_arn: pulumi.Output[str]
-    #: Secret. What else the service answered of the meeting, in its own words.
+    #: Secret. The other fields of the API's Meeting, with the API's names.
     meeting_details: pulumi.Output[dict[str, Any] | None]
     #: The tags.
     tags: pulumi.Output[dict[str, str] | None]
@@ -144,14 +145,14 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :param name: the resource's name.
         :param attendees: 1 to 250, as a list, each with an external_user_id of its own (2 to 64
             characters), or as a mapping by external_user_id. Each may have capabilities and tags.
-            The order of a list means nothing. The API no longer takes attendees' tags: they are
-            kept in the state and in the outputs. The external_user_ids are keys in the state, in
-            plain text: AWS asks for no personal data in them.
-        :param external_meeting_id: the meeting's own name, 2 to 64 characters; `name` by default.
-        :param media_region: where the media is hosted; by default the control region where media
-            can be hosted there, and else us-east-1.
+            The order of a list doesn't matter. The API no longer takes attendees' tags: they are
+            kept in the state and in the outputs. Don't use personal data as external_user_ids:
+            AWS advises against it, and the ids are in the state in plain text.
+        :param external_meeting_id: the meeting's name, 2 to 64 characters; `name` by default.
+        :param media_region: the region that hosts the media; by default the control region if it
+            can host media, else us-east-1.
         :param client_request_token: 2 to 64 characters; random for each create by default. Set one
-            only where another program has to find the meeting by it.
+            only if another program has to find the meeting by it.
         :param meeting_host_id: reserved by the service.
         :param media_placement_network_type: `Ipv4Only` or `DualStack`.
         :param meeting_features: audio, video, content and attendee features.
@@ -162,8 +163,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :param transcription: live transcription by Amazon Transcribe, from the meeting's creation
             on. No call returns it, so drift can't be detected.
         :param tenant_ids: 1 to 5.
-        :param ignore_undeclared_attendees: leave alone the attendees that others add to the
-            meeting. By default the next `pulumi up` removes them.
+        :param ignore_undeclared_attendees: keep attendees that other programs add to the meeting.
+            By default the next `pulumi up` removes them.
         :param control_region: the region of the endpoint that creates the meeting; by default the
             stack's `aws:region`, else that of the environment or the profile.
         :param profile: the profile of AWS's own configuration that the calls are signed with; by
@@ -202,8 +203,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     def join_data(self) -> pulumi.Output[dict[str, Any]]:
         """Secret. The meeting and its attendees as the API has them, each once.
 
-        `{"Meeting": {...}, "Attendees": {external_user_id: {...}}}`. Export this one where other
-        programs read it, and put each attendee's part together with `meeting_provider.join_info`.
+        `{"Meeting": {...}, "Attendees": {external_user_id: {...}}}`. Export this output if other
+        programs need it. `meeting_provider.join_info` converts it to the form for each attendee.
         """
         parts: dict[str, Any] = {name: vars(self)[name] for name in state.JOINING}
         # As with the tags, what isn't in the state is known to be absent.
@@ -215,7 +216,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
 
     @property
     def join_info(self) -> pulumi.Output[dict[str, dict[str, Any]]]:
-        """Secret. By external_user_id, what the Chime SDK for JavaScript takes.
+        """Secret. By external_user_id, what you pass to the Chime SDK for JavaScript.
 
         `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
         """
@@ -236,7 +237,7 @@ def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_regio
             f"meeting '{name}': a Meeting doesn't use an AWS provider; give its control_region "
             "and profile as arguments"
         )
-    # The parent's provider is for the AWS resources beside the meeting. Their regions may differ.
+    # The parent's provider is for the AWS resources next to the meeting. Their regions may differ.
     if opts.parent is not None and opts.parent.get_provider("aws:index:x") and not has_region:
         raise pulumi.RunError(
             f"meeting '{name}': its parent has an AWS provider, which a Meeting doesn't use; give "

@@ -1,4 +1,4 @@
-"""The request and response shapes of the Chime SDK Meetings API, each limit once.
+"""The requests and responses of the Chime SDK Meetings API, with their limits.
 
 Property names are snake_case here and PascalCase in the API; each model converts both ways. The
 limits are those of the service's own model (chime-sdk-meetings, 2021-07-15) and of its API
@@ -24,7 +24,7 @@ MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
 RESERVED_PREFIX: Final = "aws:"
 GOVCLOUD_PREFIX: Final = "us-gov-"
 
-#: Whose external_user_id begins so, the service itself has let in, to record the meeting.
+#: The prefix of the external_user_id of attendees that the service itself adds to record a meeting.
 #: Source: https://github.com/aws/amazon-chime-sdk-android/issues/514
 SERVICE_ATTENDEES: Final = (RESERVED_PREFIX, "MediaPipeline-")
 
@@ -49,7 +49,7 @@ MediaCapability = Literal["SendReceive", "Send", "Receive", "None"]
 
 
 def default_media_region(control_region: str) -> str:
-    """The control region itself where media can be hosted there, else us-east-1."""
+    """The control region if it can host media, else us-east-1."""
     return control_region if control_region in MEDIA_REGIONS else "us-east-1"
 
 
@@ -96,12 +96,12 @@ class _Wire(BaseModel):
     )
 
     def wire(self) -> dict[str, Any]:
-        """As the API and AWS's own clients take it: PascalCase, nothing that is unset."""
+        """The API's form: PascalCase, without unset values."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Shape(_Wire, extra="forbid"):
-    """What a program declares: nothing beyond the known properties is let through."""
+    """A declared object. Unknown properties are errors."""
 
     def properties(self) -> dict[str, Any]:
         """The same as Pulumi properties: snake_case, just what was set."""
@@ -180,7 +180,7 @@ Language = Literal[
 
 
 class EngineTranscribeSettings(Shape):
-    """What Amazon Transcribe is started with. Lists are texts with commas, as the API has them."""
+    """The settings of Amazon Transcribe. Lists are comma-separated strings, as in the API."""
 
     language_code: Language | None = None
     identify_language: Annotated[bool, Field(strict=True)] | None = None
@@ -208,7 +208,7 @@ class EngineTranscribeSettings(Shape):
 
 
 class EngineTranscribeMedicalSettings(Shape):
-    """What Amazon Transcribe Medical is started with."""
+    """The settings of Amazon Transcribe Medical."""
 
     language_code: Literal["en-US"]
     specialty: Literal["PRIMARYCARE", "CARDIOLOGY", "NEUROLOGY", "ONCOLOGY", "RADIOLOGY", "UROLOGY"]
@@ -225,7 +225,7 @@ class EngineTranscribeMedicalSettings(Shape):
 
 
 class Transcription(Shape):
-    """How the meeting is transcribed (TranscriptionConfiguration): one of the two."""
+    """How the meeting is transcribed (TranscriptionConfiguration): settings of one engine."""
 
     engine_transcribe_settings: EngineTranscribeSettings | None = None
     engine_transcribe_medical_settings: EngineTranscribeMedicalSettings | None = None
@@ -243,8 +243,8 @@ class Argument(Enum):
 class MeetingInput(Shape):
     """An Amazon Chime SDK meeting with its attendees.
 
-    The service ends a meeting that nobody is connected to for five minutes, and any meeting after
-    24 hours. The next update notices that, and creates its successor with a new id and new tokens.
+    The service ends a meeting after five minutes with nobody connected, and any meeting after 24
+    hours. The next update detects this, and creates a replacement with a new id and new tokens.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """
@@ -256,15 +256,17 @@ class MeetingInput(Shape):
         _doc("The attendees by external user id."),
     ]
     external_meeting_id: Annotated[
-        ExternalId, _doc("The meeting's own name; by default the resource's name.")
+        ExternalId, _doc("The meeting's name; by default the resource's name.")
     ]
     media_region: Annotated[
         MediaRegion,
-        _doc("Where media is hosted; by default the control region where it can, else us-east-1."),
+        _doc(
+            "The region that hosts media; by default the control region if it can, else us-east-1."
+        ),
     ]
     client_request_token: Annotated[
         ClientRequestToken | None,
-        _doc("Random by default. Set one only where another program finds the meeting by it."),
+        _doc("Random by default. Set one only if another program has to find the meeting by it."),
     ] = None
     meeting_host_id: Annotated[ExternalId | None, _doc("Reserved by the service.")] = None
     media_placement_network_type: Literal["Ipv4Only", "DualStack"] | None = None
@@ -286,7 +288,7 @@ class MeetingInput(Shape):
         Field(strict=True),
         Argument.IN_PLACE,
         Argument.SETTING,
-        _doc("Leave alone the attendees that others add. By default the next update removes them."),
+        _doc("Keep attendees that other programs add. By default the next update removes them."),
     ] = False
     control_region: Annotated[
         str,
@@ -312,7 +314,7 @@ class MeetingInput(Shape):
 
 
 class EmptiedMeeting(MeetingInput):
-    """A meeting that lost all its attendees: none can be created so, but one can be left so."""
+    """An existing meeting that has lost all its attendees. A create needs at least one."""
 
     attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
 
@@ -333,8 +335,8 @@ def default_capabilities(meeting_features: object) -> dict[str, str]:
 
     :param meeting_features: the meeting's, as Pulumi properties. Any may be unknown.
 
-    Source: AttendeeCapabilities of the API reference. To receive content takes receiving video,
-    so where video alone is forbidden it is received all the same.
+    Source: AttendeeCapabilities of the API reference. Receiving content requires receiving video,
+    so an attendee can receive video even if only video is turned off.
     """
     no_video, no_content = (_is_forbidden(m, meeting_features) for m in ("video", "content"))
     video = ("None" if no_content else "Receive") if no_video else "SendReceive"
@@ -358,11 +360,11 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 class Answer(_Wire, extra="allow"):
-    """What the service answers. Unknown fields are kept: the clients that join may know them."""
+    """A response of the service. Unknown fields are kept, because clients may need them to join."""
 
 
 class MediaPlacement(Answer):
-    """The URLs that a client connects to. Those of turn and of screens are deprecated."""
+    """The URLs that a client connects to. The TURN and screen URLs are deprecated."""
 
     audio_host_url: str | None = None
     audio_fallback_url: str | None = None
@@ -384,7 +386,7 @@ class MeetingAnswer(Answer):
     media_placement: MediaPlacement = MediaPlacement()
 
     def declared(self) -> dict[str, Any]:
-        """The arguments of a meeting that the answer tells, as Pulumi properties."""
+        """The arguments of a meeting that the response contains, as Pulumi properties."""
         return declared_by(self.wire(), MeetingInput)
 
     def __str__(self) -> str:
@@ -393,7 +395,7 @@ class MeetingAnswer(Answer):
 
 
 def declared_by(answered: Mapping[str, Any], model: type[Shape]) -> dict[str, Any]:
-    """The arguments that an answer tells, as Pulumi properties."""
+    """The arguments that a response contains, as Pulumi properties."""
     named = {n: answered.get(field.alias or n) for n, field in model.model_fields.items()}
     return {n: _in_snake_case(v) for n, v in named.items() if v}
 
@@ -405,7 +407,7 @@ def _in_snake_case(value: Any) -> Any:
 
 
 class AttendeeAnswer(Answer):
-    """An attendee as the service has it. The token is a credential, and in no repr."""
+    """An attendee as the service has it. The token is a credential, so no repr contains it."""
 
     external_user_id: str
     attendee_id: str
@@ -415,7 +417,7 @@ class AttendeeAnswer(Answer):
     capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_snake_case)] = None
 
     def after(self, earlier: AttendeeAnswer | None) -> AttendeeAnswer:
-        """The same with the token of an earlier answer, where this one has none."""
+        """This attendee with the token of an earlier response, if this one has none."""
         if self.join_token or not earlier or earlier.attendee_id != self.attendee_id:
             return self
         return self.model_copy(update={"join_token": earlier.join_token})

@@ -16,7 +16,7 @@ import pulumi_aws as aws
 from meeting_provider.errors import InvalidNotifications
 from meeting_provider.validation import TARGET_SERVICES, region_problem, target_problem
 
-#: Who the service is in a resource's policy.
+#: The service's principal in a resource's policy.
 PRINCIPAL: Final = "meetings.chime.amazonaws.com"
 
 #: What the service does with a queue and with a topic.
@@ -37,9 +37,9 @@ _TARGETS: Final = {
 def policy(
     resource_arn: str, actions: Sequence[str], *, partition: str, region: str, account: str
 ) -> dict[str, Any]:
-    """The policy that lets exactly the service do this to a resource, for this account's meetings.
+    """A policy that allows only the service these actions, for this account's meetings.
 
-    AWS documents the meetings' ARNs both without a region and with one: both are let in.
+    AWS documents the meetings' ARNs both with and without a region: the policy allows both.
     """
     sources = [f"arn:{partition}:chime:{place}:{account}:*" for place in ("", region)]
     return {
@@ -61,9 +61,9 @@ def policy(
 
 
 def key_policy_statement() -> dict[str, Any]:
-    """What the policy of a KMS key has to say, so that the service can use what it encrypts.
+    """The statement that a KMS key's policy needs for a topic or queue that the key encrypts.
 
-    A key that AWS manages (`alias/aws/sqs`) has a policy that can't be changed: it won't do.
+    A key that AWS manages (`alias/aws/sqs`) can't be used, since its policy can't be changed.
     """
     return {
         "Sid": "AllowChimeSdkMeetings",
@@ -77,12 +77,12 @@ def key_policy_statement() -> dict[str, Any]:
 class MeetingNotifications(pulumi.ComponentResource):
     """An SNS topic and an SQS queue that receive the meetings' events, and nothing else.
 
-    The queue has a dead-letter queue. All are in the meetings' control region. A queue, topic or
-    function that exists already is given by its ARN and left as it is: its own policy has to admit
-    the service.
+    The queue has a dead-letter queue. All are in the meetings' control region. An existing queue,
+    topic or function is given by its ARN and not changed: its own policy has to allow the service
+    to send.
 
-    Queues are encrypted with keys that SQS manages, or, like the topic, with the KMS key that is
-    named. The policy of that key has to have the statement of `key_policy_statement()`.
+    Queues are encrypted with keys that SQS manages, or with the KMS key in `kms_key_id`, like the
+    topic. The policy of that key needs the statement of `key_policy_statement()`.
     """
 
     #: For `Meeting(notifications_configuration=...)`: known once the policies are in place, so that
@@ -113,13 +113,13 @@ class MeetingNotifications(pulumi.ComponentResource):
         control_region: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Provision what is asked for.
+        """Create the topic and the queue.
 
-        :param name: the component's name, and the beginning of the others'.
-        :param topic: whether to make a topic. Not where `topic_arn` names one.
-        :param queue: whether to make a queue. Not where `queue_arn` names one.
-        :param topic_arn: a topic that exists already.
-        :param queue_arn: a queue that exists already.
+        :param name: the component's name, and the prefix of its resources' names.
+        :param topic: whether to create a topic. Ignored if `topic_arn` is set.
+        :param queue: whether to create a queue. Ignored if `queue_arn` is set.
+        :param topic_arn: an existing topic.
+        :param queue_arn: an existing queue.
         :param lambda_function_arn: a function that the service is to call; passed through.
         :param kms_key_id: the id, the ARN or the alias of a key, for topic and queues.
         :param message_retention_seconds: how long the queue keeps a message, 60 to 1,209,600;
@@ -130,10 +130,10 @@ class MeetingNotifications(pulumi.ComponentResource):
         :param tags: for topic and queues.
         :param control_region: the meetings' control region; the stack's `aws:region` by default.
         :param opts: Pulumi's resource options. An AWS provider has to be of the control region.
-        :raises InvalidNotifications: nothing is asked for, an ARN is of another service, FIFO or
-            in another region than the meetings' control region, that region has no endpoint, or
-            the AWS provider is of another region. What is an `Output` is checked once it is known,
-            before anything is created.
+        :raises InvalidNotifications: no target is requested; an ARN is of another service, of a
+            FIFO target or of another region than the meetings' control region; that region has no
+            endpoint; or the AWS provider is of another region. An `Output` is checked once it is
+            known, before anything is created.
         """
         self._name = name
         self._control_region = control_region or _control_region()
@@ -152,7 +152,7 @@ class MeetingNotifications(pulumi.ComponentResource):
             region=aws.get_region_output(opts=_invoke(self)).region,
             account=aws.get_caller_identity_output(opts=_invoke(self)).account_id,
         ).apply(self._agreeing)
-        # Nothing is created before the regions are seen to agree.
+        # Nothing is created before the check that the regions are the same.
         self._child = pulumi.ResourceOptions(
             parent=self, depends_on=cast(Any, self._where.apply(lambda _: []))
         )
@@ -191,11 +191,9 @@ class MeetingNotifications(pulumi.ComponentResource):
         )
 
     def _refuse(self, given: Mapping[str, object], *, asks: bool) -> None:
-        """Say before anything is declared what can be said by then."""
+        """Raise the errors that are known before anything is declared."""
         if not asks:
-            raise InvalidNotifications(
-                f"'{self._name}' asks for no topic, no queue and no function"
-            )
+            raise InvalidNotifications(f"'{self._name}' needs a topic, a queue or a function")
         region = self._control_region
         if region is None:
             return
@@ -206,7 +204,7 @@ class MeetingNotifications(pulumi.ComponentResource):
                 self._checked(argument, arn, region)
 
     def _agreeing(self, where: dict[str, str]) -> dict[str, str]:
-        """Where the AWS provider is, once that is seen to be where the meetings are created."""
+        """The region of the AWS provider, after a check that it is the control region."""
         if self._control_region not in (None, where["region"]):
             raise InvalidNotifications(
                 f"'{self._name}': its AWS provider is of {where['region']}, and the meetings' "
@@ -269,7 +267,7 @@ class MeetingNotifications(pulumi.ComponentResource):
         )
 
     def _existing(self, argument: str, arn: pulumi.Input[str] | None) -> pulumi.Output[Any]:
-        """An ARN that was given, once it is seen that the service can send events there."""
+        """The ARN of an existing target, after a check that the service can send events to it."""
         if arn is None:
             return _nothing()
         return pulumi.Output.all(arn, self._where).apply(

@@ -1,6 +1,7 @@
-"""Pulumi's calls -> the types of resources. Unknowns, secrets and configuration stay here.
+"""The dynamic providers: adapters from Pulumi's calls to the resource types.
 
-The classes are pickled by reference into every state: module and names are a stored format.
+They read the configuration, and convert unknown values and secrets from and to Pulumi's form.
+The classes are pickled by reference into every state, so this module and their names can't change.
 Source: https://www.pulumi.com/docs/iac/concepts/providers/dynamic-providers/
 """
 
@@ -31,9 +32,9 @@ CONFIDENTIAL: Final = "secret_arguments"
 
 
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
-    """Raise the package's own errors in short, since the host prints whole tracebacks.
+    """Raise the package's own errors without their causes, since the host prints whole tracebacks.
 
-    What the program gave as a secret is not in them.
+    Values that the program passed as secrets are removed.
     """
 
     @wraps(method)
@@ -69,7 +70,7 @@ def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
 
 
 class _Provider(dynamic.ResourceProvider):
-    """What the dynamic host runs for each resource of a type. It holds no state before that."""
+    """The base of the providers. The dynamic host unpickles one for each resource."""
 
     serialize_as_secret_always = False
     _type: ClassVar[str]
@@ -93,7 +94,7 @@ class _Provider(dynamic.ResourceProvider):
         return dynamic.CheckResult(_converted(checked), failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Tell changes in place from those that need a new resource."""
+        """Say which properties differ, and whether a new resource is needed."""
         differences = self._resources.differences(_converted(olds), _converted(news))
         names = list(dict.fromkeys(place[0] for place, *_ in differences))
         return dynamic.DiffResult(
@@ -110,7 +111,7 @@ class _Provider(dynamic.ResourceProvider):
 
     @_short_errors
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        """Read the resource; one that has ended is gone."""
+        """Read the resource; one that has ended has no id."""
         was = _plain_without_secrets(props)
         found = self._resources.read(was)
         if found is None:
@@ -129,7 +130,7 @@ class _Provider(dynamic.ResourceProvider):
 
     @_short_errors
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """End the resource, where it hasn't ended."""
+        """End the resource, unless it has ended."""
         self._resources.delete(_plain_without_secrets(props))
 
 

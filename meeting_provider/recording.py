@@ -24,9 +24,9 @@ class MediaArtifactsArgs(TypedDict):
 
 
 class ArtifactsConfigurationArgs(TypedDict):
-    """What is recorded: audio, video and content, all three; and composited video.
+    """What is recorded. `audio`, `video` and `content` are required; `composited_video` is not.
 
-    `composited_video` is as the API has it, in snake_case: `layout`, `resolution` and
+    `composited_video` is as in the API, in snake_case: `layout`, `resolution` and
     `grid_view_configuration`.
     """
 
@@ -39,19 +39,19 @@ class ArtifactsConfigurationArgs(TypedDict):
 class Recording(Resource, module="recording", name="Recording"):
     """A recording of a meeting, written to an S3 bucket by a media capture pipeline.
 
-    It ends with its meeting. A `pulumi up` that refreshes finds it gone, and records the meeting's
-    successor. A change of an argument, but for the tags, ends the recording before it begins the
-    next one: a meeting has one at most.
+    It ends with its meeting. A refresh detects this, and the same `pulumi up` records the meeting's
+    replacement. Tags change in place. If another argument changes, the recording is ended before
+    another is started, because a meeting can have only one at a time.
 
-    The account needs the role AWSServiceRoleForAmazonChimeSDKMediaPipelines, once, and the bucket
-    a policy that lets the service in: see RecordingBucket.
+    The account needs the role AWSServiceRoleForAmazonChimeSDKMediaPipelines, and the bucket needs a
+    policy that allows the service to write: see RecordingBucket.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_media-pipelines-chime_CreateMediaCapturePipeline.html
     """
 
     #: The region of the calls.
     control_region: pulumi.Output[str]
-    #: Where the recording is written to.
+    #: The ARN of the bucket, with the prefix.
     sink_arn: pulumi.Output[str]
     #: The capture pipeline's id: the same as `id`. The recorded files are in a folder of this name.
     media_pipeline_id: pulumi.Output[str]
@@ -83,14 +83,14 @@ class Recording(Resource, module="recording", name="Recording"):
 
         :param name: the resource's name.
         :param source_arn: the meeting's `meeting_arn`.
-        :param sink_arn: the ARN of the S3 bucket, and, after a slash, a prefix for the files. The
-            bucket has to be in the meeting's account and region.
+        :param sink_arn: the ARN of the S3 bucket; a slash and a prefix for the files may follow.
+            The bucket has to be in the meeting's account and region.
         :param artifacts_configuration: what is recorded; by default, the service records the mixed
             audio with the active speaker's video, and content.
         :param source_configuration: `selected_video_streams` with `attendee_ids` or
             `external_user_ids`: whose cameras are recorded.
-        :param concatenation_sink_arn: where the files of the recording, which are of five seconds
-            each, are put together once it has ended; not by default.
+        :param concatenation_sink_arn: the bucket for one file of each kind, which is written after
+            the recording has ended. By default the recording stays in files of five seconds each.
         :param sse_aws_key_management_params: `aws_kms_key_id` and `aws_kms_encryption_context`.
         :param sink_iam_role_arn: the role that may use that key.
         :param client_request_token: 2 to 64 characters; random for each create by default.

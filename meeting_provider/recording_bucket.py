@@ -12,7 +12,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-#: Who the service is in a bucket's policy.
+#: The service's principal in a bucket's policy.
 PRINCIPAL: Final = "mediapipelines.chime.amazonaws.com"
 
 #: What the service does in a bucket. The last two are for concatenation.
@@ -20,7 +20,7 @@ ACTIONS: Final = ("s3:PutObject", "s3:PutObjectAcl", "s3:GetObject", "s3:ListBuc
 
 
 def policy_statement(bucket_arn: str, account: str) -> dict[str, Any]:
-    """What the policy of a bucket has to say, so that the account's meetings can be recorded in it.
+    """The statement that a bucket's policy needs for recordings of the account's meetings.
 
     :param bucket_arn: the bucket's ARN, without a prefix.
     :param account: the AWS account of the meetings.
@@ -44,8 +44,8 @@ def policy_statement(bucket_arn: str, account: str) -> dict[str, Any]:
 class RecordingBucket(pulumi.ComponentResource):
     """A private S3 bucket for recordings, with the policy that AWS documents.
 
-    A bucket that exists already needs no component: its ARN is a Recording's `sink_arn`, and its
-    policy has to have the statement of `policy_statement()`.
+    An existing bucket needs no component: set a Recording's `sink_arn` to its ARN. Its policy needs
+    the statement of `policy_statement()`.
     """
 
     #: The bucket's name.
@@ -61,9 +61,9 @@ class RecordingBucket(pulumi.ComponentResource):
         tags: Mapping[str, pulumi.Input[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Provision the bucket.
+        """Create the bucket.
 
-        :param name: the component's name, and the beginning of the others'.
+        :param name: the component's name, and the prefix of its resources' names.
         :param force_destroy: whether to delete the recordings with the bucket. By default a bucket
             that has any can't be deleted.
         :param tags: for the bucket.

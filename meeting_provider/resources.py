@@ -1,4 +1,4 @@
-"""The types of resources, as the adapters to Pulumi see them: properties in, properties out.
+"""The resource types, as the adapters to Pulumi use them: properties in, properties out.
 
 Properties are plain values in snake_case. UNKNOWN stands for values that aren't known yet.
 """
@@ -34,10 +34,10 @@ def _doc(description: str) -> Any:
 
 
 class MeetingOutputs(BaseModel):
-    """What a meeting has beside its arguments. The plugin computes `join_data`."""
+    """The outputs of a meeting that are not arguments. The plugin computes `join_data`."""
 
     meeting_id: Annotated[str, _doc("The MeetingId: the same as the resource's id.")]
-    meeting_arn: Annotated[str, _doc("The ARN that the meeting's tags are kept under.")]
+    meeting_arn: Annotated[str, _doc("The meeting's ARN.")]
     media_placement: MediaPlacement
     attendee_ids: Annotated[
         dict[str, str], _doc("Each attendee's AttendeeId, by external user id.")
@@ -45,7 +45,7 @@ class MeetingOutputs(BaseModel):
     join_tokens: Annotated[dict[str, str], _doc("Each attendee's JoinToken, by external user id.")]
     meeting_details: Annotated[
         dict[str, Any] | None,
-        _doc("What else the service answered of the meeting, in its own words."),
+        _doc("The other fields of the API's Meeting, with the API's names."),
     ] = None
     join_data: Annotated[
         dict[str, Any],
@@ -58,7 +58,7 @@ class MeetingOutputs(BaseModel):
 
 
 class RecordingOutputs(BaseModel):
-    """What a recording has beside its arguments."""
+    """The outputs of a recording that are not arguments."""
 
     media_pipeline_id: Annotated[
         str, _doc("The capture pipeline's id: the same as the resource's id.")
@@ -73,13 +73,13 @@ class RecordingOutputs(BaseModel):
 
 
 class ResourceType(Protocol):
-    """What a type of resources does. Methods that call the service raise a ServiceError.
+    """The operations of a resource type. Methods that call the service raise a ServiceError.
 
-    :ivar model: what a program declares.
-    :ivar outputs: what a resource has beside that.
+    :ivar model: the arguments.
+    :ivar outputs: the outputs that are not arguments.
     :ivar secrets: the outputs that are secret.
     :ivar id_name: the output that is the resource's id.
-    :ivar replaced_by_deleting: whether a resource has to end before the one that replaces it.
+    :ivar replaced_by_deleting: whether a resource is deleted before its replacement is created.
     """
 
     model: type[Shape]
@@ -253,7 +253,7 @@ def types(profile: str | None = None, cancelled: Event | None = None) -> dict[st
     Their clients are made when they are first used. The threads of a host share them.
 
     :param profile: the profile where none was declared; by default what boto3's chain finds.
-    :param cancelled: once it is set, the operations that are under way fail at their next call.
+    :param cancelled: when it is set, running operations fail at their next call.
     """
 
     # An update without a call should not import boto3.

@@ -1,15 +1,15 @@
-"""What the Pulumi state keeps of a meeting, and how join information is put together from it.
+"""The output properties of a meeting in the Pulumi state, and the join information made from them.
 
 The output properties are the declared properties as `check` left them, `attendees` as a mapping by
 external_user_id, and:
 
 - `meeting_id`, `meeting_arn` and `media_placement`, as the service answered them, in snake_case
 - `attendee_ids` and `join_tokens`, by external_user_id; the join tokens are secret
-- `meeting_details`, secret: the fields of the answered Meeting that no other output property has,
-  in the API's own words. It is there only where there are such fields: with meeting features,
-  tenants or a host, and for fields that the service will add. The Chime SDK clients may need them.
+- `meeting_details`, secret: the fields of the API's Meeting that no other output property has, with
+  the API's names. It exists only if there are such fields: with meeting features, tenants or a
+  host, and for fields that the service will add. The Chime SDK clients may need them.
 
-Module, class and property names are a stored format.
+The property names are in users' states, so they can't change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SECRETS: Final = ("join_tokens", "meeting_details")
 #: The fields of an answered Meeting, besides the id, that have an output property of the same name.
 _FIELDS: Final = ("meeting_arn", "external_meeting_id", "media_region")
 
-#: What join data is put together from, besides the `meeting_id` and, where it is, the details.
+#: The properties that join data is made from, besides `meeting_id` and the details.
 JOINING: Final = (*_FIELDS, "media_placement", "attendee_ids", "join_tokens")
 
 
@@ -147,14 +147,14 @@ def join_data(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def join_info(join_data: Mapping[str, Any], source: str = "") -> dict[str, dict[str, Any]]:
-    """What each attendee joins with, from a meeting's `join_data`. It holds join tokens.
+    """Each attendee's join information, from a meeting's `join_data`. It holds join tokens.
 
     A stack that exports `join_data` has each meeting once in its outputs. A program that reads
     them by StackReference calls this function.
 
     :param join_data: the `join_data` of a Meeting.
     :param source: what it was read from, such as the name of a stack. The error names it.
-    :returns: by external_user_id, what the Chime SDK for JavaScript takes:
+    :returns: by external_user_id, what you pass to the Chime SDK for JavaScript:
         `new MeetingSessionConfiguration(info.Meeting, info.Attendee)`.
     :raises NoJoinData: there is none, which means that the secret could not be decrypted.
     """
@@ -165,7 +165,7 @@ def join_info(join_data: Mapping[str, Any], source: str = "") -> dict[str, dict[
 
 
 def _details(meeting: MeetingAnswer) -> dict[str, Any]:
-    """The answered fields that no other output property has, in the API's words."""
+    """The fields of the response that no other output property has, with the API's names."""
     details = dict(meeting.model_extra or {})
     if placement := meeting.media_placement.model_extra:
         details["MediaPlacement"] = placement

@@ -1,6 +1,6 @@
 """All errors of a declared meeting at once, each with its path.
 
-The models find what one property shows; contradictions between several properties are found here.
+The models check single properties. This module also checks contradictions between properties.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ TARGET_SERVICES: Final = {
 
 _LONGEST_SHOWN: Final = 76
 
-#: What is said of each type of pydantic's errors.
+#: The message for each of pydantic's error types.
 _MESSAGES: Final = {
     "missing": "is required",
     "extra_forbidden": "unknown property{nearest}",
@@ -73,7 +73,7 @@ _MESSAGES: Final = {
 
 @dataclass(frozen=True)
 class ValidationIssue:
-    """What is wrong with one property, and where."""
+    """An error of one property, with its path."""
 
     path: Path
     message: str
@@ -96,13 +96,13 @@ def validate(
 ) -> tuple[MeetingInput | None, list[ValidationIssue]]:
     """Validate a declared meeting.
 
-    `declared` is untrusted: any JSON value may be anywhere, and UNKNOWN stands for values that
-    aren't known yet, of which nothing is reported.
+    `declared` is untrusted: it may have any JSON value anywhere. UNKNOWN stands for values that
+    aren't known yet. They cause no issues.
 
     :param declared: the properties. `attendees` is a list, or a mapping by external_user_id.
     :param may_be_empty: whether the meeting may have no attendees.
-    :returns: the meeting, or None where there are issues or unknown values; and all that is wrong,
-        in the order of the model's fields.
+    :returns: the meeting, or None if there are issues or unknown values; and all issues, in the
+        order of the model's fields.
     """
     attendees = declared.get("attendees")
     keys = list(attendees) if isinstance(attendees, Mapping) else None
@@ -125,9 +125,9 @@ def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
 def by_model(
     model: type[ShapeT], declared: Mapping[str, Any]
 ) -> tuple[ShapeT | None, list[ValidationIssue]]:
-    """What properties say, and all that is wrong with them by their model alone.
+    """The model of the properties, and the issues that the model alone finds.
 
-    Nothing is reported of UNKNOWN, but where there is any, nothing is said either.
+    UNKNOWN values cause no issues. If there are any, the model is None.
     """
     try:
         return model.model_validate(declared, by_alias=False, by_name=True), []
@@ -214,7 +214,7 @@ def _count(value: str | list[Any] | dict[str, Any]) -> str:
 
 
 def _mismatch(value: str, pattern: str) -> str:
-    """What the value has that the pattern does not allow; or that it is no ARN at all."""
+    """What in the value the pattern does not allow, or that the value is not an ARN."""
     allowed = pattern.removeprefix("(?a)").removeprefix("^").removesuffix(r"\Z")
     if allowed.startswith("arn"):
         return f"is not an ARN, which matches {allowed}"
@@ -231,7 +231,7 @@ def _nearest(name: str) -> str:
 
 
 def _contradictions(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
-    """What no single property shows, reported even where other properties are invalid."""
+    """Contradictions between properties. They are reported even if other properties are invalid."""
     listed, features = declared.get("attendees"), declared.get("meeting_features")
     attendees = dict(enumerate(listed if isinstance(listed, list) else []))
     places: dict[str, int] = {}
@@ -265,7 +265,7 @@ def _target_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
 
 
 def target_problem(arn: str, service: str, control_region: str | None) -> str | None:
-    """Why the service can't send a meeting's events to this target; None where it can.
+    """Why the service can't send a meeting's events to this target; None if it can.
 
     :param service: `lambda`, `sns` or `sqs`: what the target has to be of.
     :param control_region: the meeting's; None where it isn't known.
@@ -286,7 +286,7 @@ def target_problem(arn: str, service: str, control_region: str | None) -> str | 
 
 
 def region_problem(region: str) -> str | None:
-    """Why no meeting can be created in a control region; None where one can."""
+    """Why no meeting can be created in a control region; None if one can."""
     if region in CONTROL_REGIONS:
         return None
     return f"'{region}' has no meetings endpoint; use one of {', '.join(CONTROL_REGIONS)}"
@@ -316,7 +316,7 @@ def _resolution_issues(features: object) -> Iterator[ValidationIssue]:
 
 
 def _transcription_issues(transcription: object) -> Iterator[ValidationIssue]:
-    """What Amazon Transcribe would refuse: only an event would tell of it, and nobody would notice.
+    """The combinations that Amazon Transcribe rejects. The service reports them only in an event.
 
     Source: https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_StartStreamTranscription.html
     """

@@ -1,4 +1,4 @@
-"""Attendance: who joined and left each meeting when, from the meetings' notification messages.
+"""Attendance: who joined and left each meeting, and when, from the meetings' notification messages.
 
     python -m meeting_provider.attendance events.jsonl --csv attendance.csv
 

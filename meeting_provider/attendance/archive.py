@@ -52,7 +52,7 @@ class Archive:
         self._path = Path(path)
 
     def read(self) -> Iterator[MeetingEvent | BadMessage]:
-        """What the file has, line by line.
+        """The file's messages, line by line.
 
         A message is in EventBridge's form or in SNS's envelope. A line may begin with a time, as
         CloudWatch Logs exports it, and have several messages, as Data Firehose writes them by

@@ -17,7 +17,8 @@ _log: Final = logging.getLogger(__name__)
 def collect(queue: Queue, archive: Archive, wait: int = 0) -> list[MeetingEvent] | None:
     """Receive up to ten messages and keep them.
 
-    What is no event of a meeting stays in the queue, which moves it to its dead-letter queue.
+    Messages that are not events of a meeting stay in the queue, which moves them to its dead-letter
+    queue.
 
     :param queue: a queue that has no other reader.
     :param archive: where the messages are kept.

@@ -106,7 +106,7 @@ def read(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
     """The event in a message, with what attendance needs of it.
 
     :param body: as `meeting_provider.events.parse` takes it.
-    :raises InvalidEvent: it is no event of a meeting, has no time, or names no attendee.
+    :raises InvalidEvent: it is not an event of a meeting, has no time, or names no attendee.
     """
     event = parse(body)
     instant(event)
@@ -140,8 +140,8 @@ def attendance(events: Iterable[MeetingEvent]) -> list[MeetingAttendance]:
     """The connections to each meeting, by the time of the events.
 
     The service's own attendees, which record a meeting, are left out. Events may be in any order
-    and may be there more than once. The meetings are in the order in which somebody first joined
-    them; those that nobody joined come last.
+    and may be repeated. The meetings are in the order of their first joins; those that nobody
+    joined come last.
 
     :param events: events that `read` returned.
     :raises InvalidEvent: as `read`.

@@ -37,10 +37,10 @@ _SNAKE: Final = {camel: name for name, camel in _CAMEL.items()}
 #: Properties with keys that the program chooses.
 _KEYED: Final = ("attendees", "tags", "attendee_ids", "join_tokens", "attendeeIds", "joinTokens")
 
-#: Properties in the API's own words at any depth.
+#: Properties that keep the API's names at any depth.
 _RAW: Final = ("meeting_details", "meetingDetails", JOIN_DATA, "joinData")
 
-#: What messages of the lower layers call otherwise: arguments, and settings of the stack.
+#: Arguments and settings that have other names in messages of the lower layers.
 _IN_MESSAGES: Final = {n: c for n, c in _CAMEL.items() if n != c} | {
     f"aws:{setting}": f"{PACKAGE}:{setting}" for setting in ("region", "profile")
 }

@@ -1,6 +1,6 @@
 """The package schema, made from the models: `python -m meeting_provider.plugin.schema`.
 
-The plugin answers with the file that this writes. A test holds the file against the models.
+The plugin returns the file that this module writes. A test compares the file with the models.
 Source: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
 """
 
@@ -105,7 +105,7 @@ def _token(name: str) -> str:
 
 
 def _text(model: Mapping[str, Any]) -> str:
-    """What the docstring of a model says, without its source."""
+    """The docstring of a model, without its source."""
     paragraphs = model["description"].split("Source:")[0].split("\n\n")
     return "\n\n".join(" ".join(p.split()) for p in paragraphs).strip()
 

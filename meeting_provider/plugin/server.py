@@ -35,7 +35,7 @@ Method = Callable[["Plugin", Any, Context], R]
 
 
 def _one_line(method: Method[R]) -> Method[R]:
-    """Answer errors by one line, without a traceback and without the values of secrets."""
+    """Report errors in one line, without a traceback and without the values of secrets."""
 
     @wraps(method)
     def answered(self: Plugin, request: Any, context: Context) -> R:
@@ -44,7 +44,7 @@ def _one_line(method: Method[R]) -> Method[R]:
         except MeetingProviderError as error:
             text = properties.message(redacted(str(error), _secrets(request)))
         except Exception as error:
-            # The text of an unexpected error may have anything in it.
+            # The text of an unexpected error may contain a secret.
             place = traceback.extract_tb(error.__traceback__)[-1]
             text = f"internal error: {type(error).__name__} in {place.name}, line {place.lineno}"
         return context.abort(grpc.StatusCode.UNKNOWN, text)
@@ -111,7 +111,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Diff(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
-        """Tell changes in place from those that need a new resource."""
+        """Say which properties differ, and whether a new resource is needed."""
         old, new = (properties.read(p).values for p in (request.olds, request.news))
         kind = self._type(request.urn)
         places = list(kind.differences(old, new))
@@ -131,7 +131,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
-        """Create the resource, or say what is known of it before."""
+        """Create the resource, or in a preview return the outputs that are known."""
         given, kind = properties.read(request.properties), self._type(request.urn)
         if request.preview:
             planned = kind.planned(given.values, None)
@@ -145,7 +145,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
-        """Read the resource, to refresh or to import it; one that has ended is gone."""
+        """Read the resource, to refresh or to import it; one that has ended has no id."""
         given, inputs = properties.read(request.properties), properties.read(request.inputs)
         kind = self._type(request.urn)
         is_known = kind.id_name in given.values
@@ -163,7 +163,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
-        """Change the resource in place, or say what is known of it then."""
+        """Change the resource in place, or in a preview return the outputs that are known."""
         old, new = properties.read(request.olds), properties.read(request.news)
         kind = self._type(request.urn)
         if request.preview:
@@ -176,7 +176,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_one_line
     def Delete(self, request: pb.DeleteRequest, context: Context) -> empty_pb2.Empty:
-        """End the resource, where it hasn't ended."""
+        """End the resource, unless it has ended."""
         self._type(request.urn).delete(properties.read(request.properties).values)
         return empty_pb2.Empty()
 
@@ -185,7 +185,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return self._types[urn.split("::")[2].rpartition(":")[2]]
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
-        """Have what is under way fail at its next call: a create ends its meeting again."""
+        """Make running operations fail at their next call. A create then deletes its meeting."""
         self._cancelled.set()
         return empty_pb2.Empty()
 
@@ -204,7 +204,7 @@ def _kind(was: Any, now: Any, *, replaces: bool) -> pb.PropertyDiff:
 
 
 def main() -> None:
-    """Serve on a port that is printed, until the engine is gone or ends the process."""
+    """Serve, and print the port, until the engine exits or ends the process."""
     # It reports with a traceback what this plugin doesn't implement.
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
     engine, ended = os.getppid(), threading.Event()

@@ -1,1 +1,1 @@
-"""The recordings of meetings: everything of them below Pulumi."""
+"""Recordings of meetings: models, client, checks and lifecycle, without Pulumi."""

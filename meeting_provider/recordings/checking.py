@@ -1,4 +1,4 @@
-"""What both adapters do with a declared recording before its lifecycle gets it. No pulumi here."""
+"""Prepares and validates a declared recording, for both adapters. No pulumi here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGIONS: Final = (
     "ca-central-1", "eu-central-1", "eu-west-2", "us-east-1", "us-west-2",
 )  # fmt: skip
 
-#: The arguments whose change begins another recording.
+#: The arguments whose change starts another recording.
 CREATE_ONLY: Final = frozenset(RecordingInput.model_fields).difference(
     arguments(Argument.IN_PLACE, RecordingInput)
 )
@@ -36,12 +36,12 @@ def check(
     settings: Settings,
     secret: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[ValidationIssue]]:
-    """The declaration with its region; and all that is wrong with it.
+    """The declaration with its region, and all issues.
 
     :param declared: the properties. UNKNOWN stands for values that aren't known yet.
-    :param old: the declared properties of the recording that there is, or nothing.
+    :param old: the declared properties of the existing recording, if there is one.
     :param settings: the stack's.
-    :param secret: the properties whose values no message may quote.
+    :param secret: the properties whose values no message may contain.
     """
     region = declared.get("control_region") or _region(declared, settings)
     checked = {**declared, "control_region": region}

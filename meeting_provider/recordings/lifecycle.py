@@ -1,7 +1,7 @@
 """Create, read, update and delete the recording of a meeting. No pulumi and no boto3 here.
 
 Properties are Pulumi's, in snake_case: the declared ones, and `media_pipeline_id`,
-`media_pipeline_arn` and, where files are put together, `concatenation_pipeline_id` and
+`media_pipeline_arn` and, with a concatenation, `concatenation_pipeline_id` and
 `concatenation_pipeline_arn`.
 """
 
@@ -27,7 +27,7 @@ END_SECONDS: Final = 60.0
 
 
 class RecordingLifecycle:
-    """The life of recordings. Each method raises a ServiceError where it fails.
+    """Creates, reads, updates and deletes recordings. A method that fails raises a ServiceError.
 
     :param pipelines: gives the client of a region and, where one was declared, a profile.
     """
@@ -36,9 +36,9 @@ class RecordingLifecycle:
         self._pipelines = pipelines
 
     def create(self, declared: RecordingInput) -> Properties:
-        """Begin to record. One that fails leaves no recording.
+        """Start recording. A create that fails ends its recording.
 
-        :raises RecordingEnded: there is no such meeting, or no longer.
+        :raises RecordingEnded: the meeting doesn't exist, or has ended.
         """
         pipelines = self._of(declared.control_region, declared.profile)
         subject = f"recording of {declared.source_arn}"
@@ -68,7 +68,7 @@ class RecordingLifecycle:
         }
 
     def read(self, outputs: Mapping[str, Any]) -> Properties | None:
-        """The recording as it is now, its tags declared as they are; None where it has ended."""
+        """The recording as it is now, with its tags as the declared ones; None if it has ended."""
         pipelines, subject = self._known(outputs)
         try:
             found = pipelines.get_capture(subject, outputs["media_pipeline_id"])
@@ -82,11 +82,11 @@ class RecordingLifecycle:
         return {**outputs, "tags": tags}
 
     def find(self, pipeline_id: str, region: str) -> Properties | None:
-        """A recording that was begun elsewhere, with a declaration that says the same.
+        """An existing recording to import, with a matching declaration.
 
         No call returns the client request token and the concatenation.
 
-        :returns: None where the region has no such recording, or it has ended.
+        :returns: None if the region has no such recording, or it has ended.
         """
         pipelines = self._of(region, None)
         try:
@@ -102,7 +102,7 @@ class RecordingLifecycle:
         return self.read(outputs)
 
     def update(self, outputs: Mapping[str, Any], declared: RecordingInput) -> Properties:
-        """Change the tags, which is all that can be changed.
+        """Change the tags. Nothing else can change in place.
 
         :raises RecordingEnded: it ended in the meantime.
         """
@@ -117,7 +117,7 @@ class RecordingLifecycle:
         return declared.properties() | kept
 
     def delete(self, outputs: Mapping[str, Any]) -> None:
-        """End the recording, where it hasn't ended. What was recorded is still put together."""
+        """End the recording, unless it has ended. The concatenation still runs."""
         pipelines, subject = self._known(outputs)
         with suppress(RecordingEnded):
             pipelines.delete_capture(subject, outputs["media_pipeline_id"])
@@ -130,7 +130,7 @@ class RecordingLifecycle:
         retry_error_callback=lambda _: None,
     )
     def _wait_for_end(self, pipelines: MediaPipelines, subject: str, pipeline_id: str) -> str:
-        """Until it has ended the meeting can't have another recording, such as a replacement."""
+        """The status. The meeting can't have another recording before this one has ended."""
         return pipelines.get_capture(subject, pipeline_id).status
 
     def _known(self, outputs: Mapping[str, Any]) -> tuple[MediaPipelines, str]:

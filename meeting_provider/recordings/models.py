@@ -1,4 +1,4 @@
-"""What a recording is declared as: the request of CreateMediaCapturePipeline, each limit once.
+"""The model of a recording, with the limits of CreateMediaCapturePipeline.
 
 The limits are those of the service's own model (chime-sdk-media-pipelines, 2021-07-15).
 Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_media-pipelines-chime_CreateMediaCapturePipeline.html
@@ -44,20 +44,20 @@ _Pixels = Annotated[int, Field(ge=1, le=20, strict=True)]
 _Tiles = Annotated[int, Field(ge=1, le=10, strict=True)]
 _KmsText = Annotated[str, Field(min_length=1, max_length=4096)]
 
-#: The states of a pipeline that has ended, and, with the one that is about to.
+#: The states of a pipeline that has ended, and of one that has ended or is stopping.
 STOPPED: Final = frozenset({"Stopped", "Failed"})
 ENDED: Final = STOPPED | {"Stopping"}
 
 
 class SelectedVideoStreams(Shape):
-    """Whose cameras are recorded: either of the two."""
+    """The attendees whose cameras are recorded: one of the two lists."""
 
     attendee_ids: Annotated[list[_AttendeeId], Field(min_length=1)] | None = None
     external_user_ids: Annotated[list[ExternalId], Field(min_length=1)] | None = None
 
 
 class SourceConfiguration(Shape):
-    """What of the meeting is recorded."""
+    """Which attendees are recorded."""
 
     selected_video_streams: SelectedVideoStreams | None = None
 
@@ -144,7 +144,7 @@ class CompositedVideo(Shape):
 
 
 class ArtifactsConfiguration(Shape):
-    """What is recorded. The service takes audio, video and content, all three, or nothing."""
+    """What is recorded. Audio, video and content are required."""
 
     audio: AudioArtifacts
     video: VideoArtifacts
@@ -162,8 +162,9 @@ class SseAwsKeyManagementParams(Shape):
 class RecordingInput(Shape):
     """A recording of a meeting: its audio, video and content, written to an S3 bucket.
 
-    The recording ends with its meeting. The next update notices that, and records the meeting's
-    successor. A change of the arguments, but for the tags, ends the recording and begins another.
+    The recording ends with its meeting. The next update detects this, and records the meeting's
+    replacement. Tags change in place. If another argument changes, the recording is ended before
+    another is started.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/capture-pipe-config.html
     """
@@ -171,14 +172,14 @@ class RecordingInput(Shape):
     source_arn: Annotated[Arn, Field(description="The meeting's `meeting_arn`.")]
     sink_arn: Annotated[
         Arn,
-        Field(description="The ARN of the S3 bucket, and, after a slash, a prefix of the files."),
+        Field(description="The ARN of the S3 bucket; a slash and a prefix may follow."),
     ]
     artifacts_configuration: ArtifactsConfiguration | None = None
     source_configuration: SourceConfiguration | None = None
     concatenation_sink_arn: Annotated[
         Arn | None,
         Argument.SETTING,
-        Field(description="Where one file of each kind is written once the recording has ended."),
+        Field(description="The bucket for one file of each kind, written after the recording."),
     ] = None
     sse_aws_key_management_params: SseAwsKeyManagementParams | None = None
     sink_iam_role_arn: Annotated[
@@ -224,7 +225,7 @@ class RecordingInput(Shape):
         """
         artifacts = self.artifacts_configuration
         composited = artifacts is not None and artifacts.composited_video is not None
-        # Without a configuration the service records the content too.
+        # Without a configuration the service also records content.
         states = {
             "Audio": "Enabled",
             "Video": artifacts.video.state if artifacts else "Disabled",
@@ -261,7 +262,7 @@ class PipelineAnswer(Answer):
     status: str = "?"
 
     def declared(self) -> dict[str, Any]:
-        """The arguments of a recording that the answer tells, as Pulumi properties."""
+        """The arguments of a recording that the response contains, as Pulumi properties."""
         answered = self.wire()
         answered |= answered.pop("ChimeSdkMeetingConfiguration", {})
         return declared_by(answered, RecordingInput)

@@ -26,8 +26,8 @@ class ConcatenationAnswer(Answer):
 class MediaPipelines(ServiceCalls):
     """The media pipelines of one account in one region. One instance serves all threads.
 
-    Every method raises a ServiceError where its call fails; RecordingEnded where the pipeline is
-    not found.
+    Every method raises a ServiceError if its call fails: RecordingEnded if the pipeline is not
+    found.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Media_Pipelines.html
     """
@@ -39,12 +39,12 @@ class MediaPipelines(ServiceCalls):
     )
 
     def create_capture(self, subject: str, request: Mapping[str, Any]) -> PipelineAnswer:
-        """Begin to record a meeting."""
+        """Start to record a meeting."""
         answer = self.call("CreateMediaCapturePipeline", subject, CaptureAnswer, **request)
         return answer.media_capture_pipeline
 
     def create_concatenation(self, subject: str, request: Mapping[str, Any]) -> PipelineAnswer:
-        """Have the files of a recording put together once it has ended."""
+        """Concatenate the files of a recording after it has ended."""
         operation = "CreateMediaConcatenationPipeline"
         return self.call(
             operation, subject, ConcatenationAnswer, **request
@@ -77,5 +77,5 @@ class MediaPipelines(ServiceCalls):
 
     def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
         """The recording, or the meeting that it is of, has ended."""
-        remedy = "run `pulumi up --refresh`, which records the meeting that is there then"
+        remedy = "run `pulumi up --refresh`, which records the replacement"
         return RecordingEnded(operation, cause, remedy, subject)

@@ -33,7 +33,7 @@ def main() -> None:
 
 @main.command()
 def up() -> None:
-    """Start the emulator, and print what leads a command to it."""
+    """Start the emulator, and print the variables that a command needs to use it."""
     try:
         endpoint = emulator.start()
     except emulator.NotStarted as error:

@@ -19,7 +19,7 @@ _open = build_opener(ProxyHandler({})).open
 
 
 class SandboxError(Exception):
-    """The admin route refused, or nobody answers there; the message says why."""
+    """The admin route reports an error, or can't be reached; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Attendee:
 class Meeting:
     """A meeting, alive or ended. Times are seconds since the epoch on the emulator's clock.
 
-    `request` holds the parameters that made it, named as in the API.
+    `request` holds the parameters of the create, named as in the API.
     """
 
     meeting_id: str
@@ -89,7 +89,7 @@ class Meeting:
 
     @property
     def external_meeting_id(self) -> str:
-        """The id that its maker gave it."""
+        """Its ExternalMeetingId."""
         return str(self.request["ExternalMeetingId"])
 
     @property
@@ -133,7 +133,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Held:
-    """A call that is stopped until `release`."""
+    """A call that waits until `release`."""
 
     number: int
     operation: str
@@ -144,7 +144,10 @@ class Held:
 
 
 class Sandbox:
-    """The admin route of the cloud at `endpoint`. Every method raises SandboxError."""
+    """A client of the admin route of an emulator. Every method raises SandboxError.
+
+    :param endpoint: the emulator's URL.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint.rstrip("/")
@@ -164,14 +167,14 @@ class Sandbox:
         return [call for call in self.requests(after=after) if call.is_write]
 
     def notifications(self, *, after: int = 0) -> list[Call]:
-        """What was sent so far to meetings' queues and topics, and what was swallowed on the way.
+        """The notifications so far, delivered to the queues and topics of meetings or dropped.
 
-        `operation` is the event type, `target` the ARN, `fault` why it was swallowed.
+        `operation` is the event type, `target` the ARN, `fault` why it was dropped.
         """
         return self.requests(after=after, service=NOTIFICATION)
 
     def clear_requests(self) -> None:
-        """Forget the calls and notifications so far."""
+        """Clear the log of calls and notifications."""
         self._send("DELETE", "requests")
 
     def meetings(self) -> list[Meeting]:
@@ -183,7 +186,7 @@ class Sandbox:
         return sorted(found, key=lambda meeting: meeting.created_at)
 
     def live(self) -> list[Meeting]:
-        """Every living meeting, oldest first."""
+        """All active meetings, oldest first."""
         return [meeting for meeting in self.meetings() if meeting.alive]
 
     def pipelines(self) -> list[Pipeline]:
@@ -197,13 +200,13 @@ class Sandbox:
         return float(self._get("clock")["now"])
 
     def advance(self, seconds: float) -> float:
-        """Move the clock forwards, ending what should end by then; the new time."""
+        """Move the clock forwards, end the meetings that are due, and return the new time."""
         return float(self._post("clock", seconds=seconds)["now"])
 
     # Meetings
 
     def end(self, meeting_id: str) -> None:
-        """End a living meeting."""
+        """End an active meeting."""
         self._post(f"meetings/{meeting_id}/end")
 
     def join(self, meeting_id: str, attendee_id: str) -> None:
@@ -211,15 +214,15 @@ class Sandbox:
         self._post(f"meetings/{meeting_id}/attendees/{attendee_id}/join")
 
     def leave(self, meeting_id: str, attendee_id: str) -> None:
-        """Disconnect an attendee by its own will."""
+        """Disconnect an attendee that leaves."""
         self._post(f"meetings/{meeting_id}/attendees/{attendee_id}/leave")
 
     def drop(self, meeting_id: str, attendee_id: str) -> None:
-        """Disconnect an attendee by a lost connection."""
+        """Disconnect an attendee whose connection is lost."""
         self._post(f"meetings/{meeting_id}/attendees/{attendee_id}/drop")
 
     def publish(self, meeting_id: str, attendee_id: str, event: str) -> None:
-        """Publish an event of an attendee's video or content, which no client can cause here.
+        """Publish an event of an attendee's video or content, since there is no media to cause it.
 
         `event` is an event type such as `chime:AttendeeVideoStarted`.
         """
@@ -238,9 +241,9 @@ class Sandbox:
         seconds: float = 1.0,
         meeting: str | None = None,
     ) -> None:
-        """Have the next `count` calls of an operation fail, after `skip` that don't.
+        """Inject a fault into the next `count` calls of an operation, after `skip` calls.
 
-        `meeting` is the MeetingId or ExternalMeetingId of the one meeting that it is for;
+        `meeting` limits it to one meeting, by MeetingId or ExternalMeetingId;
         `kind` is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or
         hold; `seconds` the length of a delay, or the Retry-After of unavailable.
         """
@@ -257,18 +260,18 @@ class Sandbox:
         external_user_ids: list[str] | None = None,
         message: str = "The attendee couldn't be created",
     ) -> None:
-        """Have the next `count` attendees of batches, or of those named, fail in `Errors`."""
+        """Make the next `count` attendees of batches, or those that are named, fail in `Errors`."""
         self._post(
             "faults/attendees", code=code, count=count, external_user_ids=external_user_ids,
             message=message,
         )  # fmt: skip
 
     def clear_faults(self) -> None:
-        """Take every fault away, and let every held call go."""
+        """Remove all faults, and release all held calls."""
         self._send("DELETE", "faults")
 
     def pending_faults(self) -> dict[str, Any]:
-        """The faults that no call has met yet."""
+        """The faults that have not affected a call yet."""
         pending: dict[str, Any] = self._get("faults")
         return pending
 
@@ -280,20 +283,20 @@ class Sandbox:
         skip: int = 0,
         meeting: str | None = None,
     ) -> None:
-        """Stop the next call of an operation, before it acts or after."""
+        """Make the next call of an operation wait, before the service acts or after it."""
         self.fault("hold", operation, when=when, skip=skip, meeting=meeting)
 
     def wait_held(self, timeout: float = 30.0) -> Held:
         """The call that is held, waiting up to `timeout` seconds for one.
 
-        Raises SandboxError where none is held by then.
+        Raises SandboxError if none is held by then.
         """
         return self.wait_all_held(1, timeout)[0]
 
     def wait_all_held(self, number: int, timeout: float = 30.0) -> list[Held]:
         """The calls that are held, waiting up to `timeout` seconds for so many of them.
 
-        Raises SandboxError where there are fewer by then.
+        Raises SandboxError if there are fewer by then.
         """
         query = urlencode({"timeout": timeout, "number": number})
         held = [Held(**each) for each in self._send("GET", f"holds?{query}", timeout=timeout)]
@@ -304,10 +307,10 @@ class Sandbox:
         return held
 
     def release(self, number: int | None = None, *, drop: bool = False) -> int:
-        """Let one held call go on, or all; how many did.
+        """Release one held call, or all, and return how many were released.
 
-        With `drop` their connections are closed where they stand instead: a call held before the
-        service acts never does.
+        With `drop` their connections are closed instead: a call that is held before the service
+        acts has no effect then.
         """
         query = {"drop": int(drop)} | ({} if number is None else {"number": number})
         return int(self._send("DELETE", f"holds?{urlencode(query)}")["released"])
@@ -324,7 +327,7 @@ class Sandbox:
         self._post("quotas", operation=operation, rate=rate, burst=burst)
 
     def latency(self, seconds: float) -> None:
-        """Have every Chime call take at least so long."""
+        """Set the minimum duration of every Chime call, in seconds."""
         self.settings(latency=seconds)
 
     def settings(self, **settings: Any) -> dict[str, Any]:
@@ -333,17 +336,17 @@ class Sandbox:
         return changed
 
     def reset(self) -> None:
-        """Forget meetings, faults, quotas, settings, requests, and the other services' resources.
+        """Remove meetings, faults, quotas, settings, requests, and the other services' resources.
 
-        The clock stays where it is.
+        The clock doesn't change.
         """
         self._post("reset")
 
     def stop(self) -> None:
-        """Have the process end. It keeps its state."""
+        """End the emulator's process. Its state is kept."""
         self._post("stop")
 
-    # The wire
+    # HTTP
 
     def _get(self, path: str, **query: Any) -> Any:
         return self._send("GET", f"{path}?{urlencode(query)}" if query else path)

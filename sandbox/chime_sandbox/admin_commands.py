@@ -31,7 +31,9 @@ def _ids(sandbox: Sandbox, meeting: str, attendee: str) -> tuple[str, str]:
     for each in found.attendees:
         if attendee in (each.attendee_id, each.external_user_id):
             return found.meeting_id, each.attendee_id
-    raise SandboxError(f"{meeting} has no attendee called {attendee}; `meetings` shows whom it has")
+    raise SandboxError(
+        f"{meeting} has no attendee called {attendee}; `meetings` lists its attendees"
+    )
 
 
 @click.group()
@@ -48,9 +50,9 @@ def admin(context: click.Context, endpoint: str) -> None:
 
 
 @admin.command()
-@click.option("--writes", is_flag=True, help="Only what can change anything.")
+@click.option("--writes", is_flag=True, help="Only calls that can change something.")
 @click.option(
-    "--all", "every", is_flag=True, help="The other services' calls and the notifications too."
+    "--all", "every", is_flag=True, help="Include the other services' calls, and the notifications."
 )
 @click.pass_obj
 def requests(sandbox: Sandbox, writes: bool, every: bool) -> None:
@@ -67,7 +69,7 @@ def requests(sandbox: Sandbox, writes: bool, every: bool) -> None:
 @admin.command()
 @click.pass_obj
 def notifications(sandbox: Sandbox) -> None:
-    """Count what was sent to each queue and topic, and what was swallowed, and why."""
+    """Count the notifications to each queue and topic, delivered or dropped, and why."""
     sent = sandbox.notifications()
     counted = Counter((each.target, each.outcome, each.fault or "") for each in sent)
     for (target, outcome, why), count in sorted(counted.items()):
@@ -75,7 +77,7 @@ def notifications(sandbox: Sandbox) -> None:
 
 
 @admin.command()
-@click.option("--all", "every", is_flag=True, help="The ended ones too.")
+@click.option("--all", "every", is_flag=True, help="Include ended meetings.")
 @click.pass_obj
 def meetings(sandbox: Sandbox, every: bool) -> None:
     """Show the meetings and who can join them."""
@@ -97,7 +99,7 @@ def meetings(sandbox: Sandbox, every: bool) -> None:
 @admin.command()
 @click.pass_obj
 def pipelines(sandbox: Sandbox) -> None:
-    """Show the media pipelines, their sources, and the objects that they have left."""
+    """Show the media pipelines, their sources, and the objects that they have written."""
     for pipeline in sandbox.pipelines():
         kind = "captures" if pipeline.kind == "MediaCapturePipeline" else "concatenates"
         why = f" ({pipeline.failure})" if pipeline.failure else ""
@@ -145,7 +147,7 @@ def leave(sandbox: Sandbox, meeting: str, attendee: str) -> None:
 @click.argument("attendee")
 @click.pass_obj
 def drop(sandbox: Sandbox, meeting: str, attendee: str) -> None:
-    """Disconnect an attendee as a lost connection does."""
+    """Disconnect an attendee as if the connection were lost."""
     sandbox.drop(*_ids(sandbox, meeting, attendee))
 
 
@@ -159,7 +161,7 @@ def drop(sandbox: Sandbox, meeting: str, attendee: str) -> None:
 def fault(
     sandbox: Sandbox, kind: str, operation: str, when: str, count: int, seconds: float
 ) -> None:
-    """Have the next calls of OPERATION, or of any, meet a fault of that KIND.
+    """Inject a fault of KIND into the next calls of OPERATION, or of any operation.
 
     KIND is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or hold.
     """
@@ -181,7 +183,7 @@ def settings(sandbox: Sandbox, settings: tuple[str, ...]) -> None:
 @admin.command()
 @click.pass_obj
 def reset(sandbox: Sandbox) -> None:
-    """Forget everything but the time."""
+    """Remove all state except the time."""
     sandbox.reset()
 
 

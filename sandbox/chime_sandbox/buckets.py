@@ -1,6 +1,7 @@
-"""The buckets that a service reads and writes by itself: moto's, by the ARNs of their objects.
+"""Access to moto's buckets for an emulated service, with a check of the bucket policy.
 
-As with queues and topics, moto's backend is asked, and moto evaluates no policy: this does.
+Nobody signs these calls, so they use moto's backend directly. Moto doesn't evaluate bucket
+policies: `Buckets.refusal` does.
 """
 
 import re
@@ -24,12 +25,12 @@ READING = "s3:GetObject"
 
 
 class BucketError(Exception):
-    """A bucket isn't there, or doesn't let the service in; the message says why."""
+    """A bucket doesn't exist, or refuses the service; the message says why."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A place in a bucket, which needn't exist. `prefix` has no slash at its ends, or is empty."""
+    """A bucket and a prefix, which need not exist. `prefix` doesn't begin or end with a slash."""
 
     partition: str
     bucket: str
@@ -42,7 +43,7 @@ class Folder:
 
 
 def folder(arn: str) -> Folder:
-    """The place of that ARN. Raises BucketError where the ARN is no bucket's."""
+    """The bucket and prefix of an ARN. Raises BucketError if it is not the ARN of a bucket."""
     found = ARN.fullmatch(arn)
     if found is None:
         raise BucketError(f"{arn} is not the ARN of an S3 bucket")
@@ -56,16 +57,16 @@ class Buckets:
         self._changed = changed
 
     def region(self, account: str, place: Folder) -> str:
-        """The region of a bucket. Raises BucketError where the account has none of that name."""
+        """The region of a bucket. Raises BucketError if the account has no bucket of that name."""
         return str(self._bucket(account, place).region_name)
 
     def refusal(
         self, account: str, place: Folder, source_arn: str, actions: Iterable[str], key: str
     ) -> str | None:
-        """Why a bucket's policy doesn't let the service do all of that with an object, or None.
+        """Why a bucket's policy doesn't allow the service these actions on an object, or None.
 
-        :param source_arn: the ARN of the pipeline that it does it for.
-        :raises BucketError: there is no such bucket.
+        :param source_arn: the ARN of the pipeline that the service acts for.
+        :raises BucketError: the bucket doesn't exist.
         """
         policy = self._bucket(account, place).policy
         text = policy.decode() if isinstance(policy, bytes) else policy

@@ -1,7 +1,7 @@
-"""Brings what happens in meetings to their queues and topics, where those let the service in.
+"""Delivers the events of meetings to their queues and topics, if their policies allow it.
 
-Each event is delivered after the call that caused it, in order, by a thread of its own: neither a
-call nor the clock waits for a queue, for a topic or for who subscribes to it.
+A separate thread delivers each event after the call that caused it, in order: neither a call nor
+the clock waits for a queue, for a topic or for its subscribers.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from .chime import notification_messages
 from .chime.events import Event
 from .chime.models import Meeting
-from .chime.request_log import DELIVERED, NOTIFICATION, SWALLOWED, Entry
+from .chime.request_log import DELIVERED, DROPPED, NOTIFICATION, Entry
 from .chime.service import ChimeService
 from .chime.settings import SourceArn
 from .iam_policies import GUARDS, Access, refusal, service_context
@@ -31,19 +31,19 @@ class Delivery:
         service.announcer.subscribe(self.take)
 
     def take(self, event: Event) -> None:
-        """Have an event delivered to whom its meeting's maker named; mostly that is nobody."""
+        """Queue an event for delivery to the targets that its meeting names, if it names any."""
         arns = notification_messages.targets(event.meeting)
         if arns:
             text = notification_messages.message(event)
             self._latest = self._worker.submit(self._deliver, event, arns, text)
 
     def settle(self, timeout: float = SETTLE_SECONDS) -> None:
-        """Wait until what has happened so far is delivered, `timeout` seconds at most."""
+        """Wait until all events so far are delivered, `timeout` seconds at most."""
         if self._latest is not None:
             wait([self._latest], timeout)
 
     def close(self) -> None:
-        """Deliver what is under way, and take nothing more."""
+        """Deliver the events in the queue, and accept no more."""
         self.settle()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
@@ -52,9 +52,9 @@ class Delivery:
             try:
                 _admitted(event.meeting, arn, self._source(event.meeting)).send(text)
             except Undeliverable as why:
-                self._record(event, arn, SWALLOWED, str(why))
+                self._record(event, arn, DROPPED, str(why))
             except Exception as error:  # whatever a topic's subscriber does to moto
-                self._record(event, arn, SWALLOWED, f"{type(error).__name__}: {error}")
+                self._record(event, arn, DROPPED, f"{type(error).__name__}: {error}")
             else:
                 self._record(event, arn, DELIVERED)
                 self._sent()
@@ -81,7 +81,7 @@ class Delivery:
 
 
 def _admitted(meeting: Meeting, arn: str, source: str) -> Target:
-    """The target of that ARN, once it is seen to let the service in. Raises Undeliverable."""
+    """The target with this ARN, if its policy allows the delivery. Raises Undeliverable."""
     found = target(arn)
     if found.region != meeting.region:
         raise Undeliverable(

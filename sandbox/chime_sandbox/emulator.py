@@ -1,7 +1,7 @@
 """The emulated AWS of the current folder, as a process in the background.
 
-It holds a lock on the file that has its endpoint, for as long as it runs. So whether it runs is
-known however it ended, and no process is ever mistaken for it.
+While it runs, it holds a lock on the file that has its endpoint. The lock shows whether it runs,
+however it ended.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Whether a resource's policy lets a service do something to it, and if not, why.
+"""Whether a resource's policy allows a service an action, and if not, why.
 
 A small part of IAM: what policies of queues, topics and buckets say to AWS services. Effects
 (an explicit Deny wins), Principal, Action and Resource with their Not... forms and wildcards, and
 the condition operators of strings, ARNs, booleans and Null, with ...IfExists. What else a policy
-says (other operators, ForAnyValue:, policy variables) is not understood, and what isn't understood
-never lets anybody in.
+says (other operators, ForAnyValue:, policy variables) is not supported, and a statement that isn't
+supported never allows anything.
 
 Sources: IAM's user guide, reference_policies_elements_principal, ..._condition_operators and
 ..._evaluation-logic (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies.html).
@@ -63,10 +63,12 @@ def refusal(policy: str | None, access: Access) -> str | None:
     if why := next(denied, None):
         return why
     allowing = [each for each in statements if each.get("Effect") == "Allow"]
-    faults = [next(_faults(each, access), None) for each in allowing]
-    if None in faults:
+    mismatches = [next(_mismatches(each, access), None) for each in allowing]
+    if None in mismatches:
         return None
-    named = (f"{_name(each)} {fault}" for each, fault in zip(allowing, faults, strict=True))
+    named = (
+        f"{_name(each)} {mismatch}" for each, mismatch in zip(allowing, mismatches, strict=True)
+    )
     return "; ".join(named) or f"no statement allows {access.action}"
 
 
@@ -86,28 +88,28 @@ def _name(statement: Statement) -> str:
 
 def _denial(statement: Statement, access: Access) -> str | None:
     """What a Deny says. One that isn't understood denies whatever else it fits."""
-    if statement.get("Effect") != "Deny" or next(_scope_faults(statement, access), None):
+    if statement.get("Effect") != "Deny" or next(_scope_mismatches(statement, access), None):
         return None
     unmet = [each for each in _conditions(statement) if not each.holds(access.context)]
     strange = [each for each in unmet if not each.is_understood]
     if len(unmet) > len(strange):
         return None
-    doubt = f", as far as the sandbox knows: {strange[0].fault(access)}" if strange else ""
+    doubt = f", as far as the sandbox knows: {strange[0].mismatch(access)}" if strange else ""
     return f"{_name(statement)} denies {access.action}{doubt}"
 
 
-def _faults(statement: Statement, access: Access) -> Iterator[str]:
+def _mismatches(statement: Statement, access: Access) -> Iterator[str]:
     """What keeps an Allow from letting the access happen."""
-    yield from _scope_faults(statement, access)
+    yield from _scope_mismatches(statement, access)
     conditions = list(_conditions(statement))
-    yield from (each.fault(access) for each in conditions if not each.holds(access.context))
+    yield from (each.mismatch(access) for each in conditions if not each.holds(access.context))
     keys = {each.key for each in conditions}
     for guard in access.guards:
         if guard.lower() not in keys:
             yield f"has no condition on {guard}, which guards against confused deputies"
 
 
-def _scope_faults(statement: Statement, access: Access) -> Iterator[str]:
+def _scope_mismatches(statement: Statement, access: Access) -> Iterator[str]:
     """Why a statement isn't about this principal, action and resource."""
     if not _fits(statement, "Principal", lambda said: _is_principal(said, access.principal)):
         yield f"is not for the principal {access.principal}"
@@ -206,7 +208,7 @@ class _Condition:
         met = any(test(each, value) for each in self.values)
         return met is not bool(positive)
 
-    def fault(self, access: Access) -> str:
+    def mismatch(self, access: Access) -> str:
         if not self.is_understood:
             return f"has the condition {self.operator} {self.shown}, which the sandbox doesn't know"
         value = {key.lower(): each for key, each in access.context.items()}.get(self.key)

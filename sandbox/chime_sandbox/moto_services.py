@@ -1,8 +1,8 @@
 """S3, SNS, SQS, STS and SSM: moto's, behind the same endpoint.
 
-Their state outlives the process. Moto keeps no file of its own, and replaying its recorded requests
-would give other ids and lose what was delivered meanwhile. So its backends are pickled: at once
-after every call that sets something up, and soon after messages went through.
+Their state outlives the process. Moto has no persistent storage, and replaying its recorded
+requests would give other ids and lose messages. So its backends are pickled: at once after every
+call that changes a resource, and soon after messages were sent or received.
 """
 
 import io

@@ -1,7 +1,7 @@
-"""The queues and topics that a service sends to by itself: moto's, by their ARNs.
+"""The queues and topics that an emulated service sends to: moto's, by their ARNs.
 
-Nobody's credentials are at work here, so there is no call to sign: it is moto's backends that are
-asked. They don't evaluate policies: the sender has to.
+Nobody signs these calls, so they use moto's backends directly. Moto doesn't evaluate policies: the
+sender has to.
 """
 
 import uuid
@@ -14,7 +14,7 @@ from moto.sqs.models import Message
 
 
 class Undeliverable(Exception):
-    """A target can't take a message; the message says why."""
+    """A message can't be delivered to a target; the text says why."""
 
 
 class Target(ABC):

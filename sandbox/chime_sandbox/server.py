@@ -2,8 +2,8 @@
 
 `AWS_ENDPOINT_URL` is all the set-up: a call's signature names its service and region. Amazon
 Chime SDK Meetings and Media Pipelines are answered by `chime_sandbox.chime`, S3, SNS, SQS, STS and
-SSM by moto. What happens in a meeting is delivered to its queue and topic, and what captures it
-writes into its bucket.
+SSM by moto. The events of a meeting are delivered to its queue and topic, and media pipelines write
+to their buckets.
 
     python -m chime_sandbox.server --port 0 --state-file .sandbox/cloud
 
@@ -55,7 +55,7 @@ class Scope(NamedTuple):
 
 
 class Emulator:
-    """The WSGI application, and the thread that lets its time pass."""
+    """The WSGI application, and the thread that ends what is due."""
 
     def __init__(self, state_file: Path | None, stop: Callable[[], None]) -> None:
         self._store = Store(state_file)
@@ -147,7 +147,7 @@ def _refusal(status: int, code: str, message: str) -> Response:
 @click.option(
     "--state-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What outlives the process.",
+    help="The file that keeps the state.",
 )
 @click.option(
     "--endpoint-file",

@@ -1,4 +1,4 @@
-"""What the sandbox remembers from one process to the next: one file, by SQLite.
+"""The sandbox's persistent state: one SQLite file.
 
 Every change is written before its call is answered, in one transaction, so that a killed process
 loses nothing that it has promised; the newest changes stand in a second file, `-wal`, until

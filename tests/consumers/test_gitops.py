@@ -308,7 +308,7 @@ VERSIONS = {
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_of_the_versions_that_their_inputs_were_checked_with(workflow: Path) -> None:
-    """A newer one is checked by hand, and both places are changed."""
+    """For a newer version, check its inputs, and change both places."""
     (job,) = load(workflow)["jobs"].values()
     for step in uses(job):
         action, _, version = step["uses"].partition("@")

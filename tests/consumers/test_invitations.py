@@ -273,7 +273,7 @@ END:VEVENT
 END:VCALENDAR
 """
 
-#: What each person's calendar shows, by hand: Berlin has daylight saving time from 28 March.
+#: What each person's calendar shows: Berlin has daylight saving time from 28 March.
 TABLE = {
     "ann@example.org": [
         ("2027-03-01T08:00", "2027-03-01T08:30", "Team"),

@@ -91,8 +91,8 @@ def types(events: list[MeetingEvent]) -> list[str]:
     return [str(each.detail.event_type).removeprefix("chime:") for each in events]
 
 
-def swallowed(sandbox: Sandbox) -> list[str]:
-    """Why notifications were swallowed."""
+def dropped(sandbox: Sandbox) -> list[str]:
+    """Why notifications were dropped."""
     return [each.fault or "" for each in sandbox.notifications() if not each.is_delivered]
 
 
@@ -246,7 +246,7 @@ def test_what_is_taken_out_of_a_policy_silences_it(
     )
     new(NotificationsConfiguration={"SqsQueueArn": queue.arn, "SnsTopicArn": topic})
     assert queue.bodies(0) == []
-    reasons = swallowed(sandbox)
+    reasons = dropped(sandbox)
     assert len(reasons) == 2
     for reason in reasons:
         assert f"is refused: the statement AllowChimeSdkMeetings {why}" in reason
@@ -258,7 +258,7 @@ def test_a_queue_needs_both_actions(sandbox, new, queue, action):
     new(**notifying(queue))
     assert queue.bodies(0) == []
     (missing,) = {*QUEUE_ACTIONS} - {action}
-    (reason,) = swallowed(sandbox)
+    (reason,) = dropped(sandbox)
     assert reason.startswith(f"{missing} is refused: ")
 
 
@@ -286,7 +286,7 @@ def test_what_cannot_be_reached_is_logged(sandbox, new, arn, why):
     new(NotificationsConfiguration={"SqsQueueArn": arn})
     (sent,) = sandbox.notifications()
     assert (sent.operation, sent.target) == ("chime:MeetingStarted", arn)
-    assert (sent.outcome, sent.fault) == ("swallowed", why)
+    assert (sent.outcome, sent.fault) == ("dropped", why)
 
 
 def test_the_queue_of_another_region_stays_empty(clients, sandbox, new):
@@ -294,7 +294,7 @@ def test_the_queue_of_another_region_stays_empty(clients, sandbox, new):
     far.allow(letting_in(far.arn, QUEUE_ACTIONS))
     new(**notifying(far))
     assert far.bodies(0) == []
-    assert len(swallowed(sandbox)) == 1
+    assert len(dropped(sandbox)) == 1
 
 
 def test_either_form_of_the_meetings_arn_gets_in(sandbox, new, queue):
@@ -316,14 +316,14 @@ def test_the_other_form_of_the_meetings_arn_stays_out(sandbox, new, queue, form,
     sandbox.settings(source_arn=source_arn)
     new(**notifying(queue))
     assert queue.bodies(0) == []
-    assert f"asks ArnLike aws:SourceArn {said}, and it is arn:aws:chime:" in swallowed(sandbox)[0]
+    assert f"asks ArnLike aws:SourceArn {said}, and it is arn:aws:chime:" in dropped(sandbox)[0]
 
 
 def test_a_fifo_queue_takes_nothing(clients, sandbox, new):
     queue = Queue.make(clients("sqs"), "events.fifo", FifoQueue="true")
     queue.allow(letting_in(queue.arn, QUEUE_ACTIONS))
     new(**notifying(queue))
-    assert swallowed(sandbox) == ["a FIFO queue takes no message without a group"]
+    assert dropped(sandbox) == ["a FIFO queue takes no message without a group"]
     assert queue.bodies(0) == []
 
 
@@ -332,7 +332,7 @@ def test_a_topic_whose_subscriber_is_gone_is_logged(clients, sandbox, new, topic
     clients("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
     clients("sqs").delete_queue(QueueUrl=queue.url)
     new(NotificationsConfiguration={"SnsTopicArn": topic})
-    (reason,) = swallowed(sandbox)
+    (reason,) = dropped(sandbox)
     assert "queue does not exist" in reason
 
 

@@ -320,7 +320,7 @@ class TestATokenThatWasSet:
     def test_that_brings_back_an_ended_meeting_says_so(self, sandbox: Sandbox, lifecycle: Host):
         lifecycle().create(declared("ana", **MINE))
         sandbox.end(only(sandbox).meeting_id)
-        with pytest.raises(TokenInUse, match="brings back a meeting that has ended"):
+        with pytest.raises(TokenInUse, match="returns a meeting that has ended"):
             lifecycle().create(declared("ana", **MINE))
         assert sandbox.live() == []
 

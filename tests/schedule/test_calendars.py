@@ -22,7 +22,7 @@ from meeting_provider.schedule import Disclosure, Plan
 from meeting_provider.schedule.occurrences import Margins
 
 FOLDER = Path(__file__).with_name("calendars")
-#: What ical.js stops at as a whole; what is there of it is computed by hand below.
+#: The files that ical.js can't read at all. Their expected meetings are written out below.
 STOPPING = ("broken.ics",)
 FILES = sorted(p for p in FOLDER.glob("*.ics") if p.name not in STOPPING)
 

@@ -225,7 +225,7 @@ class TestArchive:
         named = [f.line for f in found if isinstance(f, BadMessage)]
         assert named == [1, 2, 3, 4, 5, 6]
         assert [f for f in found if not isinstance(f, BadMessage)] == events([MESSAGES[2]] * 2)
-        assert str(found[0]) == f"{file}:1: this is no event of a meeting: it is not JSON: " + (
+        assert str(found[0]) == f"{file}:1: this is not an event of a meeting: it is not JSON: " + (
             "Expecting value: line 1 column 1 (char 0)"
         )
 

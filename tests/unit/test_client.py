@@ -270,7 +270,7 @@ class Pipelines(ServiceCalls):
         (404, "NotFound", ServiceError, "run `pulumi up --refresh`, which finds what is gone"),
         (409, "Conflict", UnderWay, "run `pulumi up` again"),
         (429, "ThrottledClient", Throttled, "run `pulumi up` again, with a smaller --parallel"),
-        (503, "ServiceUnavailable", Unreachable, "the service is in trouble"),
+        (503, "ServiceUnavailable", Unreachable, "the service has a problem"),
     ],
 )
 def test_errors_of_another_service_name_what_the_call_was_for(

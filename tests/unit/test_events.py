@@ -162,7 +162,7 @@ def lacking(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "fault"),
+    ("body", "problem"),
     [
         ("", "it is not JSON: Expecting value"),
         ("hello", "it is not JSON: Expecting value"),
@@ -196,10 +196,10 @@ def lacking(name: str) -> dict[str, Any]:
         ({"Message": 7}, "it is of type int, not an object"),
     ],
 )
-def test_what_is_no_event_is_refused_with_what_is_wrong_with_it(body: Any, fault: str) -> None:
+def test_what_is_no_event_is_refused_with_what_is_wrong_with_it(body: Any, problem: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         parse(body)
-    assert str(refused.value).startswith(f"this is no event of a meeting: {fault}")
+    assert str(refused.value).startswith(f"this is not an event of a meeting: {problem}")
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -245,7 +245,7 @@ def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: s
 @pytest.mark.parametrize(
     ("region", "given", "fault"),
     [
-        (REGION, {"topic": False, "queue": False}, "asks for no topic, no queue and no function"),
+        (REGION, {"topic": False, "queue": False}, "needs a topic, a queue or a function"),
         ("eu-west-1", {}, "the control region 'eu-west-1' has no meetings endpoint; use one of af"),
         (
             "eu-west-2",

@@ -27,7 +27,7 @@ BEN = {"ExternalUserId": "ben", "AttendeeId": "id-ben", "JoinToken": "token-ben"
 
 
 def made(answer: dict[str, object] | None = None, **changed: object) -> State:
-    """A meeting with two attendees, of whom one may only listen."""
+    """A meeting with two attendees, one of which may only listen."""
     attendees = {
         "ana": answered("ana", "id-ana", "token-ana", EVERYTHING),
         "ben": answered("ben", "id-ben", "token-ben", LISTENING),

@@ -174,13 +174,13 @@ def test_a_policy_that_lacks_something_swallows_all_and_the_log_says_why(
     checkout.cloud.end(checkout.cloud.live()[0].meeting_id)
 
     assert notified.events() == notified.events(second) == []
-    swallowed = {each.target: each.fault for each in checkout.cloud.notifications()}
-    assert swallowed.keys() == {notified.queue_arn, notified.topic_arn}
+    dropped = {each.target: each.fault for each in checkout.cloud.notifications()}
+    assert dropped.keys() == {notified.queue_arn, notified.topic_arn}
     wanting = taken_out if taken_out.startswith("aws:") else f"the {taken_out.lower()}"
-    assert all(wanting in str(why) for why in swallowed.values()), swallowed
+    assert all(wanting in str(why) for why in dropped.values()), dropped
     shown = sandbox_admin(checkout, "requests", "--all")
-    assert len(re.findall(rf"chime:MeetingEnded +swallowed .*{wanting}", shown)) == 2
-    assert len(re.findall(r"^ +1  swallowed", sandbox_admin(checkout, "notifications"), re.M)) == 2
+    assert len(re.findall(rf"chime:MeetingEnded +dropped .*{wanting}", shown)) == 2
+    assert len(re.findall(r"^ +1  dropped", sandbox_admin(checkout, "notifications"), re.M)) == 2
 
 
 def lacking(policy: str, taken_out: str) -> str:
@@ -359,7 +359,7 @@ def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
     assert (process.returncode, out) == (0, "")
     # It leaves the wait that it is in, and begins no other.
     assert notified.calls("ReceiveMessage") == waits
-    assert "this is no event of a meeting: it is not JSON" in err
+    assert "this is not an event of a meeting: it is not JSON" in err
     assert "Traceback" not in err
     left = notified.attributes()
     assert left["ApproximateNumberOfMessagesNotVisible"] == "1"

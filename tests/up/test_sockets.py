@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.checkout import Checkout
 
-#: Loaded by every Python process of a run: writes down whom the process connects to or looks up.
+#: Loaded by every Python process of a run: records which addresses it connects to or looks up.
 WATCH = """
 import json, os, sys
 

@@ -1,4 +1,4 @@
-"""A resource's inputs as the program gives them, made whole: faults, documents, defaults, names."""
+"""Checks a resource's inputs, and adds JSON documents as text, defaults and names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from chime_sandbox.aws_plugin import REAL_PLUGIN, documents, naming
 from chime_sandbox.aws_plugin.resource import Naming, Resource
-from chime_sandbox.aws_plugin.schema import Fault
+from chime_sandbox.aws_plugin.schema import CheckFailure
 from chime_sandbox.aws_plugin.values import is_unknown
 
 #: Names the inputs that come from a default, so that a generated name is kept (tfbridge).
@@ -28,27 +28,27 @@ class Request:
     autonaming: pb.CheckRequest.AutonamingOptions | None = None
 
 
-def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[Fault]]:
-    """The checked inputs, and everything that is wrong with them.
+def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[CheckFailure]]:
+    """The checked inputs, and all failures.
 
-    A name that is kept isn't questioned: where it no longer fits, the engine learns from the diff
-    that it needs another resource, and asks again without the old inputs.
+    A name that is kept isn't checked. If it no longer fits, the diff says that the resource has to
+    be replaced, and the engine checks again without the old inputs.
     """
     schema = resource.schema
     inputs = schema.as_texts(request.news)
     inputs.pop(DEFAULTS, None)
-    faults = [*schema.faults(inputs), *_unsupported(resource, inputs)]
-    if faults:
-        return inputs, faults
+    failures = [*schema.failures(inputs), *_unsupported(resource, inputs)]
+    if failures:
+        return inputs, failures
     defaulted = _default(resource, request, inputs)
-    faults = [*_limits(resource, inputs), *_documents(resource, inputs)]
+    failures = [*_limits(resource, inputs), *_documents(resource, inputs)]
     if rules := resource.rules.naming:
         name = rules.input
         if inputs.get(name) != request.olds.get(name) or name not in inputs:
-            faults += _names(rules, inputs)
-    if not faults:
-        faults += resource.faults(inputs)
-    return inputs | {DEFAULTS: sorted(defaulted)}, faults
+            failures += _names(rules, inputs)
+    if not failures:
+        failures += resource.failures(inputs)
+    return inputs | {DEFAULTS: sorted(defaulted)}, failures
 
 
 def _default(resource: Resource, request: Request, inputs: dict[str, Any]) -> set[str]:
@@ -84,45 +84,45 @@ def _physical_name(rules: Naming, request: Request, inputs: Mapping[str, Any]) -
     return generated.lower() if rules.lower else generated
 
 
-def _unsupported(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+def _unsupported(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
     for name in sorted(inputs.keys() & resource.rules.unsupported):
-        yield Fault(name, f"the sandbox's stand-in has no {name}; use {REAL_PLUGIN}")
+        yield CheckFailure(name, f"the sandbox's stand-in has no {name}; use {REAL_PLUGIN}")
 
 
-def _limits(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+def _limits(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
     rules = resource.rules
     for name, allowed in rules.ranges.items():
         value = inputs.get(name)
         if isinstance(value, int) and value not in allowed:
             reason = f"expected {allowed.start} to {allowed.stop - 1}, got {value}"
-            yield Fault(name, reason)
+            yield CheckFailure(name, reason)
     for name, choices in rules.choices.items():
         value = inputs.get(name)
         if value is not None and not is_unknown(value) and value not in choices:
-            yield Fault(name, f"expected one of {', '.join(choices)}, got {value!r}")
+            yield CheckFailure(name, f"expected one of {', '.join(choices)}, got {value!r}")
     for one, other in rules.conflicts:
         if inputs.get(one) and inputs.get(other):
-            yield Fault(one, f"{one} conflicts with {other}")
+            yield CheckFailure(one, f"{one} conflicts with {other}")
 
 
-def _documents(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+def _documents(resource: Resource, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
     for name in sorted(resource.rules.policies | resource.rules.documents):
         value = inputs.get(name)
         if value and not is_unknown(value) and not documents.is_json(value):
-            yield Fault(name, "this isn't valid JSON")
+            yield CheckFailure(name, "this isn't valid JSON")
 
 
-def _names(rules: Naming, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+def _names(rules: Naming, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
     name = inputs.get(rules.input)
     if is_unknown(name):
         return
     if name is None:
         if rules.prefix not in inputs:
-            yield Fault(rules.input, "automatic names are off and this resource has none")
+            yield CheckFailure(rules.input, "automatic names are off and this resource has none")
         return
     fifo = rules.fifo is not None and inputs.get(rules.fifo) is True
     stem = name.removesuffix(".fifo") if fifo else name
     if fifo and not name.endswith(".fifo"):
-        yield Fault(rules.input, f"a FIFO's name must end with .fifo, unlike {name!r}")
+        yield CheckFailure(rules.input, f"a FIFO's name must end with .fifo, unlike {name!r}")
     elif not re.fullmatch(rules.pattern, stem):
-        yield Fault(rules.input, f"{name!r} doesn't match {rules.pattern}")
+        yield CheckFailure(rules.input, f"{name!r} doesn't match {rules.pattern}")

@@ -1,4 +1,4 @@
-"""Where calls go, and the guard that it is never anywhere but this machine."""
+"""The endpoints of calls, with a check that they are on this machine."""
 
 import ipaddress
 import json
@@ -22,7 +22,7 @@ _SETTINGS: Final = frozenset(
 
 
 def unsupported(config: Mapping[str, Any]) -> dict[str, str]:
-    """The settings that the stand-in would not honour, each with a sentence that says so."""
+    """The settings that the stand-in doesn't support, each with an error message."""
     return {
         name: f"the sandbox's stand-in has no setting aws:{name}; use {REAL_PLUGIN}"
         for name in config

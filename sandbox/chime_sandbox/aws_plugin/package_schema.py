@@ -1,4 +1,4 @@
-"""The schema of the package, for programs in YAML: of the types and functions that there are.
+"""The Pulumi package schema of the stand-in's types and functions, for programs in YAML.
 
 Types and properties come from pulumi_aws's own classes, without their documentation.
 Source: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
@@ -20,7 +20,7 @@ _TYPES: Final[dict[type, dict[str, Any]]] = {
     dict: {"type": "object", "additionalProperties": {"type": "string"}},
     list: {"type": "array", "items": _ANY},
 }
-#: What each function returns beside an id.
+#: What each function returns, apart from an id.
 _OUTPUTS: Final = {
     "getCallerIdentity": ("accountId", "arn", "userId"),
     "getPartition": ("dnsSuffix", "partition", "reverseDnsPrefix"),
@@ -41,7 +41,7 @@ def text() -> str:
         {
             "name": "aws",
             "version": VERSION,
-            # Programs write `aws:sqs:Queue` for `aws:sqs/queue:Queue`.
+            # Programs may write `aws:sqs:Queue` for `aws:sqs/queue:Queue`.
             "meta": {"moduleFormat": "(.*)(?:/[^/]*)"},
             "config": {"variables": settings},
             "provider": {"inputProperties": settings, "properties": settings},

@@ -1,4 +1,4 @@
-"""What every kind of resource has in common: its rules, and its life by the service's calls."""
+"""The base class of all resources: their rules, and the service's calls."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from chime_sandbox.aws_plugin import documents
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 from chime_sandbox.aws_plugin.values import UNKNOWN, is_unknown
 
-#: What S3, SNS, SQS and SSM call a thing that isn't there.
+#: The error codes of S3, SNS, SQS and SSM for a resource that doesn't exist.
 _GONE: Final = frozenset(
     {
         "NotFound",
@@ -54,11 +54,11 @@ class Rules:
 
     #: A change of these makes a new resource.
     replaces: frozenset[str] = frozenset()
-    #: Inputs that the service fills in where the program is silent.
+    #: Inputs that the service fills in if the program doesn't set them.
     computed: frozenset[str] = frozenset()
     #: Values of inputs that were not given, where that isn't "", 0, False or no tags.
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    #: Properties that the service never reports: they are what the program said.
+    #: Properties that the service never reports: the state keeps the declared values.
     unreported: frozenset[str] = frozenset()
     policies: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
@@ -106,8 +106,8 @@ class Resource(ABC):
         """Sets tags and removes others."""
         raise TypeError(f"{self.schema.token} has no tags")
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
-        """What is wrong beyond types, limits, choices, documents and names."""
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
+        """Failures other than those of types, limits, choices, documents and names."""
         return iter(())
 
     def is_same(self, name: str, old: Any, new: Any, news: Mapping[str, Any]) -> bool:
@@ -201,7 +201,7 @@ def values_of(changes: Mapping[str, Change], schema: Schema) -> dict[str, Any]:
 
 @contextmanager
 def unless_gone() -> Iterator[None]:
-    """Passes over the service's error that says the thing isn't there."""
+    """Ignores the service's error that the resource doesn't exist."""
     from botocore.exceptions import ClientError
 
     try:

@@ -1,7 +1,7 @@
-"""S3: Bucket, and the policy, access, ownership and lifecycle of one.
+"""S3: Bucket, BucketPolicy, BucketPublicAccessBlock and other resources for a bucket.
 
-What AWS's provider still takes as an argument of a bucket and also has a resource for, the stand-in
-does by the resource alone.
+Where the real plugin has both an argument of Bucket and a resource of its own, the stand-in
+supports only the resource.
 
 Sources: terraform-provider-aws `internal/service/s3/bucket{,_policy,_public_access_block,
 _ownership_controls,_lifecycle_configuration}.go`; the calls are those of
@@ -21,7 +21,7 @@ from pulumi_aws.s3 import (
 
 from chime_sandbox.aws_plugin import naming
 from chime_sandbox.aws_plugin.resource import Change, Naming, Resource, Rules
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 
 #: Arguments of a bucket that have a resource of their own, or that no recording needs.
 _UNSUPPORTED: Final = frozenset(
@@ -38,7 +38,7 @@ _BLOCKS: Final = (
     "ignorePublicAcls",
     "restrictPublicBuckets",
 )
-#: The region where a bucket needs no location, and none may be given.
+#: The region for which CreateBucket takes no LocationConstraint.
 _DEFAULT_REGION: Final = "us-east-1"
 _OWNERSHIPS: Final = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 
@@ -97,10 +97,10 @@ class Bucket(Resource):
     def update(
         self, client: Any, identity: str, news: Mapping[str, Any], changes: Mapping[str, Change]
     ) -> None:
-        """Nothing: how a bucket is destroyed is the program's alone."""
+        """No call: the service doesn't know `forceDestroy`."""
 
     def delete(self, client: Any, identity: str, state: Mapping[str, Any]) -> None:
-        """DeleteBucket, with `forceDestroy` after every object and version in it."""
+        """DeleteBucket; with `forceDestroy`, all objects and versions are deleted first."""
         if state.get("forceDestroy"):
             for page in client.get_paginator("list_object_versions").paginate(Bucket=identity):
                 found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
@@ -123,7 +123,7 @@ class Bucket(Resource):
 
 
 class BucketPolicy(Resource):
-    """Who may do what with a bucket; its id is the bucket's name."""
+    """A bucket's policy; its id is the bucket's name."""
 
     service = "s3"
     schema = Schema(bucket_policy.BucketPolicy, bucket_policy.BucketPolicyArgs)
@@ -151,7 +151,7 @@ class BucketPolicy(Resource):
 
 
 class BucketPublicAccessBlock(Resource):
-    """What of public access a bucket blocks; its id is the bucket's name."""
+    """The public access that a bucket blocks; its id is the bucket's name."""
 
     service = "s3"
     schema = Schema(
@@ -182,13 +182,13 @@ class BucketPublicAccessBlock(Resource):
         self.create(client, news)
 
     def delete(self, client: Any, identity: str, state: Mapping[str, Any]) -> None:
-        """DeletePublicAccessBlock, unless the program wants it to stay."""
+        """DeletePublicAccessBlock, unless `skipDestroy` is set."""
         if not state.get("skipDestroy"):
             client.delete_public_access_block(Bucket=identity)
 
 
 class BucketOwnershipControls(Resource):
-    """Who owns what others write into a bucket; its id is the bucket's name."""
+    """Who owns the objects that other accounts write to a bucket; its id is the bucket's name."""
 
     service = "s3"
     schema = Schema(
@@ -197,13 +197,13 @@ class BucketOwnershipControls(Resource):
     )
     rules = Rules(replaces=frozenset({"bucket"}))
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
-        """Ownership has three forms."""
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
+        """An ownership that isn't one of the three values."""
         rule = inputs.get("rule")
         given = rule.get("objectOwnership") if isinstance(rule, dict) else _OWNERSHIPS[0]
         if isinstance(given, str | None) and given not in _OWNERSHIPS:
             expected = ", ".join(_OWNERSHIPS)
-            yield Fault("rule.objectOwnership", f"expected one of {expected}, got {given!r}")
+            yield CheckFailure("rule.objectOwnership", f"expected one of {expected}, got {given!r}")
 
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
         """PutBucketOwnershipControls."""
@@ -234,7 +234,7 @@ class BucketOwnershipControls(Resource):
 class BucketLifecycleConfiguration(Resource):
     """When a bucket's objects expire or move; its id is the bucket's name.
 
-    A drift of its rules is not seen: they are what the program said.
+    Drift of the rules is not detected: the state keeps the declared ones.
     """
 
     service = "s3"
@@ -259,7 +259,7 @@ class BucketLifecycleConfiguration(Resource):
         return str(inputs["bucket"])
 
     def read(self, client: Any, identity: str, state: Mapping[str, Any]) -> dict[str, Any]:
-        """GetBucketLifecycleConfiguration, for whether there is one."""
+        """GetBucketLifecycleConfiguration, only to see whether there is one."""
         client.get_bucket_lifecycle_configuration(Bucket=identity)
         return {"bucket": identity, "region": client.meta.region_name}
 
@@ -298,7 +298,7 @@ def _tags(client: Any, name: str) -> dict[str, str]:
 
 
 def _rule(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A lifecycle rule as the API has it; a rule for all objects has an empty filter."""
+    """A lifecycle rule in the API's form; a rule for all objects has an empty filter."""
     rule: dict[str, Any] = _named(given)
     rule["ID"] = rule.pop("Id")
     if "Prefix" not in rule:
@@ -307,7 +307,7 @@ def _rule(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(value: Any) -> Any:
-    """A value with the API's names in place of Pulumi's."""
+    """A value with the API's names instead of Pulumi's."""
     if isinstance(value, list):
         return [_named(item) for item in value]
     if not isinstance(value, Mapping):

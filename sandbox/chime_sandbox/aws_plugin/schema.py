@@ -19,8 +19,8 @@ _NAMES = {str: "a string", int: "a whole number", bool: "a boolean", dict: "a ma
 _OBJECT = type(None)
 
 
-class Fault(NamedTuple):
-    """What is wrong with one input."""
+class CheckFailure(NamedTuple):
+    """An error of one input, as in Pulumi's CheckFailure."""
 
     property: str
     reason: str
@@ -70,17 +70,17 @@ class Schema:
         """Each output's type: str, int, bool, dict, list, or None's for an object."""
         return {name: _plain(kind) for name, kind in _types.resource_types(self.resource).items()}
 
-    def faults(self, values: Mapping[str, Any]) -> Iterator[Fault]:
+    def failures(self, values: Mapping[str, Any]) -> Iterator[CheckFailure]:
         """What the classes' types refuse: unknown names, wrong types, missing inputs."""
         for name, value in values.items():
             if name not in self.inputs:
-                yield Fault(name, self._unknown_name(name))
+                yield CheckFailure(name, self._unknown_name(name))
             elif not _fits(value, self.inputs[name]):
                 wanted = {**_NAMES, list: "a list", _OBJECT: "an object"}[self.inputs[name]]
                 got = _NAMES.get(type(value), "a list or object")
-                yield Fault(name, f"expected {wanted}, got {got}")
+                yield CheckFailure(name, f"expected {wanted}, got {got}")
         for name in sorted(self.required - values.keys()):
-            yield Fault(name, "this argument is required, but it was not given")
+            yield CheckFailure(name, "this argument is required, but it was not given")
 
     def _unknown_name(self, name: str) -> str:
         nearest = difflib.get_close_matches(name, self.inputs, n=1)

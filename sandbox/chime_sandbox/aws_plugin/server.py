@@ -34,7 +34,7 @@ from chime_sandbox.aws_plugin.resource import (
     unless_gone,
 )
 from chime_sandbox.aws_plugin.resources import find
-from chime_sandbox.aws_plugin.schema import Fault
+from chime_sandbox.aws_plugin.schema import CheckFailure
 
 _R = TypeVar("_R")
 _Method = Callable[["Plugin", Any, grpc.ServicerContext], _R]
@@ -97,11 +97,11 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         found = dict(config.values)
         if region := region_of(found):
             found["region"] = region
-        faults = [Fault(*item) for item in unsupported(found).items()]
-        return _checked(values.write(found, config.secrets), faults)
+        failures = [CheckFailure(*item) for item in unsupported(found).items()]
+        return _checked(values.write(found, config.secrets), failures)
 
     def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """Any change of settings is made in place."""
+        """Settings change in place."""
         olds, news = values.read(request.old_inputs).values, values.read(request.news).values
         differ = sorted(key for key in olds.keys() | news.keys() if olds.get(key) != news.get(key))
         changes = pb.DiffResponse.DIFF_SOME if differ else pb.DiffResponse.DIFF_NONE
@@ -135,8 +135,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             region=self._configured.region,
             autonaming=request.autonaming if request.HasField("autonaming") else None,
         )
-        inputs, faults = check(resource, asked)
-        return _checked(values.write(inputs, _secrets(resource, news, inputs)), faults)
+        inputs, failures = check(resource, asked)
+        return _checked(values.write(inputs, _secrets(resource, news, inputs)), failures)
 
     @_in_one_sentence
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
@@ -253,8 +253,8 @@ def _changes(
     return {name: change for name, change in changes.items() if name not in request.ignoreChanges}
 
 
-def _checked(inputs: Any, faults: list[Fault]) -> pb.CheckResponse:
-    failures = [pb.CheckFailure(property=name, reason=reason) for name, reason in faults]
+def _checked(inputs: Any, found: list[CheckFailure]) -> pb.CheckResponse:
+    failures = [pb.CheckFailure(property=name, reason=reason) for name, reason in found]
     return pb.CheckResponse(inputs=inputs, failures=failures)
 
 

@@ -21,7 +21,7 @@ from chime_sandbox.aws_plugin.resource import (
     to_attributes,
     values_of,
 )
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 
 _FEEDBACK: Final = tuple(
     f"{protocol}{outcome}"
@@ -115,12 +115,12 @@ class Topic(Resource):
         naming=Naming(r"[0-9A-Za-z_-]{1,256}", fifo="fifoTopic", takes_prefix=True),
     )
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
-        """What only FIFO topics have."""
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
+        """Arguments that only FIFO topics have."""
         if not inputs.get("fifoTopic"):
             for name in ("archivePolicy", "contentBasedDeduplication", "fifoThroughputScope"):
                 if inputs.get(name):
-                    yield Fault(name, "this can only be set for FIFO topics")
+                    yield CheckFailure(name, "this can only be set for FIFO topics")
 
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
         """CreateTopic, with its attributes, so that no failure leaves half a topic behind."""
@@ -170,7 +170,7 @@ class Topic(Resource):
 
 
 class TopicPolicy(Resource):
-    """Who may do what with a topic; its id is the topic's ARN."""
+    """A topic's policy; its id is the topic's ARN."""
 
     service = "sns"
     schema = Schema(topic_policy.TopicPolicy, topic_policy.TopicPolicyArgs)

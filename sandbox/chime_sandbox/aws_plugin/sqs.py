@@ -21,7 +21,7 @@ from chime_sandbox.aws_plugin.resource import (
     to_attributes,
     values_of,
 )
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 from chime_sandbox.aws_plugin.values import is_unknown
 
 _ATTRIBUTES: Final = {
@@ -103,10 +103,10 @@ class Queue(Resource):
         naming=Naming(r"[0-9A-Za-z_-]{1,80}", fifo="fifoQueue", takes_prefix=True),
     )
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
         """Content-based deduplication is for FIFO queues only."""
         if inputs.get("contentBasedDeduplication") is True and not inputs.get("fifoQueue"):
-            yield Fault("contentBasedDeduplication", "this can only be set for FIFO queues")
+            yield CheckFailure("contentBasedDeduplication", "this can only be set for FIFO queues")
 
     def is_same(self, name: str, old: Any, new: Any, news: Mapping[str, Any]) -> bool:
         """A data key's reuse means nothing without a KMS key, and SQS doesn't report it then."""
@@ -202,7 +202,7 @@ class _QueueDocument(Resource):
 
 
 class QueuePolicy(_QueueDocument):
-    """Who may do what with a queue."""
+    """A queue's policy."""
 
     schema = Schema(queue_policy.QueuePolicy, queue_policy.QueuePolicyArgs)
     rules = Rules(replaces=frozenset({"queueUrl"}), policies=frozenset({"policy"}))
@@ -216,14 +216,14 @@ class RedrivePolicy(_QueueDocument):
     rules = Rules(replaces=frozenset({"queueUrl"}), documents=frozenset({"redrivePolicy"}))
     key = "redrivePolicy"
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
         """SQS takes `maxReceiveCount` as a whole number only."""
         given = inputs.get("redrivePolicy")
         if given is None or is_unknown(given):
             return
         document = json.loads(given)
         if not isinstance(document, dict) or type(document.get("maxReceiveCount")) is not int:
-            yield Fault("redrivePolicy", "maxReceiveCount must be a whole number")
+            yield CheckFailure("redrivePolicy", "maxReceiveCount must be a whole number")
 
 
 RESOURCES: Final = (

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pulumi_aws.ssm import parameter
 
 from chime_sandbox.aws_plugin.resource import Change, Naming, Resource, Rules
-from chime_sandbox.aws_plugin.schema import Fault, Schema
+from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 
 _VALUES: Final = ("value", "insecureValue", "valueWo")
 _REQUEST: Final = {
@@ -42,20 +42,20 @@ class Parameter(Resource):
         naming=Naming(r"[0-9A-Za-z_./-]{1,2048}"),
     )
 
-    def faults(self, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
         """Exactly one kind of value, a version for a write-only one, and names as paths."""
         given = [name for name in _VALUES if name in inputs]
         if len(given) != 1:
-            yield Fault("value", f"exactly one of {', '.join(_VALUES)} must be given")
+            yield CheckFailure("value", f"exactly one of {', '.join(_VALUES)} must be given")
         if ("valueWo" in inputs) != ("valueWoVersion" in inputs):
-            yield Fault("valueWoVersion", "valueWo and valueWoVersion go together")
+            yield CheckFailure("valueWoVersion", "valueWo and valueWoVersion go together")
         if "insecureValue" in inputs and inputs.get("type") == "SecureString":
-            yield Fault("insecureValue", "a SecureString can't have an insecure value")
+            yield CheckFailure("insecureValue", "a SecureString can't have an insecure value")
         if isinstance(path := inputs.get("name"), str) and path.find("/") > 0:
-            yield Fault("name", f"a name with a slash must begin with one, unlike {path!r}")
+            yield CheckFailure("name", f"a name with a slash must begin with one, unlike {path!r}")
         for name in ("allowedPattern", "description"):
             if isinstance(text := inputs.get(name), str) and len(text) > 1024:
-                yield Fault(name, f"at most 1024 characters, not {len(text)}")
+                yield CheckFailure(name, f"at most 1024 characters, not {len(text)}")
 
     def is_same(self, name: str, old: Any, new: Any, news: Mapping[str, Any]) -> bool:
         """Intelligent tiering settles on a tier of its own."""

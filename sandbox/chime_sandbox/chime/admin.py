@@ -1,7 +1,7 @@
-"""The admin route: everything under `/_sandbox/` that tests and people turn and read.
+"""The admin route: `/_sandbox/`, by which tests and people control and inspect the emulator.
 
-Bodies and answers are JSON. A wrong body is answered with 400, an unknown meeting with 404; join
-tokens are never shown.
+Requests and responses are JSON. An invalid body gets 400, an unknown meeting 404. Join tokens are
+never shown.
 """
 
 import json
@@ -174,7 +174,7 @@ class Admin:
 
     def _end(self, body: Body, meeting: str) -> Any:
         with self._changing():
-            self._service.meetings.end(self._living(meeting), "ended by hand")
+            self._service.meetings.end(self._living(meeting), "ended by the admin route")
 
     def _join(self, body: Body, meeting: str, attendee: str) -> Any:
         with self._changing():
@@ -210,7 +210,7 @@ class Admin:
     def _stop_serving(self, body: Body) -> Any:
         self._stop()
 
-    # What they share
+    # Helpers
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

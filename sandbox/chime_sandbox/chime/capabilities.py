@@ -49,7 +49,7 @@ def check(capabilities: Capabilities, features: dict[str, Any]) -> None:
 
 
 def default(features: dict[str, Any]) -> Capabilities:
-    """The capabilities of an attendee for whom none are asked."""
+    """The capabilities of an attendee that requests none."""
     video_off, content_off = (
         _resolution(features, media) == "None" for media in ("Video", "Content")
     )

@@ -1,4 +1,4 @@
-"""The emulator's clock: real time, plus whatever tests and people have moved it by."""
+"""The emulator's clock: real time, plus the offset that tests and people have set."""
 
 import time
 from math import inf

@@ -1,8 +1,8 @@
-"""What the service model says of a request's values, enforced.
+"""Checks a request's values against the service model.
 
-Botocore checks types, required members and minimum lengths before it sends; the service checks
-those again, and maxima, patterns and enumerations too. The patterns of external ids stand only in
-the model's documentation, and are read from there.
+Botocore checks types, required members and minimum lengths before it sends a request. The service
+checks those again, and also maxima, patterns and enumerations. The patterns of external ids are
+only in the model's documentation, and are read from there.
 """
 
 import html

@@ -1,7 +1,6 @@
-"""What happens in a meeting, published to subscribers.
+"""The events of meetings, published to subscribers within the emulator.
 
-Nobody has to listen. Delivery to a meeting's queue and topic subscribes here without the meetings
-knowing of it.
+Delivery to a meeting's queue and topic is one of the subscribers.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ class EventType(StrEnum):
     """The `detail.eventType` of the service's notifications.
 
     Sources: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html, and
-    .../transcription-events.html and .../media-pipe-events.html beside it.
+    .../transcription-events.html and .../media-pipe-events.html in the same guide.
     """
 
     MEETING_STARTED = "chime:MeetingStarted"
@@ -53,7 +52,7 @@ PIPELINE_EVENTS = frozenset(each for each in EventType if "MediaPipeline" in eac
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened; `time` is in seconds since the epoch on the emulator's clock.
+    """An event; `time` is in seconds since the epoch on the emulator's clock.
 
     `details` are further members of the message's `detail`.
     """

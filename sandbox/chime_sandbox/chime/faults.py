@@ -1,7 +1,7 @@
-"""What can be made to go wrong with the next calls, and where in a call it does.
+"""Faults that tests inject into the next calls.
 
-Faults wait in line: each call takes the first one that fits it. Refusals of single attendees are
-apart from the line, since one call can meet several.
+Faults wait in a queue: each call takes the first one that matches it. Errors of single attendees
+have a queue of their own, since one call can have several.
 """
 
 from collections.abc import Container
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class When(StrEnum):
-    """Whether it does so before the service acts, or after that and before the answer."""
+    """Whether it takes effect before the service acts, or after that and before the response."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -44,7 +44,7 @@ class When(StrEnum):
 class Fault:
     """One fault, for the next `count` calls of `operation` after the first `skip`.
 
-    `meeting` is the MeetingId or the ExternalMeetingId of the one meeting that it is for;
+    `meeting` limits it to one meeting, by MeetingId or ExternalMeetingId;
     `seconds` is the length of a delay, or the Retry-After of an `unavailable`.
     """
 

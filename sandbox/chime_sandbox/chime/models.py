@@ -1,7 +1,7 @@
-"""The meetings of an account: made, found, joined, ended.
+"""The meetings: creates, finds and ends them, and connects attendees.
 
 A meeting ends when nobody has been connected for five minutes, after 24 hours at most, and with
-its primary. Nothing here knows HTTP, faults or quotas of requests.
+its primary. This module doesn't depend on HTTP, faults or request quotas.
 """
 
 import heapq
@@ -41,9 +41,10 @@ class Attendee:
 class Meeting:
     """A meeting, alive or ended. Times are seconds since the epoch on the emulator's clock.
 
-    `request` holds the parameters that made it; `original_attendee_ids` are of the attendees
-    that the same call made; `transcription` is the TranscriptionConfiguration that it is being
-    transcribed with, and `transcription_failure` says why the latest one failed.
+    :ivar request: the parameters of the create.
+    :ivar original_attendee_ids: the AttendeeIds of the attendees that the same call created.
+    :ivar transcription: the TranscriptionConfiguration, while it is transcribed.
+    :ivar transcription_failure: why the latest transcription failed.
     """
 
     meeting_id: str
@@ -199,7 +200,7 @@ class Meetings:
         return attendee
 
     def delete_attendee(self, meeting: Meeting, attendee_id: str) -> None:
-        """Take an attendee away. Raises NotFound."""
+        """Remove an attendee. Raises NotFound."""
         attendee = self.attendee(meeting, attendee_id)
         del meeting.attendees[attendee_id]
         if attendee.connected:
@@ -237,7 +238,7 @@ class Meetings:
         self._announce(kind, meeting, attendee)
 
     def leave(self, meeting: Meeting, attendee_id: str, *, dropped: bool = False) -> None:
-        """Disconnect an attendee, by its own will or by a lost connection. Raises NotFound."""
+        """Disconnect an attendee that leaves or whose connection is lost. Raises NotFound."""
         attendee = self.attendee(meeting, attendee_id)
         if not attendee.connected:
             raise NotFound(f"Attendee {attendee_id} is not connected")
@@ -250,7 +251,7 @@ class Meetings:
     def transcribe(
         self, meeting: Meeting, configuration: dict[str, Any], failure: str | None
     ) -> None:
-        """Transcribe a meeting with these settings from now on, or, where they failed, not."""
+        """Start or change a transcription, or record why these settings failed."""
         meeting.transcription = None if failure else configuration
         meeting.transcription_failure = failure
         self.touch(meeting)
@@ -261,7 +262,7 @@ class Meetings:
         self._announce(kind, meeting, details=details)
 
     def stop_transcribing(self, meeting: Meeting) -> None:
-        """Transcribe a meeting no longer; without effect where it isn't transcribed."""
+        """Stop the transcription; without effect if the meeting isn't transcribed."""
         if meeting.transcription is not None:
             details = _transcription(meeting, meeting.transcription)
             meeting.transcription = None

@@ -1,7 +1,7 @@
-"""The record of every call: who called what, how it went, and what a fault did to it.
+"""The log of all calls, with their outcomes and faults, and of all notifications.
 
-And of every notification: where it went, or why it didn't. It never holds a join token, an id that
-a person chose, or anything else of a call's body but the number of things in it.
+It never holds a join token, an id that a person chose, or anything else from a call's body except
+the number of attendees or tags.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ LONGEST = 200_000
 #: The service of entries that are no calls but notifications, and how these can end.
 NOTIFICATION = "notification"
 DELIVERED = "delivered"
-SWALLOWED = "swallowed"
+DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Entry:
     carried; `fault` says what a fault or a quota did to it.
 
     Or one notification to the ARN `target`: `operation` is its event type, `outcome`
-    `delivered` or `swallowed`, `fault` why it was swallowed.
+    `delivered` or `dropped`, `fault` why it was dropped.
     """
 
     time: float

@@ -1,7 +1,7 @@
-"""The sixteen operations: a request's parameters in, the answer's members out.
+"""The sixteen operations on meetings: each takes a request's parameters and returns the response.
 
-Each method is named after its operation. Parameters have passed the service model's constraints;
-what remains is what only the service knows.
+Each method is named after its operation. The parameters already satisfy the service model's
+constraints. The methods check the rules that the service model doesn't contain.
 """
 
 from collections.abc import Iterable
@@ -111,7 +111,7 @@ class Operations:
         return Answer({"Attendee": _shown([attendee])[0]}, meeting, CREATED)
 
     def batch_create_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Add up to a hundred attendees; what fails for one of them stands in `Errors`."""
+        """Add up to a hundred attendees; the errors of single attendees are in `Errors`."""
         meeting = self._find(owner, parameters)
         items = parameters["Attendees"]
         for item in items:
@@ -140,7 +140,7 @@ class Operations:
         return Answer(result, meeting)
 
     def delete_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Take an attendee away; its join token is worth nothing from now on."""
+        """Remove an attendee; its join token becomes invalid."""
         meeting = self._find(owner, parameters)
         self._meetings.delete_attendee(meeting, parameters["AttendeeId"])
         return Answer({}, meeting)
@@ -183,7 +183,7 @@ class Operations:
         return Answer({}, meeting)
 
     def untag_resource(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Take tags from a meeting; those that it hasn't are no error."""
+        """Remove tags from a meeting. It is no error if the meeting doesn't have them."""
         meeting = self._find_by_arn(owner, parameters["ResourceARN"])
         gone = set(parameters["TagKeys"])
         meeting.tags = {key: value for key, value in meeting.tags.items() if key not in gone}
@@ -193,9 +193,9 @@ class Operations:
     # Transcription
 
     def start_meeting_transcription(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Transcribe the meeting by one of the two engines, or change how that is done.
+        """Start the transcription with one of the two engines, or change its settings.
 
-        Where Amazon Transcribe refuses the settings, an event says so and not the answer.
+        If Amazon Transcribe rejects the settings, an event reports it, and the call succeeds.
         """
         meeting = self._find(owner, parameters)
         if self._settings.transcription_role is ServiceRole.ABSENT:
@@ -217,12 +217,12 @@ class Operations:
         return Answer({}, meeting)
 
     def stop_meeting_transcription(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Transcribe the meeting no longer."""
+        """Stop the transcription."""
         meeting = self._find(owner, parameters)
         self._meetings.stop_transcribing(meeting)
         return Answer({}, meeting)
 
-    # What they share
+    # Helpers
 
     def _find(self, owner: Owner, parameters: Parameters) -> Meeting:
         return self._meetings.find(owner, parameters["MeetingId"])

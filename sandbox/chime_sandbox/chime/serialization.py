@@ -1,8 +1,8 @@
-"""The APIs' wire form: botocore's service models, through moto's router, parser and serializer.
+"""Requests and responses on the wire, by botocore's service models and moto's router and parser.
 
 Chime SDK Meetings and Chime SDK Media Pipelines share the signing name, and here the endpoint. The
-path of a request says which of the two it is for; the tags' path is the same, and there the ARN
-does.
+path of a request says which of the two it is for. The path of the tag operations is the same for
+both, so the ARN decides.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""One call's way through the service: quota, fault, constraints, operation, request log."""
+"""Handles a call: quota, fault, constraints, operation, request log."""
 
 import json
 import re
@@ -53,10 +53,10 @@ class Call:
 
 
 class ChimeService:
-    """The service and everything that can be turned on it.
+    """The emulated service with its settings.
 
-    What it keeps in `store` it finds there again: meetings, media pipelines, settings, quotas and
-    the clock. Media pipelines write into `buckets`.
+    It restores meetings, media pipelines, settings, quotas and the clock from `store`, and saves
+    them there. Media pipelines write to `buckets`.
     """
 
     def __init__(self, store: Store, buckets: Buckets) -> None:

@@ -1,4 +1,4 @@
-"""What nobody has verified against the live service, with both settings; and its quotas."""
+"""Settings for behaviour that nobody has verified against the live service, and for its quotas."""
 
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 
 class EndedToken(StrEnum):
-    """What a create with the ClientRequestToken of a meeting that has ended brings."""
+    """The result of a create with the ClientRequestToken of a meeting that has ended."""
 
     DEAD = "dead"
     NEW = "new"
@@ -21,14 +21,14 @@ class RepeatedAttendees(StrEnum):
 
 
 class ChangedParameters(StrEnum):
-    """What a create with a known ClientRequestToken but other parameters brings."""
+    """The result of a create with a known ClientRequestToken and other parameters."""
 
     ORIGINAL = "original"
     CONFLICT = "conflict"
 
 
 class Overflow(StrEnum):
-    """How a batch that would pass a meeting's limit of attendees is refused."""
+    """The error of a batch that exceeds a meeting's limit of attendees."""
 
     CALL = "call"
     ITEM = "item"
@@ -42,14 +42,14 @@ class SourceArn(StrEnum):
 
 
 class EndedPipelines(StrEnum):
-    """What reading a media pipeline that has stopped or failed brings."""
+    """The result of reading a media pipeline that has stopped or failed."""
 
     STOPPED = "stopped"
     GONE = "gone"
 
 
 class MissingSource(StrEnum):
-    """How a create is refused whose source, a meeting or a media pipeline, isn't there.
+    """The error of a create whose source, a meeting or a media pipeline, doesn't exist.
 
     The service model has no NotFoundException for it.
     """
@@ -60,7 +60,7 @@ class MissingSource(StrEnum):
 
 
 class BucketPolicy(StrEnum):
-    """When a bucket's policy is checked: at the create too, or only when artifacts are written."""
+    """When a bucket's policy is checked: also at the create, or only when artifacts are written."""
 
     CREATE = "create"
     WRITE = "write"
@@ -74,7 +74,7 @@ class BucketRegion(StrEnum):
 
 
 class LanguageOptions(StrEnum):
-    """Whether a transcription that identifies languages has to name those that it may meet."""
+    """Whether IdentifyLanguage needs LanguageOptions."""
 
     OPTIONAL = "optional"
     REQUIRED = "required"

@@ -1,8 +1,8 @@
-"""Which engine settings Amazon Transcribe takes, beyond what the service model says of each.
+"""The combinations of engine settings that Amazon Transcribe rejects.
 
-The service answers a StartMeetingTranscription with success, and says with an event that Transcribe
-refused the settings. Source: the documentation of StartMeetingTranscription and of
-EngineTranscribeSettings in the service model.
+The service model describes only single settings. StartMeetingTranscription succeeds with any
+combination, and an event reports the ones that Amazon Transcribe rejects. Source: the documentation
+of StartMeetingTranscription and of EngineTranscribeSettings in the service model.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ PII: Final = frozenset(
         *("CREDIT_DEBIT_EXPIRY", "CREDIT_DEBIT_NUMBER", "EMAIL", "NAME", "PHONE", "PIN", "SSN"),
     }
 )
-#: What a language that is given goes with, and what one that is identified does.
+#: Settings for a given language, each with its counterpart for IdentifyLanguage.
 NAMES: Final = {
     "VocabularyName": "VocabularyNames",
     "VocabularyFilterName": "VocabularyFilterNames",
@@ -27,7 +27,7 @@ NAMES: Final = {
 
 
 def region(configuration: dict[str, Any], media_region: str) -> str:
-    """Where a meeting is transcribed; `auto` stands for a region near the meeting."""
+    """The region of the transcription; `auto` means a region near the meeting."""
     (settings,) = configuration.values()
     asked = str(settings.get("Region") or media_region)
     return media_region if asked == "auto" else asked
@@ -36,7 +36,7 @@ def region(configuration: dict[str, Any], media_region: str) -> str:
 def failure(
     configuration: dict[str, Any], media_region: str, *, options_required: bool
 ) -> str | None:
-    """Why Amazon Transcribe refuses the settings, or None.
+    """Why Amazon Transcribe rejects the settings, or None.
 
     :param configuration: a TranscriptionConfiguration with one engine.
     :param media_region: the MediaRegion of the meeting.

@@ -77,7 +77,7 @@ class Engine:
         assert not checked.failures, checked.failures
         return plain(checked.inputs)
 
-    def faults(self, token: str, news: dict[str, Any]) -> dict[str, str]:
+    def failures(self, token: str, news: dict[str, Any]) -> dict[str, str]:
         failures = self.ask(Thing(token, "faulty"), news).failures
         return {failure.property: failure.reason for failure in failures}
 

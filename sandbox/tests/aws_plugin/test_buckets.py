@@ -95,24 +95,24 @@ def test_a_bucket_with_objects_is_deleted_only_by_force(engine, bucket, aws):
 
 @pytest.mark.parametrize("name", ["Upper", "ab", "a..b", "-a-", "x" * 64])
 def test_a_buckets_name_is_checked(engine, name):
-    assert "doesn't match" in engine.faults(BUCKET, {"bucket": name})["bucket"]
+    assert "doesn't match" in engine.failures(BUCKET, {"bucket": name})["bucket"]
 
 
 def test_what_has_a_resource_of_its_own_is_no_argument_here(engine):
     news = {"versioning": {"enabled": True}, "acl": "private", "corsRules": []}
-    faults = engine.faults(BUCKET, news)
-    assert faults.keys() == news.keys()
-    assert all("use the real pulumi-aws" in why for why in faults.values())
+    failures = engine.failures(BUCKET, news)
+    assert failures.keys() == news.keys()
+    assert all("use the real pulumi-aws" in why for why in failures.values())
 
 
 def test_values_of_the_wrong_type_are_named(engine):
-    assert engine.faults(OWNERSHIP, {"bucket": "b", "rule": "x"}) == {
+    assert engine.failures(OWNERSHIP, {"bucket": "b", "rule": "x"}) == {
         "rule": "expected an object, got a string"
     }
-    assert engine.faults(LIFECYCLE, {"bucket": "b", "rules": {"a": "b"}}) == {
+    assert engine.failures(LIFECYCLE, {"bucket": "b", "rules": {"a": "b"}}) == {
         "rules": "expected a list, got a map of strings"
     }
-    assert "BucketOwnerEnforced" in engine.faults(
+    assert "BucketOwnerEnforced" in engine.failures(
         OWNERSHIP, {"bucket": "b", "rule": {"objectOwnership": "Mine"}}
     )["rule.objectOwnership"]  # fmt: skip
 

@@ -18,16 +18,16 @@ def sentence(caught):
 
 
 def test_an_unknown_argument_is_named_with_the_nearest_one(engine):
-    assert engine.faults(QUEUE, {"messageRetentionSecond": 60}) == {
+    assert engine.failures(QUEUE, {"messageRetentionSecond": 60}) == {
         "messageRetentionSecond": "aws:sqs/queue:Queue has no argument 'messageRetentionSecond'; "
         "did you mean 'messageRetentionSeconds'?"
     }
-    assert "did you mean" not in engine.faults(QUEUE, {"zzz": 1})["zzz"]
+    assert "did you mean" not in engine.failures(QUEUE, {"zzz": 1})["zzz"]
 
 
 def test_a_value_of_the_wrong_type_is_named(engine):
     wrong = {"delaySeconds": "soon", "fifoQueue": 1, "name": 7, "tags": ["a"], "policy": {"a": 1}}
-    assert engine.faults(QUEUE, wrong) == {
+    assert engine.failures(QUEUE, wrong) == {
         "delaySeconds": "expected a whole number, got a string",
         "fifoQueue": "expected a boolean, got a whole number",
         "name": "expected a string, got a whole number",
@@ -38,7 +38,7 @@ def test_a_value_of_the_wrong_type_is_named(engine):
 
 def test_every_missing_argument_is_named(engine):
     missing = "this argument is required, but it was not given"
-    found = engine.faults("aws:sns/topicSubscription:TopicSubscription", {"protocol": "sqs"})
+    found = engine.failures("aws:sns/topicSubscription:TopicSubscription", {"protocol": "sqs"})
     assert found == {"endpoint": missing, "topic": missing}
 
 
@@ -54,9 +54,9 @@ def test_every_missing_argument_is_named(engine):
     ],
 )
 def test_a_queues_limits_are_those_of_the_service(engine, name, low, high):
-    assert engine.faults(QUEUE, {name: low}) == engine.faults(QUEUE, {name: high}) == {}
+    assert engine.failures(QUEUE, {name: low}) == engine.failures(QUEUE, {name: high}) == {}
     for value in (low - 1, high + 1):
-        assert engine.faults(QUEUE, {name: value}) == {
+        assert engine.failures(QUEUE, {name: value}) == {
             name: f"expected {low} to {high}, got {value}"
         }
 
@@ -89,17 +89,17 @@ def test_a_queues_limits_are_those_of_the_service(engine, name, low, high):
     ],
 )
 def test_what_the_service_would_refuse_is_refused_before_any_call(engine, token, news, name):
-    assert list(engine.faults(token, news)) == [name]
+    assert list(engine.failures(token, news)) == [name]
 
 
 def test_an_unknown_value_is_no_fault(engine):
     unknown = dict.fromkeys(("name", "delaySeconds", "policy", "tags", "fifoQueue"), UNKNOWN)
-    assert engine.faults(QUEUE, unknown) == {}
+    assert engine.failures(QUEUE, unknown) == {}
 
 
 def test_another_type_or_function_is_refused_in_one_sentence(engine):
     with pytest.raises(grpc.RpcError) as caught:
-        engine.faults("aws:s3/bucketLogging:BucketLogging", {})
+        engine.failures("aws:s3/bucketLogging:BucketLogging", {})
     assert sentence(caught) == (
         "The sandbox's stand-in for pulumi-aws doesn't do the type "
         "aws:s3/bucketLogging:BucketLogging; use the real pulumi-aws "

@@ -1,4 +1,4 @@
-"""Whom the sandbox takes a resource's policy to let in.
+"""The sandbox evaluates resource policies as IAM's user guide describes.
 
 Each row is a rule of IAM's user guide: its pages on the elements Principal, Action, Resource and
 Condition, and on how policies are evaluated.

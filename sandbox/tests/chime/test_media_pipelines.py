@@ -598,7 +598,7 @@ def test_a_list_comes_in_pages(pipelines, meeting, capture, concatenate):
 # Tags
 
 
-def test_a_pipelines_tags_are_told_apart_from_a_meetings(chime, pipelines, meeting, capture):
+def test_tags_of_pipelines_and_of_meetings_are_separate(chime, pipelines, meeting, capture):
     arn = capture(meeting, Tags=[{"Key": "day", "Value": "one"}])["MediaPipelineArn"]
     pipelines.tag_resource(ResourceARN=arn, Tags=[{"Key": "room", "Value": "blue"}])
     chime.tag_resource(ResourceARN=meeting["MeetingArn"], Tags=[{"Key": "of", "Value": "meeting"}])

@@ -29,7 +29,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Shown:
-    """What every VEVENT of an invitation has: the join link, and who invites whom."""
+    """What every VEVENT of an invitation has: the join link, the organizer and the attendee."""
 
     link: str
     people: Mapping[str, Any]

@@ -1,22 +1,22 @@
-"""Which objects media pipelines leave in their buckets.
+"""The objects that media pipelines write to their buckets.
 
-There is no media: each kind of artifact is one object with a few bytes in it, where the service
-writes one for every five seconds. Every attendee counts as one who sent video and shared content.
+There is no media: each kind of artifact is one object of a few bytes. The service writes an object
+for every five seconds. Every attendee counts as having sent video and shared content.
 
 Sources: https://docs.aws.amazon.com/chime-sdk/latest/dg/capture-folder-structure.html and
 configure-audio, configure-video, meeting-events, transcription-messages, concat-folder-structure
-beside it.
+in the same guide.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-#: The smallest box that an MP4 file can begin with.
+#: A minimal first box of an MP4 file.
 MP4: Final = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
 TEXT: Final = b"{}\n"
 
-#: What is captured where nothing is said. Source: the announcement of media capture pipelines,
+#: The default ArtifactsConfiguration. Source: the announcement of media capture pipelines,
 #: https://aws.amazon.com/blogs/business-productivity/capture-amazon-chime-sdk-meetings-using-media-capture-pipelines/
 DEFAULT: Final = {
     "Audio": {"MuxType": "AudioWithActiveSpeakerVideo"},
@@ -24,7 +24,7 @@ DEFAULT: Final = {
     "Content": {"State": "Enabled", "MuxType": "ContentOnly"},
 }
 
-#: The folder of each kind that a concatenation can have. Content is in the folder of video.
+#: The folder of each kind of artifact in a concatenation. Content is in the folder of video.
 FOLDERS: Final = {
     "Audio": "audio",
     "Video": "video",
@@ -37,14 +37,18 @@ FOLDERS: Final = {
 
 
 def captured(
-    configuration: dict[str, Any], started_at: float, attendee_ids: Iterable[str], *, words: bool
+    configuration: dict[str, Any],
+    started_at: float,
+    attendee_ids: Iterable[str],
+    *,
+    transcribed: bool,
 ) -> Iterator[str]:
-    """The keys of a capture's artifacts, below its folder.
+    """The keys of a capture's artifacts, relative to its folder.
 
     :param configuration: its ArtifactsConfiguration.
     :param started_at: when it started, in seconds since the epoch.
     :param attendee_ids: the attendees of the selected video streams.
-    :param words: whether the meeting was transcribed.
+    :param transcribed: whether the meeting was transcribed.
     """
     stamp = timestamp(started_at)
     yield f"audio/{stamp}.mp4"
@@ -56,18 +60,18 @@ def captured(
     if "CompositedVideo" in configuration:
         yield f"composited-video/{stamp}.mp4"
     yield f"meeting-events/{stamp}.txt"
-    if words:
+    if transcribed:
         yield f"transcription-messages/{stamp}.txt"
 
 
 def concatenated(
     configuration: dict[str, Any], pipeline_id: str, source_keys: Iterable[str]
 ) -> Iterator[str]:
-    """The keys of a concatenation's files, below its folder: one for each kind it has input for.
+    """The keys of a concatenation's files, relative to its folder: one for each kind with input.
 
     :param configuration: its ArtifactsConfiguration.
-    :param pipeline_id: its own id, which the files are named after.
-    :param source_keys: the keys of the capture's artifacts, below the capture's folder.
+    :param pipeline_id: its own id, which is part of the files' names.
+    :param source_keys: the keys of the capture's artifacts, relative to the capture's folder.
     """
     kinds = {key.partition("/")[0] for key in source_keys}
     wanted = (FOLDERS[kind] for kind, each in configuration.items() if each["State"] == "Enabled")
@@ -77,7 +81,7 @@ def concatenated(
 
 
 def content(key: str) -> bytes:
-    """The few bytes that stand for an artifact."""
+    """The content of an artifact: a few bytes."""
     return MP4 if key.endswith(".mp4") else TEXT
 
 

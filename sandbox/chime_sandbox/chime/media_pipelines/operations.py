@@ -1,8 +1,8 @@
-"""The operations on media pipelines: a request's parameters in, the answer's members out.
+"""The API operations on media pipelines: a method takes parameters and returns the response.
 
-Each method is named after its operation. Parameters have passed the service model's constraints;
-what remains is what only the service knows. What the service says in its errors is known from
-aws/amazon-chime-sdk-js#1558, #2100, #2182 and #2935.
+Each method is named after its operation. The parameters already satisfy the service model's
+constraints. The methods check the rules that the service model doesn't contain. Sources of the
+error messages: aws/amazon-chime-sdk-js#1558, #2100, #2182 and #2935.
 """
 
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ class PipelineOperations:
     # Pipelines
 
     def create_media_capture_pipeline(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Capture a meeting, or find the pipeline that this ClientRequestToken made."""
+        """Capture a meeting, or return the pipeline that this ClientRequestToken created."""
         known = self._known(owner, Kind.CAPTURE, parameters)
         if known is not None:
             return self._answer(known)
@@ -79,7 +79,7 @@ class PipelineOperations:
         )
 
     def create_media_concatenation_pipeline(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Concatenate what a capture leaves, or find the pipeline that this token made."""
+        """Concatenate a capture's artifacts, or return the pipeline that this token created."""
         known = self._known(owner, Kind.CONCATENATION, parameters)
         if known is not None:
             return self._answer(known)
@@ -95,23 +95,23 @@ class PipelineOperations:
         return self._answer(self._create(owner, Kind.CONCATENATION, parameters, source.pipeline_id))
 
     def get_media_capture_pipeline(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a capture."""
+        """Return a capture."""
         found = self._pipelines.find(owner, parameters["MediaPipelineId"], Kind.CAPTURE)
         return self._answer(found)
 
     def get_media_pipeline(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a pipeline of any kind."""
+        """Return a pipeline of any kind."""
         found = self._pipelines.find(owner, parameters["MediaPipelineId"])
         answer = self._answer(found)
         return Answer({"MediaPipeline": answer.result}, answer.meeting)
 
     def list_media_capture_pipelines(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a page of the active captures, oldest first."""
+        """Return a page of the active captures, oldest first."""
         found = self._pipelines.active(owner, Kind.CAPTURE)
         return _page(found, parameters, "MediaCapturePipelines")
 
     def list_media_pipelines(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a page of the active pipelines, oldest first.
+        """Return a page of the active pipelines, oldest first.
 
         Source for those that have ended: aws/amazon-chime-sdk-js#2528.
         """
@@ -128,7 +128,7 @@ class PipelineOperations:
     # Tags
 
     def list_tags_for_resource(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a pipeline's tags."""
+        """Return a pipeline's tags."""
         pipeline = self._by_arn(owner, parameters)
         tags = [{"Key": key, "Value": value} for key, value in pipeline.tags.items()]
         return Answer({"Tags": tags}, self._pipelines.meeting_of(pipeline))
@@ -141,14 +141,14 @@ class PipelineOperations:
         return Answer({}, self._pipelines.meeting_of(pipeline))
 
     def untag_resource(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Take tags from a pipeline; those that it hasn't are no error."""
+        """Remove tags from a pipeline. It is no error if the pipeline doesn't have them."""
         pipeline = self._by_arn(owner, parameters)
         gone = set(parameters["TagKeys"])
         pipeline.tags = {key: value for key, value in pipeline.tags.items() if key not in gone}
         self._pipelines.touch(pipeline)
         return Answer({}, self._pipelines.meeting_of(pipeline))
 
-    # What they share
+    # Helpers
 
     def _answer(self, pipeline: Pipeline, meeting: Meeting | None = None) -> Answer:
         meeting = meeting or self._pipelines.meeting_of(pipeline)
@@ -190,7 +190,7 @@ class PipelineOperations:
             )
 
     def _meeting(self, owner: Owner, arn: str) -> Meeting:
-        """The living meeting of an ARN, in the form with a region or the older one without."""
+        """The active meeting with this ARN, which may be in the older form without a region."""
         _, _, service, _, account, resource = [*arn.split(":", 5), "", "", "", "", ""][:6]
         kind, meeting_id = resource[:7], resource[8:]
         if service != "chime" or kind != "meeting":
@@ -203,7 +203,7 @@ class PipelineOperations:
         return meeting
 
     def _source(self, owner: Owner, arn: str) -> Pipeline:
-        """The capture of an ARN, active or ended, that was made within the last 30 days."""
+        """The capture with this ARN, active or ended, if it was created within the last 30 days."""
         found = self._pipelines.any(arn.rpartition("/")[2])
         if found is None or found.arn != arn or found.owner != owner:
             raise self._missing(f"Media pipeline {arn} not found")
@@ -253,7 +253,7 @@ class PipelineOperations:
 
 
 def _limit_reached(parameters: Parameters) -> LimitExceeded:
-    """One capture for each meeting, and so many in a region, are refused with the same words."""
+    """The error of a second capture of a meeting, and of too many captures in a region."""
     return LimitExceeded(
         f"Cannot create new media capture pipeline for source type '{parameters['SourceType']}' "
         f"and source arn '{parameters['SourceArn']}'. Limit reached"

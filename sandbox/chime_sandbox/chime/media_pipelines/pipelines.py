@@ -1,7 +1,7 @@
-"""The media pipelines of an account: created, started, stopped, and what they leave behind.
+"""The media pipelines: creates, starts and stops them, and writes their artifacts.
 
-A capture ends with its meeting or is deleted; a concatenation waits until the capture that is its
-source has stopped. Nothing here knows HTTP, faults or quotas of requests.
+A capture stops when its meeting ends or when it is deleted. A concatenation waits until its source
+capture has stopped. This module doesn't depend on HTTP, faults or request quotas.
 
 Sources: https://docs.aws.amazon.com/chime-sdk/latest/dg/media-pipelines.html and the pages below
 it. How long a pipeline takes to start and to stop is the setting `media_pipeline_seconds`.
@@ -21,17 +21,17 @@ from ..models import Meeting, Meetings, Owner
 from ..settings import EndedPipelines, Settings
 from . import artifacts
 
-#: For so long a concatenation can have a capture as its source. Source:
+#: How long after its creation a capture can be the source of a concatenation. Source:
 #: https://docs.aws.amazon.com/chime-sdk/latest/dg/create-concat-pipe-steps.html
 KEPT_SECONDS: Final = 30 * 24 * 60 * 60
 
-#: What the attendee is called that captures a meeting, with five characters after it. Source: the
-#: service's messages, as several public programs filter them.
+#: The prefix of the ExternalUserId of the attendee that captures a meeting. Five characters follow.
+#: Source: the service's messages, as several public programs filter them.
 CAPTURING: Final = "aws:MediaPipeline-"
 
 
 class Status(StrEnum):
-    """The `Status` of a media pipeline, as far as the emulator knows it."""
+    """The values of a media pipeline's `Status` that the emulator uses."""
 
     INITIALIZING = "Initializing"
     IN_PROGRESS = "InProgress"
@@ -44,7 +44,7 @@ ENDED: Final = (Status.STOPPED, Status.FAILED)
 
 
 class Kind(StrEnum):
-    """The kinds of media pipeline, by the names that the API has for them."""
+    """The kinds of media pipeline, with the API's names."""
 
     CAPTURE = "MediaCapturePipeline"
     CONCATENATION = "MediaConcatenationPipeline"
@@ -54,11 +54,14 @@ class Kind(StrEnum):
 class Pipeline:
     """A media pipeline, active or ended. Times are seconds since the epoch on the emulator's clock.
 
-    `request` holds the parameters that made it; `source_id` is the id of the meeting or of the
-    capture that it is about; `attendee_id` is of the attendee that captures a meeting;
-    `streams` are the attendees whose video it has captured; `transcribed` says whether the meeting
-    was transcribed meanwhile; `cancelled` is a concatenation that was deleted; `keys` are of the
-    objects that it has written; `failure` says why it failed.
+    :ivar request: the parameters of the create.
+    :ivar source_id: the id of the captured meeting, or of the concatenated capture.
+    :ivar attendee_id: the AttendeeId of the attendee that captures the meeting.
+    :ivar streams: the attendees whose video it has captured.
+    :ivar transcribed: whether the meeting was transcribed during the capture.
+    :ivar cancelled: whether it is a concatenation that was deleted.
+    :ivar keys: the keys of the objects that it has written.
+    :ivar failure: why it failed.
     """
 
     pipeline_id: str
@@ -86,7 +89,7 @@ class Pipeline:
 
     @property
     def token(self) -> str | None:
-        """The ClientRequestToken that made it."""
+        """The ClientRequestToken of the create."""
         return self.request.get("ClientRequestToken")
 
     @property
@@ -96,7 +99,7 @@ class Pipeline:
 
     @property
     def sink(self) -> Folder:
-        """Where its artifacts go. Without a prefix, the folder has its id for a name.
+        """The folder for its artifacts. Without a prefix, its name is the pipeline's id.
 
         Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/concat-folder-structure.html
         """
@@ -118,9 +121,9 @@ class Pipeline:
 
 
 class Pipelines:
-    """Every media pipeline of every account and region.
+    """All media pipelines of all accounts and regions.
 
-    Not thread-safe by itself: its caller holds a lock. `take_changed` gives those to save.
+    Not thread-safe: the caller holds a lock. `take_changed` returns the pipelines to save.
     """
 
     def __init__(
@@ -148,11 +151,11 @@ class Pipelines:
         return iter(self._pipelines.values())
 
     def any(self, pipeline_id: str) -> Pipeline | None:
-        """The pipeline of that id, active or ended, of any account."""
+        """The pipeline with this id, active or ended, in any account."""
         return self._pipelines.get(pipeline_id)
 
     def find(self, owner: Owner, pipeline_id: str, kind: Kind | None = None) -> Pipeline:
-        """A pipeline that can be read. Raises NotFound."""
+        """The pipeline with this id, if the caller can read it. Raises NotFound."""
         pipeline = self._pipelines.get(pipeline_id)
         hidden = self._settings.ended_pipelines is EndedPipelines.GONE
         if (
@@ -165,7 +168,7 @@ class Pipelines:
         return pipeline
 
     def of_token(self, owner: Owner, kind: Kind, token: str | None) -> Pipeline | None:
-        """The latest pipeline of a kind that this ClientRequestToken made."""
+        """The latest pipeline of a kind that this ClientRequestToken created."""
         made = [
             each
             for each in self._pipelines.values()
@@ -189,7 +192,7 @@ class Pipelines:
         return None
 
     def meeting_of(self, pipeline: Pipeline) -> Meeting | None:
-        """The meeting that a pipeline is about, alive or ended, as long as it is known."""
+        """The meeting that a pipeline captures or concatenates; None if it has been removed."""
         if pipeline.kind is Kind.CAPTURE:
             return self._meetings.any(pipeline.source_id)
         source = self._pipelines.get(pipeline.source_id)
@@ -206,7 +209,7 @@ class Pipelines:
         source_id: str,
         tags: dict[str, str],
     ) -> Pipeline:
-        """Make a pipeline, which starts in a moment."""
+        """Create a pipeline, which `advance` starts."""
         account, region = owner
         pipeline_id, now = names.guid(), self._clock.now()
         pipeline = Pipeline(
@@ -228,18 +231,18 @@ class Pipelines:
         return pipeline
 
     def delete(self, pipeline: Pipeline) -> None:
-        """Stop a pipeline. A capture leaves its artifacts, a concatenation nothing."""
+        """Stop a pipeline. A capture writes its artifacts; a concatenation writes nothing."""
         if not pipeline.has_ended:
             pipeline.cancelled = pipeline.kind is Kind.CONCATENATION
             self._stop(pipeline, self._clock.now())
 
     def advance(self) -> None:
-        """Start, stop and finish what should have by now, and forget what is too old to use."""
+        """Start and finish the pipelines that are due, and remove those that are too old to use."""
         now = self._clock.now()
         for pipeline in list(self._active.values()):
             if pipeline.status is Status.INITIALIZING:
                 self._start(pipeline, now)
-        # Captures first: what concatenations read has to be there.
+        # Captures first: concatenations read their artifacts.
         for kind in Kind:
             for pipeline in list(self._active.values()):
                 if pipeline.kind is kind:
@@ -257,26 +260,26 @@ class Pipelines:
     # Saving and restoring
 
     def take_changed(self) -> tuple[list[Pipeline], list[str]]:
-        """The pipelines that changed since the last call, and the ids of the forgotten ones."""
+        """The pipelines that changed since the last call, and the ids of the removed ones."""
         changed = [self._pipelines[each] for each in self._changed if each in self._pipelines]
         forgotten = list(self._forgotten)
         self._changed, self._forgotten = set(), set()
         return changed, forgotten
 
     def put_back(self, changed: Iterable[Pipeline], forgotten: Iterable[str]) -> None:
-        """Have the next `take_changed` give these again, which could not be saved."""
+        """Return these again from the next `take_changed`, because they could not be saved."""
         self._changed.update(pipeline.pipeline_id for pipeline in changed)
         self._forgotten.update(forgotten)
 
     def restore(self, pipelines: Iterable[Pipeline]) -> None:
-        """Take over pipelines that were saved."""
+        """Add pipelines that were saved."""
         for pipeline in sorted(pipelines, key=lambda each: each.created_at):
             self._pipelines[pipeline.pipeline_id] = pipeline
             if not pipeline.has_ended:
                 self._active[pipeline.pipeline_id] = pipeline
 
     def clear(self) -> None:
-        """Forget every pipeline."""
+        """Remove all pipelines."""
         self._forgotten.update(self._pipelines)
         self._pipelines.clear()
         self._active.clear()
@@ -285,7 +288,7 @@ class Pipelines:
     # A pipeline's life
 
     def _follow(self, event: Event) -> None:
-        """Stop a meeting's capture with the meeting, and note that it is being transcribed."""
+        """Stop the capture when its meeting ends, and record whether the meeting is transcribed."""
         capture = self.capture_of(event.meeting.meeting_id)
         if capture is None:
             return
@@ -307,7 +310,7 @@ class Pipelines:
         self._set(pipeline, Status.IN_PROGRESS, at)
 
     def _join(self, pipeline: Pipeline, meeting: Meeting) -> None:
-        """Have an attendee capture the meeting. It keeps no meeting alive.
+        """Add the attendee that captures the meeting. It doesn't keep the meeting alive.
 
         Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/create-capture-pipe.html, and
         aws/amazon-chime-sdk-js#2454 for the meeting's end.
@@ -355,7 +358,7 @@ class Pipelines:
             self._set(pipeline, Status.STOPPED, pipeline.updated_at + seconds)
 
     def _write(self, pipeline: Pipeline) -> None:
-        """Write a pipeline's artifacts. Raises BucketError where the bucket doesn't take them."""
+        """Write a pipeline's artifacts. Raises BucketError if the bucket refuses them."""
         if pipeline.cancelled:
             return
         sink, account = pipeline.sink, pipeline.account
@@ -374,11 +377,11 @@ class Pipelines:
             pipeline.artifacts,
             pipeline.created_at,
             pipeline.streams,
-            words=pipeline.transcribed,
+            transcribed=pipeline.transcribed,
         )
 
     def _concatenated(self, pipeline: Pipeline) -> Iterator[str]:
-        """What a concatenation writes, once it has read what its source left."""
+        """The objects that a concatenation writes, from the artifacts of its source."""
         source = self._pipelines.get(pipeline.source_id)
         if source is None or source.status is Status.FAILED:
             raise BucketError("the source has failed")
@@ -411,7 +414,7 @@ ANNOUNCED: Final = {
 
 
 def _selected(pipeline: Pipeline, meeting: Meeting) -> list[str]:
-    """The attendees whose video a capture selects; by default everybody's."""
+    """The attendees whose video a capture selects; by default all."""
     configuration = pipeline.request.get("ChimeSdkMeetingConfiguration") or {}
     chosen = (configuration.get("SourceConfiguration") or {}).get("SelectedVideoStreams") or {}
     ids, external = chosen.get("AttendeeIds"), chosen.get("ExternalUserIds")
