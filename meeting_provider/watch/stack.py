@@ -25,8 +25,12 @@ from meeting_provider.watch.errors import StackBusy, StackFailed
 #: How a state names the type of a Meeting.
 TYPE: Final = "pulumi-python:dynamic/meeting:Meeting"
 
+#: The same of a Recording, which follows its meeting.
+RECORDING_TYPE: Final = "pulumi-python:dynamic/recording:Recording"
+
 #: A target that every meeting of any stack matches, whatever it is a child of.
 EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
+_EVERY_RECORDING: Final = f"urn:pulumi:**{RECORDING_TYPE}::**"
 
 #: What a state has for an output that depends on what no target let the program make.
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -92,6 +96,7 @@ class WatchedStack:
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._folder = folder.resolve()
+        self._recordings: dict[str, list[str]] = {EVERY_MEETING: [_EVERY_RECORDING]}
         try:
             # A development build has a version that the Automation API refuses.
             command = PulumiCommand(skip_version_check=True)
@@ -126,17 +131,22 @@ class WatchedStack:
         """
         deployment = self._json("stack", "export").get("deployment") or {}
         resources = deployment.get("resources") or ()
+        self._recordings = {EVERY_MEETING: [_EVERY_RECORDING]}
         known = [
             Known(r["urn"], r["id"], (r.get("outputs") or {}).get("external_meeting_id") or "")
             for r in resources
             if r["type"] == TYPE and r.get("id") and not r.get("delete")
         ]
+        for recording in (r for r in resources if r["type"] == RECORDING_TYPE):
+            for urn in recording.get("dependencies") or ():
+                self._recordings.setdefault(urn, []).append(recording["urn"])
         outputs = [r.get("outputs") for r in resources if r["type"] == _STACK_TYPE]
         return State({k.urn: k for k in known}, _UNKNOWN in json.dumps(outputs))
 
     def up(self, urns: Iterable[str] = ()) -> None:
         """Bring the stack to what its program declares: all of it, or what URNs or globs name.
 
+        The recordings of meetings that are named, as far as the last `state` had them, are too.
         Looks at what is there first, whatever the project's settings say about that.
 
         :raises StackBusy: another process has it. If that was one of this machine which has ended,
@@ -145,7 +155,8 @@ class WatchedStack:
         """
         # A literal that neither the program nor the state has is an error, and a pattern isn't: a
         # meeting whose time is over is in neither.
-        patterns = [urn if "*" in urn else f"**{urn}" for urn in urns]
+        named = [each for urn in urns for each in (urn, *self._recordings.get(urn, ()))]
+        patterns = [urn if "*" in urn else f"**{urn}" for urn in dict.fromkeys(named)]
         self._run(*_UP, "--refresh", *_targets(patterns))
 
     def up_named(self, names: Iterable[str]) -> None:

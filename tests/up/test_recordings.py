@@ -7,6 +7,7 @@ from typing import Any, Literal
 import boto3
 import pytest
 from support.checkout import Checkout
+from support.watching import Watch
 
 SCHEDULE = """\
 events:
@@ -83,3 +84,21 @@ def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
     }
     assert files(up, was["concatenated"]) >= {"audio", "video"}
     assert up.outputs()["recordings"]["keynote"] != was
+
+
+def test_the_watcher_brings_the_recording_up_with_its_meeting(up: Checkout) -> None:
+    watch = Watch(up)
+    watch.start()
+    try:
+        watch.until_quiet()
+        meeting = next(m for m in up.cloud.live() if m.external_meeting_id == "keynote")
+        first = recording(up)
+        up.cloud.end(meeting.meeting_id)
+        watch.until_recovered(meeting)
+        watch.until_quiet()
+        successor = next(m for m in up.cloud.live() if m.external_meeting_id == "keynote")
+        second = recording(up)
+        assert second["MediaPipelineId"] != first["MediaPipelineId"]
+        assert second["SourceArn"].endswith(f"meeting/{successor.meeting_id}")
+    finally:
+        watch.stop()
