@@ -103,7 +103,7 @@ class Team:
             ]
             for page in pages
             for p in page["Parameters"]
-            if not p["Name"].endswith(("link-key", ".event"))
+            if not p["Name"].endswith(("/link-key", "/queue", "/.event"))
         }
 
     def join_tokens(self) -> list[str]:
