@@ -88,7 +88,7 @@ def test_a_meeting_that_has_ended_says_so_and_the_next_one_is_ready_by_itself(
     browser.do("pass", seconds=40)
     state, said = text(browser)
     assert state == "reopening"
-    assert "This takes longer than usual." in said
+    assert "This is taking longer than usual." in said
     assert "contact the organizer" in said
     assert "Ready to join" not in said
     browser.do("click", name="Cancel")

@@ -117,7 +117,7 @@ def test_a_link_to_a_meeting_that_has_ended_says_so_and_is_ready_by_itself(
     seen = browser.do("look")
     assert seen["state"] == "reopening"
     assert seen["shown"]["meetingId"] == ""
-    assert "This page continues by itself." in seen["text"]
+    assert "It will be ready in a moment." in seen["text"]
     browser.do("pass", seconds=31)
     assert "contact the organizer" in browser.do("look")["text"]
     second = event.create()

@@ -8,12 +8,12 @@ const span = (start, end) => instant.formatRange(new Date(start), new Date(end))
 /** For each state: what it says, the details, and which buttons there are. */
 const STATES = {
   loading: () => ['One moment…'],
-  ready: () => ['Ready to join.', '', { join: 'Join' }],
-  left: () => ['You have left the meeting.', '', { join: 'Join again' }],
+  ready: () => ['Ready to join.', 'You join with your microphone on and your camera off.', { join: 'Join' }],
+  left: () => ['You have left the meeting.', 'You can close this page.', { join: 'Join again' }],
   joining: () => ['Joining…', '', { leave: 'Cancel' }],
   'joining-slowly': () => [
     'Still joining…',
-    'This takes longer than usual. A firewall or a weak connection may be the reason.',
+    'This is taking longer than usual. A firewall or a weak connection may be the reason.',
     { leave: 'Cancel' },
   ],
   joined: ({ muted, camera, microphone }) => [
@@ -21,23 +21,27 @@ const STATES = {
     microphone === false ? 'Nobody hears you: there is no microphone, or this page may not use it.' : '',
     { mute: muted ? 'Unmute' : 'Mute', camera: camera ? 'Stop camera' : 'Start camera', leave: 'Leave' },
   ],
-  reconnecting: () => ['The connection was lost. Connecting again…', '', { leave: 'Leave' }],
+  reconnecting: () => [
+    'The connection was lost. Connecting again…',
+    'Until then the others can’t hear you.',
+    { leave: 'Leave' },
+  ],
   upcoming: ({ opens }) => [
     new Date(opens) > new Date() ? `This meeting opens on ${when(opens)}.` : 'This meeting opens any moment.',
-    'Leave this page open: it changes by itself.',
+    'Keep this page open: a Join button appears when the meeting opens.',
   ],
   reopening: ({ long, wants }) => [
     'The meeting is being reopened.',
     long
-      ? 'This takes longer than usual. Keep this page open: it continues by itself. You can also contact the organizer.'
+      ? 'This is taking longer than usual. Keep this page open, or contact the organizer.'
       : wants
         ? 'You will join automatically.'
-        : 'This page continues by itself.',
+        : 'It will be ready in a moment. With “Join” you join as soon as it is.',
     wants ? { leave: 'Cancel' } : { join: 'Join' },
   ],
   ended: () => [
     'This meeting has ended.',
-    'If there is another one, it is shown here by itself.',
+    'If there is another one, it appears here. Otherwise you can close this page.',
   ],
   over: () => [
     'There is no meeting here any more.',
@@ -45,7 +49,7 @@ const STATES = {
   ],
   not_invited: () => [
     'You are not invited to the meeting that is open now.',
-    'If that is a mistake, ask the person who invited you.',
+    'If that is a mistake, contact the organizer.',
   ],
   wrong_link: () => [
     'This link is no longer valid.',
@@ -53,12 +57,16 @@ const STATES = {
   ],
   unavailable: () => [
     'The meeting can’t be looked up right now.',
-    'This page tries again by itself.',
+    'This is not your fault. This page tries again automatically.',
     { join: 'Try again' },
   ],
   failed: ({ reason }) => ['You could not be connected.', reason ?? '', { join: 'Try again' }],
-  elsewhere: () => ['You joined from another device or tab.', '', { join: 'Join here' }],
-  removed: () => ['You were removed from the meeting.', ''],
+  elsewhere: () => [
+    'You joined from another device or tab.',
+    'So this one was disconnected. “Join here” disconnects the other one.',
+    { join: 'Join here' },
+  ],
+  removed: () => ['You were removed from the meeting.', 'If that is a mistake, contact the organizer.'],
 };
 
 /** The states in which there is a meeting to connect to. */
