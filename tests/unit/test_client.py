@@ -240,7 +240,7 @@ def test_an_answer_that_lacks_what_every_answer_has_is_none(
 
 
 @pytest.mark.parametrize("problem", UNUSABLE)
-def test_a_configuration_that_cannot_be_used_is_told_in_a_line(
+def test_an_unusable_configuration_is_an_error_of_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, problem: str
 ) -> None:
     environment, file, says = UNUSABLE[problem]
