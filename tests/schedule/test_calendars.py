@@ -283,7 +283,7 @@ def test_a_uid_that_names_somebody_is_digested_whether_they_come_or_not(
     [("ann", "ben"), ("ben", "ann")],
 )
 @pytest.mark.parametrize("status", ["CONFIRMED", "CANCELLED"])
-def test_all_recurrences_have_one_name_whichever_of_them_names_whom_the_uid_does(
+def test_all_recurrences_have_one_name_whichever_of_them_has_the_address_in_the_uid(
     ics: Path, master: str, override: str, status: str
 ) -> None:
     moved = event(
