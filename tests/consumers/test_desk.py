@@ -294,7 +294,7 @@ class TestSilence:
                 "ssm", "us-east-1", endpoint_url=endpoint, config=CONFIG, **credentials
             )
 
-    def test_a_request_gets_retry_after_and_pages_are_served(
+    def test_a_request_gets_503_and_pages_are_served(
         self, silent: Any, ssm: Any, page: Path
     ) -> None:
         """Each session ends with 503 within the client's few tries; at most MOST_READERS wait."""
