@@ -81,16 +81,21 @@ def _life(case: str, meetings: int, attendees: int, plugin: int = 0) -> Iterator
 
 
 def checkpoints() -> Iterator[Figure]:
-    """100 meetings of 20 attendees without quotas: what Pulumi's checkpoints cost."""
-    for name, env in (
-        ("with checkpoints", {}),
-        ("without checkpoints", {"PULUMI_SKIP_CHECKPOINTS": "true"}),
-    ):
-        with emulator(limited=False) as (sandbox, folder):
-            stack = Stack("meetings", sandbox, folder, meetings=100, attendees=20)
-            yield _figure("checkpoints", f"create, {name}", stack.up(**env))
-            stack.set(revision=1)
-            yield _figure("checkpoints", f"change, {name}", stack.up(**env))
+    """100 meetings of 20 attendees without quotas: what Pulumi's checkpoints cost.
+
+    A stack may export each meeting once, or repeat it for each attendee.
+    """
+    for exported, repeated in (("join_data", 0), ("join_info", 1)):
+        for name, env in (
+            ("with checkpoints", {}),
+            ("without checkpoints", {"PULUMI_SKIP_CHECKPOINTS": "true"}),
+        ):
+            with emulator(limited=False) as (sandbox, folder):
+                settings = {"meetings": 100, "attendees": 20, "repeated": repeated}
+                stack = Stack("meetings", sandbox, folder, **settings)
+                yield _figure("checkpoints", f"create, {exported} {name}", stack.up(**env))
+                stack.set(revision=1)
+                yield _figure("checkpoints", f"change, {exported} {name}", stack.up(**env))
 
 
 def overhead() -> Iterator[Figure]:

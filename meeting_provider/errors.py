@@ -6,7 +6,7 @@ MeetingProviderError
 ├── InvalidSchedule           the same of a schedule, each with file and line
 ├── InvalidNotifications      the arguments of MeetingNotifications are invalid
 ├── InvalidEvent              a message is not an event of a meeting
-├── NoJoinData                join data is empty: its secret could not be decrypted
+├── NoJoinData                there is no join data: not declared now, or not decrypted
 └── ServiceError              a call failed: names subject, operation, cause and remedy
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
     ├── RecordingEnded        the recording, or the meeting that it is of, is gone
@@ -73,7 +73,7 @@ class InvalidEvent(MeetingProviderError):
 
 
 class NoJoinData(MeetingProviderError):
-    """Join data is empty. A meeting has at least one attendee, so a secret was left out.
+    """Join data is empty. There is no such meeting, or Pulumi left out the secret.
 
     :param source: what the join data was read from.
     """
@@ -81,7 +81,8 @@ class NoJoinData(MeetingProviderError):
     def __init__(self, source: str = "") -> None:
         of = f" of {source}" if source else ""
         super().__init__(
-            f"the join data{of} is empty: Pulumi could not decrypt the secret. Check the stack's "
+            f"the join data{of} is empty: Pulumi could not decrypt the secret, or there is no such "
+            "meeting now. Check that the meeting is among the stack's outputs, and the stack's "
             "passphrase, or the permission to decrypt with its KMS key"
         )
 

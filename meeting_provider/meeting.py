@@ -9,7 +9,12 @@ from pulumi.output import Unknown
 
 from meeting_provider import state
 from meeting_provider.models import MeetingInput
-from meeting_provider.provider import CONFIDENTIAL, MeetingProvider, secret_arguments
+from meeting_provider.provider import (
+    CONFIDENTIAL,
+    MeetingProvider,
+    refuse_options,
+    secret_arguments,
+)
 
 
 class CapabilitiesArgs(TypedDict):
@@ -173,7 +178,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             resource of pulumi-aws, and takes `control_region` and `profile` instead.
         :raises pulumi.RunError: `opts` has an AWS provider, or imports a meeting.
         """
-        _refuse_options(name, opts, has_region=control_region is not None)
+        refuse_options("meeting", name, opts, has_region=control_region is not None)
         inputs = {n: v for n, v in locals().items() if n in MeetingInput.model_fields}
         if isinstance(attendees, Mapping):
             # Pulumi drops what is None, and with it the attendee.
@@ -221,25 +226,3 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         `new MeetingSessionConfiguration(join_info.Meeting, join_info.Attendee)`
         """
         return self.join_data.apply(lambda data: state.join_info(data) if data else {})
-
-
-def _refuse_options(name: str, opts: pulumi.ResourceOptions | None, *, has_region: bool) -> None:
-    if opts is None:
-        return
-    if opts.import_ is not None or opts.id is not None:
-        raise pulumi.RunError(
-            f"meeting '{name}': a meeting can't be imported or read by its id, since the API "
-            "doesn't return how it was created; declare it, and Pulumi creates a new one"
-        )
-    given = opts.providers.values() if isinstance(opts.providers, Mapping) else opts.providers or ()
-    if any(p is not None and p.package == "aws" for p in (opts.provider, *given)):
-        raise pulumi.RunError(
-            f"meeting '{name}': a Meeting doesn't use an AWS provider; give its control_region "
-            "and profile as arguments"
-        )
-    # The parent's provider is for the AWS resources next to the meeting. Their regions may differ.
-    if opts.parent is not None and opts.parent.get_provider("aws:index:x") and not has_region:
-        raise pulumi.RunError(
-            f"meeting '{name}': its parent has an AWS provider, which a Meeting doesn't use; give "
-            "its control_region, and its profile where it needs one, as arguments"
-        )

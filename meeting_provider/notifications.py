@@ -87,7 +87,7 @@ class MeetingNotifications(pulumi.ComponentResource):
 
     #: For `Meeting(notifications_configuration=...)`: known once the policies are in place, so that
     #: no event is missed.
-    configuration: pulumi.Output[dict[str, str]]
+    configuration: pulumi.Output[Any]
     #: The topic and the queues; None where there is none.
     topic_arn: pulumi.Output[str | None]
     queue_arn: pulumi.Output[str | None]

@@ -69,6 +69,37 @@ def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
             yield from _outputs(each)
 
 
+def refuse_options(
+    what: str, name: str, opts: pulumi.ResourceOptions | None, *, has_region: bool
+) -> None:
+    """Refuse the resource options that a dynamic resource would ignore.
+
+    :param what: the kind of resource.
+    :param name: the resource's name.
+    :param has_region: whether its region is known without a provider.
+    :raises pulumi.RunError: there is an AWS provider, or an id to import or to read.
+    """
+    if opts is None:
+        return
+    if opts.import_ is not None or opts.id is not None:
+        raise pulumi.RunError(
+            f"{what} '{name}': a {what} can't be imported or read by its id, since the API "
+            "doesn't return how it was created; declare it, and Pulumi creates a new one"
+        )
+    given = opts.providers.values() if isinstance(opts.providers, Mapping) else opts.providers or ()
+    if any(p is not None and p.package == "aws" for p in (opts.provider, *given)):
+        raise pulumi.RunError(
+            f"{what} '{name}': a {what.capitalize()} doesn't use an AWS provider; give its "
+            "control_region and profile as arguments"
+        )
+    # The parent's provider is for the AWS resources next to this one. Their regions may differ.
+    if opts.parent is not None and opts.parent.get_provider("aws:index:x") and not has_region:
+        raise pulumi.RunError(
+            f"{what} '{name}': its parent has an AWS provider, which a {what.capitalize()} doesn't "
+            "use; give its control_region, and its profile where it needs one, as arguments"
+        )
+
+
 class _Provider(dynamic.ResourceProvider):
     """The base of the providers. The dynamic host unpickles one for each resource."""
 

@@ -6,7 +6,12 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 from pulumi.dynamic import Resource
 
-from meeting_provider.provider import CONFIDENTIAL, RecordingProvider, secret_arguments
+from meeting_provider.provider import (
+    CONFIDENTIAL,
+    RecordingProvider,
+    refuse_options,
+    secret_arguments,
+)
 from meeting_provider.recordings.models import RecordingInput
 
 
@@ -98,8 +103,11 @@ class Recording(Resource, module="recording", name="Recording"):
         :param control_region: the region of the calls; by default that of the meeting's ARN.
         :param profile: the profile of AWS's own configuration that the calls are signed with; by
             default the stack's `aws:profile`, else what boto3 finds.
-        :param opts: Pulumi's resource options.
+        :param opts: Pulumi's resource options. An AWS provider is an error, as for a Meeting.
+        :raises pulumi.RunError: `opts` has an AWS provider, or imports a recording.
         """
+        # The region is the meeting's, whatever a parent has.
+        refuse_options("recording", name, opts, has_region=True)
         given = {n: v for n, v in locals().items() if n in RecordingInput.model_fields}
         inputs = {n: v for n, v in given.items() if v is not None}
         outputs = dict.fromkeys(n for n in Recording.__annotations__ if n not in inputs)

@@ -24,8 +24,12 @@ from meeting_provider.watch.errors import StackBusy, StackFailed
 #: The type of a Meeting in a state.
 TYPE: Final = "pulumi-python:dynamic/meeting:Meeting"
 
+#: The type of a Recording, which ends with its meeting.
+RECORDING_TYPE: Final = "pulumi-python:dynamic/recording:Recording"
+
 #: A target that matches every meeting of any stack, also children of other resources.
 EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
+_EVERY_RECORDING: Final = f"urn:pulumi:**{RECORDING_TYPE}::**"
 
 #: The value of an output in a state that depends on a resource which `--target` left out.
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -91,6 +95,7 @@ class WatchedStack:
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._folder = folder.resolve()
+        self._recordings: dict[str, list[str]] = {EVERY_MEETING: [_EVERY_RECORDING]}
         try:
             # A development build has a version that the Automation API refuses.
             command = PulumiCommand(skip_version_check=True)
@@ -125,18 +130,23 @@ class WatchedStack:
         """
         deployment = self._json("stack", "export").get("deployment") or {}
         resources = deployment.get("resources") or ()
+        self._recordings = {EVERY_MEETING: [_EVERY_RECORDING]}
         known = [
             Known(r["urn"], r["id"], (r.get("outputs") or {}).get("external_meeting_id") or "")
             for r in resources
             if r["type"] == TYPE and r.get("id") and not r.get("delete")
         ]
+        for recording in (r for r in resources if r["type"] == RECORDING_TYPE):
+            for urn in recording.get("dependencies") or ():
+                self._recordings.setdefault(urn, []).append(recording["urn"])
         outputs = [r.get("outputs") for r in resources if r["type"] == _STACK_TYPE]
         return State({k.urn: k for k in known}, _UNKNOWN in json.dumps(outputs))
 
     def up(self, urns: Iterable[str] = ()) -> None:
         """Run `pulumi up` for the whole stack, or for the resources that URNs or globs name.
 
-        It always refreshes first, whatever the project's settings are.
+        It always refreshes first, whatever the project's settings are. It also updates the
+        recordings of the named meetings, if the last `state` contained them.
 
         :raises StackBusy: another process has locked the stack. If that was a process of this
             machine that has ended, the lock is released.
@@ -144,7 +154,8 @@ class WatchedStack:
         """
         # A literal that neither the program nor the state has is an error, and a pattern isn't: a
         # meeting whose time is over is in neither.
-        patterns = [urn if "*" in urn else f"**{urn}" for urn in urns]
+        named = [each for urn in urns for each in (urn, *self._recordings.get(urn, ()))]
+        patterns = [urn if "*" in urn else f"**{urn}" for urn in dict.fromkeys(named)]
         self._run(*_UP, "--refresh", *_targets(patterns))
 
     def up_named(self, names: Iterable[str]) -> None:

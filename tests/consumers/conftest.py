@@ -69,7 +69,7 @@ def aws() -> Any:
     """boto3's client for a service at an endpoint: `aws("ssm", endpoint)`."""
 
     def client(service: str, endpoint: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             region_name="us-east-1",
             endpoint_url=endpoint,

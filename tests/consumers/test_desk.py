@@ -289,9 +289,13 @@ class TestSilence:
         """SSM's client, as the desk makes it, for a host that is silent."""
         with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
             endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-            credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
             yield boto3.client(
-                "ssm", "us-east-1", endpoint_url=endpoint, config=CONFIG, **credentials
+                "ssm",
+                region_name="us-east-1",
+                endpoint_url=endpoint,
+                config=CONFIG,
+                aws_access_key_id="x",
+                aws_secret_access_key="x",
             )
 
     def test_a_request_gets_503_and_pages_are_served(

@@ -8,11 +8,13 @@ import inspect
 import json
 import re
 import tomllib
+from types import ModuleType
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import pulumi
 import pytest
+from botocore.session import Session
 from packaging.requirements import Requirement
 from pulumi.runtime import mocks, settings
 from pydantic import BaseModel
@@ -22,6 +24,7 @@ from support.pages import PAGES, ROOT
 
 from benchmarks import page as performance
 from benchmarks.__main__ import FIGURES
+from chime_sandbox.admin import Sandbox
 from meeting_provider import (
     Meeting,
     Recording,
@@ -32,6 +35,7 @@ from meeting_provider import (
     recording_bucket,
 )
 from meeting_provider.models import MeetingInput
+from meeting_provider.recordings import pipelines
 from meeting_provider.recordings.models import RecordingInput
 from meeting_provider.schedule import planning, times
 
@@ -185,21 +189,91 @@ def test_the_settings_of_the_stack_are_those_that_the_program_reads() -> None:
     assert set(first_column("docs/schedule.md", "Settings of the stack")) == keys
 
 
-def called() -> set[str]:
-    """The operations that the client names where it calls."""
-    tree = ast.parse(inspect.getsource(client))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
-    operations = [c.args[0] for c in calls if getattr(c.func, "attr", "") == "call"]
+def called(module: ModuleType) -> set[str]:
+    """The operations that a client names where it calls, directly or by a variable."""
+    operations = set()
+    functions = [
+        n for n in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(n, ast.FunctionDef)
+    ]
+    for function in functions:
+        nodes = list(ast.walk(function))
+        assigned = [n for n in nodes if isinstance(n, ast.Assign)]
+        known = {n.targets[0].id: n.value for n in assigned if isinstance(n.targets[0], ast.Name)}
+        for call in (n for n in nodes if isinstance(n, ast.Call)):
+            if getattr(call.func, "attr", "") == "call":
+                named = call.args[0]
+                value = known[named.id] if isinstance(named, ast.Name) else named
+                operations.add(str(ast.literal_eval(value)))
     assert operations
-    return {str(ast.literal_eval(n)) for n in operations}
+    return operations
 
 
-def test_the_policy_allows_what_the_client_calls_and_no_more() -> None:
+def statements() -> dict[str, set[str]]:
+    """The actions of each statement of the policy for the role that deploys."""
     [block] = pages.blocks("docs/operating.md", "json")
-    [statement] = json.loads(block.text)["Statement"]
-    assert statement["Effect"] == "Allow"
-    assert statement["Action"] == sorted(f"chime:{operation}" for operation in called())
-    assert called() <= set(service_model().operation_names)
+    found = json.loads(block.text)["Statement"]
+    assert {s["Effect"] for s in found} == {"Allow"}
+    actions = {s["Sid"]: s["Action"] for s in found}
+    listed = {sid: [each] if isinstance(each, str) else each for sid, each in actions.items()}
+    assert all(each == sorted(set(each)) for each in listed.values())
+    return {sid: set(each) for sid, each in listed.items()}
+
+
+def test_the_policy_allows_what_the_clients_call_and_no_more() -> None:
+    allowed = statements()
+    assert allowed["Meetings"] == {f"chime:{operation}" for operation in called(client)}
+    assert called(client) <= set(service_model().operation_names)
+    recording = {f"chime:{operation}" for operation in called(pipelines)}
+    assert {a for a in allowed["Recordings"] if a.startswith("chime:")} == recording
+
+
+def test_the_policy_names_actions_that_exist() -> None:
+    """Those of S3 have other names than its operations."""
+    for action in (a for each in statements().values() for a in each):
+        service, _, operation = action.partition(":")
+        if service in ("sns", "sqs", "ssm"):
+            assert operation in Session().get_service_model(service).operation_names
+
+
+def test_each_statement_of_the_policy_is_explained() -> None:
+    described = [n for row in pages.rows("docs/operating.md", "Permissions") for n in row[:1]]
+    named = [name for cell in described for name in pages.names(cell)]
+    assert set(statements()) <= set(named)
+
+
+def test_the_permissions_of_recordings_are_those_of_the_policy() -> None:
+    rows = {r[0]: set(pages.names(r[1])) for r in pages.rows("docs/recording.md", "Permissions")}
+    allowed = statements()
+    assert rows["`Recording`"] == allowed["Recordings"]
+    assert rows["`RecordingBucket`, by pulumi-aws"] == allowed["RecordingBucket"]
+
+
+def test_the_common_errors_are_those_of_the_code() -> None:
+    sources = "".join(p.read_text() for p in (ROOT / "meeting_provider").rglob("*.py"))
+    for row in pages.rows("docs/operating.md", "Common errors"):
+        for message in pages.names(row[0]):
+            assert message in sources or message == "the stack is currently locked", message
+
+
+def test_the_table_of_the_join_page_shows_what_it_says() -> None:
+    view = (ROOT / "stacks/join_desk/page/view.js").read_text()
+    rows = pages.rows("docs/join-links.md", "What an attendee sees")
+    shown = [text for row in rows for text in re.findall(r'"([^"]+)"', row[1])]
+    assert len(shown) >= len(rows)
+    for text in shown:
+        assert text in view
+
+
+def test_the_methods_of_the_fixture_are_those_of_the_sandbox() -> None:
+    methods = {n: m for n, m in vars(Sandbox).items() if callable(m) and not n.startswith("_")}
+    rows = pages.rows("sandbox/README.md", "Methods of the fixture")
+    described = [name for row in rows for name in pages.names(row[0])]
+    assert sorted(name.partition("(")[0] for name in described) == sorted(methods)
+    for name in described:
+        method, _, arguments = name.rstrip(")").partition("(")
+        given = [a for a in arguments.split(", ") if a]
+        parameters = inspect.signature(methods[method]).parameters
+        assert set(given) <= parameters.keys() - {"self"}, name
 
 
 def contract(name: str) -> list[list[str]]:
@@ -257,10 +331,10 @@ class Cloud(mocks.Mocks):
         }
         return args.name, {**given, **args.inputs}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         # A provider of a program is named after its region.
         region = args.provider.rpartition("::")[2] or "us-east-1"
-        return {"region": region, "partition": "aws", "accountId": "1", "id": "1"}
+        return {"region": region, "partition": "aws", "accountId": "1", "id": "1"}, []
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -279,12 +353,11 @@ def test_programs_declare_what_they_show(
     mocks.set_mocks(Cloud(), preview=False)
     pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
 
-    @pulumi.runtime.test
     def program() -> None:
         exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
 
     try:
-        program()
+        pulumi.runtime.test(program)()
     finally:
         pulumi.runtime.set_all_config({})
         settings.reset_options()

@@ -72,7 +72,7 @@ class Project(Checkout):
 
     def boto3(self, service: str, region: str = REGION) -> Any:
         """A client of the sandbox's AWS."""
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             region_name=region,
             endpoint_url=self.cloud.endpoint,

@@ -67,7 +67,10 @@ class Dynamic:
         return self._calling(lambda: self._provider.read(id_, outputs)).outs or None
 
     def update(self, id_: str, outputs: Properties, inputs: Properties) -> Properties:
-        return self._calling(lambda: self._provider.update(id_, outputs, inputs)).outs
+        updated: Properties = self._calling(
+            lambda: self._provider.update(id_, outputs, inputs)
+        ).outs
+        return updated
 
     def delete(self, id_: str, outputs: Properties) -> None:
         self._calling(lambda: self._provider.delete(id_, outputs))
@@ -484,7 +487,8 @@ class TestThePlugin:
         cloud.wait_held()
         plugin.stub.Cancel(empty_pb2.Empty())
         cloud.release()
-        error = creating.exception(timeout=60)
-        assert "it was cancelled before this call" in error.details()
+        with pytest.raises(grpc.RpcError) as error:
+            creating.result(timeout=60)
+        assert "it was cancelled before this call" in str(error.value.details())
         assert cloud.live() == []
         plugin.stub.Configure(pb.ConfigureRequest(args=wire({"region": REGION})))

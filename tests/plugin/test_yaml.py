@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from uuid import UUID
 
 import yaml
 from plugin.conftest import REGION, Project, meeting, shown
+from support import pages
 
 from meeting_provider import EventType
 from meeting_provider.events import parse
@@ -18,44 +18,15 @@ RECEIVING = {"audio": "Receive", "video": "Receive", "content": "Receive"}
 
 
 def test_topic_and_queue_of_the_same_program_receive_the_events(project: Project) -> None:
-    """The policies are those that docs/notifications.md describes, in YAML."""
-
-    def admitting(arn: str, *actions: str) -> dict[str, Any]:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "meetings.chime.amazonaws.com"},
-            "Action": list(actions),
-            "Resource": arn,
-            "Condition": {
-                "StringEquals": {"aws:SourceAccount": "${caller.accountId}"},
-                "ArnLike": {"aws:SourceArn": "arn:aws:chime:*:${caller.accountId}:*"},
-            },
-        }
-        return {"fn::toJSON": {"Version": "2012-10-17", "Statement": [statement]}}
-
-    def declared(kind: str, **given: Any) -> dict[str, Any]:
-        return {"type": kind, "properties": given}
-
-    targets = {"snsTopicArn": "${topic.arn}", "sqsQueueArn": "${queue.arn}"}
-    meetings = {
-        name: meeting("ann", notificationsConfiguration=targets)
-        for name in ("keynote", "panel", "party")
-    }
-    for each in meetings.values():
-        each["options"] = {"dependsOn": ["${topicPolicy}", "${queuePolicy}"]}
-    publish = admitting("${topic.arn}", "sns:Publish")
-    send = admitting("${queue.arn}", "sqs:SendMessage", "sqs:GetQueueUrl")
-    project.write(
-        {
-            "topic": {"type": "aws:sns:Topic"},
-            "queue": {"type": "aws:sqs:Queue"},
-            "topicPolicy": declared("aws:sns:TopicPolicy", arn="${topic.arn}", policy=publish),
-            "queuePolicy": declared("aws:sqs:QueuePolicy", queueUrl="${queue.url}", policy=send),
-            **meetings,
-        },
-        variables={"caller": {"fn::invoke": {"function": "aws:getCallerIdentity"}}},
-        outputs={"url": "${queue.url}"},
-    )
+    """The program is the one that docs/languages.md shows, with two more meetings."""
+    [program] = [
+        found
+        for block in pages.blocks("docs/languages.md", "yaml")
+        if (found := yaml.safe_load(block.text))["name"] == "notified"
+    ]
+    resources = program["resources"]
+    resources |= dict.fromkeys(("panel", "party"), resources["keynote"])
+    project.write(resources, variables=program["variables"], outputs=program["outputs"])
     project.done("config", "set", "aws:region", REGION)
     project.up()
     project.up("--expect-no-changes")

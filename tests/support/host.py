@@ -208,7 +208,7 @@ class Stack:
         if old is None:
             self._create(host, name, news)
             return
-        request = {
+        request: dict[str, Any] = {
             "id": old.id,
             "urn": _urn(name),
             "olds": _struct(old.outputs),

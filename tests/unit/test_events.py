@@ -154,7 +154,7 @@ def test_the_least_that_an_event_says_is_enough() -> None:
 
 def test_an_event_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        parse(message()).detail.meeting_id = "other"
+        parse(message()).detail.meeting_id = "other"  # type: ignore[misc]
 
 
 def lacking(name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.model import StructureShape
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -220,6 +221,7 @@ class TestTheWire:
     )
     def test_of_an_answer_is_what_the_service_names(self, model: Any, shape: str):
         theirs = service_model().shape_for(shape)
+        assert isinstance(theirs, StructureShape)
         assert {f.alias for f in model.model_fields.values()} <= set(theirs.members)
 
     def test_of_an_answer_keeps_what_is_new_to_us(self):

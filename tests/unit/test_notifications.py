@@ -127,13 +127,14 @@ class _Aws(mocks.Mocks):
         url = f"https://sqs.{self.region}.amazonaws.com/{ACCOUNT}/{args.name}"
         return args.name, {"arn": arn, "url": url, **args.inputs}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
-        return {
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        outputs = {
             "region": self.region,
             "partition": self.partition,
             "accountId": ACCOUNT,
             "id": self.region,
         }
+        return outputs, []
 
 
 def declare(
@@ -158,13 +159,12 @@ def declare(
     pulumi.runtime.set_all_config({"aws:region": region} if region else {})
     found: list[dict[str, str]] = []
 
-    @pulumi.runtime.test
     def program() -> pulumi.Output[None]:
         known = {name: each() if callable(each) else each for name, each in given.items()}
         return MeetingNotifications("summit", **known).configuration.apply(found.append)
 
     try:
-        program()
+        pulumi.runtime.test(program)()
     finally:
         pulumi.runtime.set_all_config({})
         settings.reset_options()

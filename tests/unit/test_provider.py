@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 from pulumi.output import Unknown
@@ -134,7 +135,11 @@ class TestCheck:
         assert repr(inputs["meeting_features"]["attendee"]["max_count"]) == "25"
 
     def test_takes_what_is_empty(self):
-        empty = {"tags": {}, "meeting_features": {}, "notifications_configuration": {}}
+        empty: dict[str, Any] = {
+            "tags": {},
+            "meeting_features": {},
+            "notifications_configuration": {},
+        }
         assert failures(**empty) == {}
 
     def test_says_every_fault_at_once(self):
@@ -289,14 +294,19 @@ class TestDiff:
 
     def test_finds_changes_in_place(self):
         can = {"ana": {"capabilities": LISTENING}, "ben": {}}
-        for changed in ({"attendees": can}, {"tags": {"a": "b"}}, {"attendees": {"ana": {}}}):
+        changes: list[dict[str, Any]] = [
+            {"attendees": can},
+            {"tags": {"a": "b"}},
+            {"attendees": {"ana": {}}},
+        ]
+        for changed in changes:
             assert diff(outputs(), properties("ana", "ben") | changed) == (True, [])
 
     def test_finds_what_needs_another_meeting_made_before_the_old_goes(self):
         news = properties("ana", media_region="us-east-1", external_meeting_id="closing")
         result = provider().diff("one", outputs(), news)
         assert result.changes
-        assert sorted(result.replaces) == ["external_meeting_id", "media_region"]
+        assert sorted(result.replaces or []) == ["external_meeting_id", "media_region"]
         assert result.delete_before_replace is False
 
     @pytest.mark.parametrize("unknown", UNKNOWNS, ids=["as text", "as object"])

@@ -67,6 +67,7 @@ def test_each_structure_requires_what_the_service_requires(name: str) -> None:
 
 def test_a_recording_has_every_parameter_of_a_capture_pipeline() -> None:
     theirs = service_model(PIPELINES).operation_model("CreateMediaCapturePipeline").input_shape
+    assert theirs is not None
     ours = {f.alias or "" for f in recordings.RecordingInput.model_fields.values()}
     nested = {"ArtifactsConfiguration", "SourceConfiguration"}
     fixed = {"SourceType", "SinkType", "ChimeSdkMeetingConfiguration"}

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -46,7 +46,7 @@ class Notified:
         self.topic_arn: str = outputs["topic_arn"]
         self.sqs, self.sns = self.client("sqs"), self.client("sns")
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Literal["sqs", "sns"]) -> Any:
         return boto3.client(
             service,
             region_name="us-east-1",

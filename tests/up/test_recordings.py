@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
 from support.checkout import Checkout
+from support.watching import Watch
 
 SCHEDULE = """\
 events:
@@ -30,7 +31,7 @@ def up(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def client(checkout: Checkout, service: str) -> Any:
+def client(checkout: Checkout, service: Literal["chime-sdk-media-pipelines", "s3"]) -> Any:
     session = boto3.Session("sandbox", "sandbox", region_name="us-east-1")
     return session.client(service, endpoint_url=checkout.cloud.endpoint)
 
@@ -83,3 +84,21 @@ def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
     }
     assert files(up, was["concatenated"]) >= {"audio", "video"}
     assert up.outputs()["recordings"]["keynote"] != was
+
+
+def test_the_watcher_brings_the_recording_up_with_its_meeting(up: Checkout) -> None:
+    watch = Watch(up)
+    watch.start()
+    try:
+        watch.until_quiet()
+        meeting = next(m for m in up.cloud.live() if m.external_meeting_id == "keynote")
+        first = recording(up)
+        up.cloud.end(meeting.meeting_id)
+        watch.until_recovered(meeting)
+        watch.until_quiet()
+        successor = next(m for m in up.cloud.live() if m.external_meeting_id == "keynote")
+        second = recording(up)
+        assert second["MediaPipelineId"] != first["MediaPipelineId"]
+        assert second["SourceArn"].endswith(f"meeting/{successor.meeting_id}")
+    finally:
+        watch.stop()

@@ -42,6 +42,10 @@ def test_the_declared_region_wins_over_the_stacks(
             "given",
             "meeting 'keynote': a Meeting doesn't use an AWS provider; give its control_region",
         ),
+        (
+            "a recording's",
+            "recording 'keynote': a Recording doesn't use an AWS provider; give its control_region",
+        ),
         ("inherited", "meeting 'keynote': its parent has an AWS provider, which a Meeting doesn't"),
         (
             "notified elsewhere",

@@ -26,7 +26,7 @@ from __future__ import annotations
 import pytest
 from support.checkout import Checkout, Run
 
-TABLE = (
+TABLE: tuple[tuple[str, set[str], str], ...] = (
     (
         "2027-03-01T08:00:00Z",
         {"standup-20270301T0800Z"},

@@ -39,9 +39,10 @@ async def declare() -> pulumi.Inputs:
             tags={"revision": str(revision)},
         )
         await asyncio.sleep(0)
+    exported = "join_info" if config.get_int("repeated") else "join_data"
     return {
         "meeting_ids": {name: meeting.id for name, meeting in meetings.items()},
-        "join_data": {name: meeting.join_data for name, meeting in meetings.items()},
+        exported: {name: getattr(meeting, exported) for name, meeting in meetings.items()},
     }
 
 

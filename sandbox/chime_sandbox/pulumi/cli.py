@@ -13,6 +13,7 @@ installed: `python sandbox/chime_sandbox/pulumi/cli.py`, with `--yaml` for the Y
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -304,9 +305,12 @@ def _with_progress(
 
 def _failure(command: list[str], shown: str) -> NoCli:
     lines = [line for line in shown.splitlines() if line.strip()] or ["no message"]
+    remedy = "It needs the Go module proxy and PyPI; where they can't be reached,"
+    if os.strerror(errno.ENOSPC).lower() in shown.lower():
+        remedy = "Make room on the disk and run the command again; or"
     return NoCli(
-        f"building the CLI failed, in `{' '.join(command[:3])} ...`: {lines[-1].strip()}. It needs "
-        f"the Go module proxy and PyPI; where they can't be reached, install Pulumi, {INSTALL_PAGE}"
+        f"building the CLI failed, in `{' '.join(command[:3])} ...`: {lines[-1].strip()}. {remedy} "
+        f"install Pulumi, {INSTALL_PAGE}"
     )
 
 

@@ -53,14 +53,15 @@ class Engine:
         self.stub = stub
 
     def configure(self, **config: Any) -> pb.ConfigureResponse:
-        return self.stub.Configure(
+        configured: pb.ConfigureResponse = self.stub.Configure(
             pb.ConfigureRequest(args=struct({"region": REGION} | config), acceptSecrets=True)
         )
+        return configured
 
     def ask(
         self, thing: Thing, news: dict[str, Any], seed: bytes = b"seed", **options: Any
     ) -> pb.CheckResponse:
-        return self.stub.Check(
+        checked: pb.CheckResponse = self.stub.Check(
             pb.CheckRequest(
                 urn=thing.urn,
                 olds=struct(thing.inputs),
@@ -69,6 +70,7 @@ class Engine:
                 **options,
             )
         )
+        return checked
 
     def check(self, thing: Thing, news: dict[str, Any], **options: Any) -> dict[str, Any]:
         checked = self.ask(thing, news, **options)
@@ -96,7 +98,7 @@ class Engine:
         return thing
 
     def diff(self, thing: Thing, news: dict[str, Any], **options: Any) -> pb.DiffResponse:
-        return self.stub.Diff(
+        changes: pb.DiffResponse = self.stub.Diff(
             pb.DiffRequest(
                 id=thing.id,
                 urn=thing.urn,
@@ -106,6 +108,7 @@ class Engine:
                 **options,
             )
         )
+        return changes
 
     def update(self, thing: Thing, news: dict[str, Any], **options: Any) -> Thing:
         inputs = self.check(thing, news)
@@ -183,7 +186,7 @@ def aws(cloud: str) -> Any:
     """boto3's clients for the cloud, by service."""
 
     def client(service: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             region_name=REGION,
             endpoint_url=cloud,

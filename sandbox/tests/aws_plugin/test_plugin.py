@@ -138,6 +138,7 @@ def test_it_ends_cleanly_when_the_engine_asks():
     for number in (signal.SIGINT, signal.SIGTERM):
         command = [sys.executable, "-u", "-m", "chime_sandbox.aws_plugin"]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
             assert int(process.stdout.readline()) > 0
             process.send_signal(number)
             assert process.wait(timeout=30) == 0

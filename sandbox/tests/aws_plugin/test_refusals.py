@@ -136,4 +136,4 @@ def test_a_setting_that_would_not_be_honoured_is_refused(start_plugin):
     with start_plugin(AWS_ENDPOINT_URL="http://127.0.0.1:1") as engine:
         with pytest.raises(grpc.RpcError) as caught:
             engine.configure(defaultTags={"tags": {"a": "b"}})
-        assert "no setting aws:defaultTags" in caught.value.details()
+        assert "no setting aws:defaultTags" in str(caught.value.details())

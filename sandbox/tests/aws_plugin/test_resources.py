@@ -119,8 +119,10 @@ def test_the_same_inputs_are_no_difference(engine, things):
 
 
 def test_what_is_deleted_reads_as_gone_and_may_be_deleted_again(engine, things):
-    kinds = (PARAMETER, SUBSCRIPTION, QUEUE, TOPIC)
-    kinds += (LIFECYCLE, OWNERSHIP, ACCESS_BLOCK, BUCKET_POLICY, BUCKET)
+    kinds = (
+        *(PARAMETER, SUBSCRIPTION, QUEUE, TOPIC),
+        *(LIFECYCLE, OWNERSHIP, ACCESS_BLOCK, BUCKET_POLICY, BUCKET),
+    )
     for thing in (things[each] for each in kinds):
         engine.delete(thing)
         assert engine.read(thing).id == ""

@@ -1,7 +1,7 @@
 """What the emulator announces to those who subscribe."""
 
 from chime_sandbox.chime.clock import Clock
-from chime_sandbox.chime.events import Announcer
+from chime_sandbox.chime.events import Announcer, Event
 from chime_sandbox.chime.models import Meetings
 from chime_sandbox.chime.settings import Settings
 
@@ -45,7 +45,8 @@ def test_everything_that_happens_in_a_meeting_is_announced_in_order():
 
 
 def test_an_end_is_announced_with_the_time_at_which_it_came():
-    clock, announcer, seen = Clock(), Announcer(), []
+    clock, announcer = Clock(), Announcer()
+    seen: list[Event] = []
     announcer.subscribe(seen.append)
     meetings = Meetings(clock, Settings(), announcer)
     request = {"ClientRequestToken": "token", "MediaRegion": "us-east-1"}

@@ -582,7 +582,8 @@ def test_a_list_comes_in_pages(pipelines, meeting, capture, concatenate):
     captured = capture(meeting)
     ids = [captured["MediaPipelineId"]]
     ids += [concatenate(captured)["MediaPipelineId"] for _ in range(4)]
-    found, token = [], {}
+    found: list[str] = []
+    token: dict[str, str] = {}
     while True:
         page = pipelines.list_media_pipelines(MaxResults=2, **token)
         found += [each["MediaPipelineId"] for each in page["MediaPipelines"]]

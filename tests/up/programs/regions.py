@@ -5,7 +5,7 @@ import os
 import pulumi
 import pulumi_aws as aws
 
-from meeting_provider import InvalidNotifications, Meeting, MeetingNotifications
+from meeting_provider import InvalidNotifications, Meeting, MeetingNotifications, Recording
 
 PEOPLE = ["ann"]
 case = os.environ["CASE"]
@@ -31,6 +31,13 @@ match case:
         Meeting("keynote", attendees, control_region="eu-central-1")
     case "given":
         Meeting("keynote", attendees, opts=pulumi.ResourceOptions(provider=provider()))
+    case "a recording's":
+        Recording(
+            "keynote",
+            "arn:aws:chime:us-east-1:123456789012:meeting/1",
+            "arn:aws:s3:::bucket",
+            opts=pulumi.ResourceOptions(provider=provider()),
+        )
     case "inherited":
         Room(provider())
     case "inherited and declared":
