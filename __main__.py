@@ -44,7 +44,7 @@ if config.get_bool("notifications") is not False:
 
 bucket_arn = pulumi.Output.from_input(config.get("recording_bucket_arn"))
 if plan.records and not config.get("recording_bucket_arn"):
-    # What was recorded outlives the stack.
+    # Recordings stay when the stack is destroyed.
     kept = pulumi.ResourceOptions(retain_on_delete=True)
     bucket_arn = RecordingBucket(f"{pulumi.get_project()}-recordings", opts=kept).arn
 
@@ -70,7 +70,7 @@ def folders(recording: Recording) -> pulumi.Output[dict[str, str]]:
 
 
 async def declare() -> pulumi.Inputs:
-    """Declare the meetings: while the first are being made, Pulumi takes the next."""
+    """Declare the meetings, so that Pulumi creates the first ones while the others are declared."""
     meetings, recordings = {}, {}
     for event in plan.open:
         meeting = Meeting(event.name, **{**shared, **event.arguments})
@@ -81,13 +81,13 @@ async def declare() -> pulumi.Inputs:
     return {
         **({"recordings": recordings} if recordings else {}),
         "meeting_ids": {name: m.id for name, m in meetings.items()},
-        # Each meeting stands once here: consumers call meeting_provider.join_info.
+        # Each meeting is here once: consumers call meeting_provider.join_info.
         "join_data": {name: m.join_data for name, m in meetings.items()},
-        # What the meetings are, and when, for those who write pages and invitations.
+        # Titles and times, for pages and invitations.
         "events": {event.name: event.details() for event in plan.open},
         "upcoming": {opening.name: opening.details() for opening in plan.upcoming},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
-        # Who writes invitations has to know people by the same ids.
+        # A program that writes invitations needs the same ids.
         **{
             name: pulumi.Output.secret(value)
             for name in ("calendar_ids", "calendar_key")

@@ -2,8 +2,8 @@
 
     python examples/subscriber.py arn:aws:sqs:eu-central-1:123456789012:meetings-7c2ec30
 
-A message leaves the queue once its event is printed, and no sooner. What is no event is left there:
-the queue hands it to its dead-letter queue by itself. Ctrl-C and SIGTERM stop it.
+A message is deleted from the queue after its event is printed. Messages that are not events stay in
+the queue, which moves them to its dead-letter queue. Ctrl-C and SIGTERM stop the program.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ MOST_AT_ONCE = 10
 class Interrupted(BaseException):
     """A signal came while there was nothing to do but wait.
 
-    boto3 would take any Exception that breaks into a call for a failure, and try again.
+    It is not an Exception, which boto3 would take for a failed call and retry.
     """
 
 
 class Stop:
-    """SIGINT and SIGTERM cut a wait short, and let what has arrived be printed and deleted."""
+    """SIGINT and SIGTERM interrupt a wait. Received messages are still printed and deleted."""
 
     def __init__(self) -> None:
         self.is_asked = self._waits = False
@@ -45,7 +45,7 @@ class Stop:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Where a signal may break in."""
+        """A context that a signal may interrupt."""
         self._waits = not self.is_asked
         with suppress(Interrupted):
             try:
@@ -79,7 +79,7 @@ class Queue:
         return list(answer.get("Messages", ()))
 
     def delete(self, message: Mapping[str, Any]) -> None:
-        """Take a message that was received out of the queue."""
+        """Delete a received message."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
 

@@ -13,7 +13,7 @@ from meeting_provider.schedule import Event
 #: Rooms that are busy enough for a stack of their own, which is named after them.
 ROOMS: Final = ("main-hall", "track-1", "track-2")
 
-#: What all other events are spread over.
+#: The stacks of all other events.
 OTHERS: Final = ("others-1", "others-2")
 
 STACKS: Final = ROOMS + OTHERS
@@ -22,8 +22,8 @@ STACKS: Final = ROOMS + OTHERS
 def stack_of(event: Event) -> str:
     """The one stack that an event is in: the same on every machine, whatever else is declared.
 
-    Changing the rule moves meetings, and a meeting that moves is a new one. So add a room before
-    the schedule is up, and rather a stack for it than one more of the others.
+    Changing the rule moves meetings to other stacks, which replaces them. So add a room before the
+    schedule is deployed, and give it a stack of its own.
     """
     room = (event.arguments.get("tags") or {}).get("room")
     if room in ROOMS:

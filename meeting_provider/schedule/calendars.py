@@ -1,7 +1,7 @@
-"""iCalendar files -> what is scheduled in them, and its attendees.
+"""iCalendar files -> their events, with times and attendees.
 
-A file that can't be read, an event that can't be placed in time, somebody without an address: each
-is reported with file, line and UID, and everything else goes on.
+A file that can't be read, an event without a usable time, an attendee without an address: each is
+reported with file, line and UID, and everything else is used.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from meeting_provider.schedule.occurrences import Segment, Series
 from meeting_provider.schedule.rrule import to_utc
 from meeting_provider.schedule.vevent import Calendar, Revision, Unusable
 
-#: Messages about events that are not the event: answers, and what a client asks a server for.
+#: Methods of messages that don't contain the event itself, such as replies and refresh requests.
 _NOT_EVENTS: Final = ("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH")
 # The rest of a meeting's 64 characters is for the time of a recurrence: `-20270301T090000Z`.
 _TAME: Final = re.compile(r"(?!aws:)[A-Za-z0-9][A-Za-z0-9._@+=-]{1,46}", re.IGNORECASE)
 
 
 class NoCalendar(ValueError):
-    """There is no calendar at all, not even an empty one: an export that went wrong."""
+    """There is no calendar at all, not even an empty one: an export has failed."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What could not be used, and where it stands."""
+    """What could not be used, with its file, line and UID."""
 
     path: str
     line: int
@@ -57,13 +57,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who an event is: the same in all of its components, its revisions and recurrences."""
+    """The identity of an event: the same in all of its components, revisions and recurrences."""
 
     components: Sequence[Component]
 
     @cached_property
     def uid(self) -> str:
-        """The UID; where there is none, a digest of what the event says of itself."""
+        """The UID; without one, a digest of the event's properties."""
         event = self.components[0]
         if event.uid:
             return event.uid
@@ -72,14 +72,14 @@ class Identity:
 
     @cached_property
     def is_private(self) -> bool:
-        """Whether the UID has the address of anybody in any of them, also of who declined."""
+        """Whether the UID contains the address of any person, even of one who declined."""
         return any(names_somebody(self.uid, c) for c in self.components)
 
     @cached_property
     def name(self) -> str:
-        """The name of its meetings: the UID, or a digest where that doesn't fit or names somebody.
+        """The name of its meetings: the UID, or a digest if that is invalid or has an address.
 
-        It fits with up to 47 letters, digits and `._@+=-`, which leaves room for a time.
+        A valid name has up to 47 letters, digits and `._@+=-`, which leaves room for a time.
         """
         if self.components[0].uid and _TAME.fullmatch(self.uid) and not self.is_private:
             return self.uid
@@ -102,7 +102,7 @@ class Invitation:
         return people(self.component, self.uninvited)
 
     def texts(self, disclosure: Disclosure) -> tuple[str, str]:
-        """Title and description, but for private events. They are no secret."""
+        """Title and description, which are not secret. Private events have none."""
         if self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL"):
             return "", ""
         title, description = map(self.component.prose, ("SUMMARY", "DESCRIPTION"))
@@ -115,7 +115,7 @@ class Invitation:
 
     @property
     def name(self) -> str:
-        """The name of its meetings, but for the time of a recurrence."""
+        """The name of its meetings, without the time of a recurrence."""
         return self.identity.name
 
     def attendees(self, disclosure: Disclosure) -> list[dict[str, Any]]:
@@ -123,16 +123,16 @@ class Invitation:
         return [p.attendee(self.identity.uid, disclosure) for p in self._people[0]]
 
     def directory(self, disclosure: Disclosure) -> dict[str, str]:
-        """Who is who: the mail address of each external_user_id."""
+        """The mail address of each external_user_id."""
         uid = self.identity.uid
         return {p.external_user_id(uid, disclosure): p.address for p in self._people[0]}
 
     def reports(self) -> Iterator[Report]:
-        """What keeps people, or everybody, from being invited."""
+        """Why attendees, or all of them, can't be invited."""
         found, unusable = self._people
         yield from (self.report(message, line) for line, message in unusable)
         if not found:
-            yield self.report("has nobody to meet: no attendee who comes, and no organizer")
+            yield self.report("has nobody to invite: no attendee and no organizer")
         if len(found) > MAX_ATTENDEES:
             yield self.report(f"has {len(found)} attendees; a meeting has at most {MAX_ATTENDEES}")
 
@@ -148,12 +148,12 @@ class Invitation:
 
 
 def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]]:
-    """Everything that is scheduled in a calendar file, or in all of a folder, and what is not.
+    """The events of a calendar file, or of all files of a folder, and reports on unusable ones.
 
-    `zone` is where floating times and days are, unless the calendar says so itself.
+    `zone` is the zone of floating times and days, unless the calendar names one itself.
 
-    :raises NoCalendar: if there is no calendar, or the file isn't whole: what is missing would be
-        taken for removed, and its meetings would be ended. In a folder that is a report.
+    :raises NoCalendar: there is no calendar, or the file isn't complete: missing events would count
+        as removed, and their meetings would be ended. In a folder, this is only a report.
     """
     reports: list[Report] = []
     damage: list[Report] = []
@@ -211,7 +211,7 @@ def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
         except Unusable as error:
             reports.append(_report(calendar.path, event, str(error), error.line))
         except Exception as error:
-            # Whatever one event of a stranger's calendar holds, the others take place.
+            # An event that can't be read must not affect the other events of the calendar.
             what = f"can't be read: {type(error).__name__}: {error}"
             reports.append(_report(calendar.path, event, what))
         else:
@@ -220,7 +220,7 @@ def _events(calendar: Calendar, reports: list[Report]) -> Iterator[Revision]:
 
 
 def _report(path: str, event: Component, message: str, line: int | None = None) -> Report:
-    """A report about an event, whose UID stays out of it where it names somebody."""
+    """A report about an event, without its UID if that contains an address."""
     uid = "" if names_somebody(event.uid, event) else event.uid
     return Report(path, line or event.line, uid, message)
 

@@ -1,4 +1,4 @@
-"""What may be known of the people in a calendar outside of secrets."""
+"""Which personal data of the people in a calendar may be outside of secrets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _IDS: Final = ("digest", "address")
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What may be known of people outside of secrets: by default nothing.
+    """Which personal data may be outside of secrets: by default none.
 
-    `key` keys the digests that stand for them. `addresses` takes mail addresses as ids, and names
-    into tags.
+    :param key: the key of the digests that are used as ids.
+    :param addresses: whether to use mail addresses as ids, and names as tags.
     """
 
     key: str = field(default="", repr=False)
@@ -23,7 +23,7 @@ class Disclosure:
     def of(cls, ids: str | None, key: str | None) -> Disclosure:
         """Read the settings `calendar_ids`, `digest` or `address`, and `calendar_key`.
 
-        :raises ValueError: where they say something else.
+        :raises ValueError: a setting has another value.
         """
         if ids and ids not in _IDS:
             raise ValueError(f"calendar_ids is '{ids}'; it is one of {', '.join(_IDS)}")

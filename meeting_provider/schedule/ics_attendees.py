@@ -1,9 +1,10 @@
-"""Who is invited: the ATTENDEE and ORGANIZER lines of an event -> attendees of a meeting.
+"""The ATTENDEE and ORGANIZER lines of an event -> attendees of a meeting.
 
-Mail addresses and names are personal data, and AWS asks for none in ids. So each person gets
-an id that is a digest (HMAC-SHA-256) of the event's UID and the address: the same in every
-occurrence and after every change of the event, and another one in every other event. Without a key,
-somebody who knows a UID can check a guessed address against it; with a secret key nobody can.
+Mail addresses and names are personal data, which AWS advises against in ids. So each person gets an
+id that is a digest (HMAC-SHA-256) of the event's UID and the address: the same in every occurrence
+and after every change of the event, and a different one in every other event. Without a key,
+somebody who knows a UID can test whether an id belongs to a guessed address; with a secret key
+nobody can.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody invited: a mail address in lower case, and what the calendar says of them."""
+    """An invited person: the mail address in lower case, and the calendar's details."""
 
     address: str
     name: str
@@ -88,10 +89,10 @@ def addresses(event: Component) -> frozenset[str]:
 def people(
     event: Component, uninvited: Set[str] = frozenset()
 ) -> tuple[list[Person], list[tuple[int, str]]]:
-    """Who is to meet, the organizer among them, and what can't be used, by line.
+    """The people to invite, with the organizer, and the lines that can't be used.
 
-    Left out are rooms and other resources, attendees who declined or sent somebody else, and those
-    whose addresses are `uninvited`.
+    Rooms and other resources, attendees who declined or delegated, and those whose addresses are
+    `uninvited` are left out.
     """
     found: dict[str, Person] = {}
     unusable: list[tuple[int, str]] = []

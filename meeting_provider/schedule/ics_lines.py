@@ -1,7 +1,7 @@
 """An iCalendar stream -> its components, with the line of everything in it.
 
-Source: RFC 5545 3.1 to 3.6. A stream is read as programs write it: any line ends, a fold within a
-character, byte order marks, lines broken without a fold. What isn't whole is said in `damage`.
+Source: RFC 5545 3.1 to 3.6. The reader accepts what programs write: any line ends, a fold within a
+character, byte order marks, lines broken without a fold. `damage` lists what is incomplete.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Component:
     """A component: `VEVENT` and the line that it begins at.
 
     `ended_at` is the line of what ends it, its END or the BEGIN of the next one, and None if it was
-    cut off. `has_end` tells the first two apart.
+    truncated. `has_end` says whether it is its END.
     """
 
     name: str

@@ -14,7 +14,7 @@ from typing import Final
 
 from meeting_provider.schedule.rrule import Rule, to_utc
 
-#: How far ahead the next opening is looked for. A year has every rule that people use once.
+#: How far ahead to look for the next opening. All common rules have an occurrence in a year.
 HORIZON: Final = timedelta(days=366)
 
 #: More occurrences of one event than this at once are a mistake in its rule.
@@ -34,7 +34,7 @@ class TooManyAtOnce(ValueError):
 
 @dataclass(frozen=True)
 class Margins:
-    """How long before its start a meeting is there, and how long after its end it stays."""
+    """How long before an event a meeting is created, and how long after the event it stays."""
 
     before: timedelta = 15 * _MINUTE
     after: timedelta = 30 * _MINUTE
@@ -84,7 +84,7 @@ class Series:
     `first` and `zone` are the local time that it starts at; `lasts` is elapsed time, or, where
     it is `nominal`, time on the wall's clock (a day is a day, even one of 23 hours). `excluded`
     has instants, and dates whose occurrences are all left out. `added` has more starts, each with
-    a length of its own or None. `includes_first` tells that `first` takes place even if the rule
+    a length of its own or None. `includes_first` says that `first` takes place even if the rule
     leaves it out. `stamp` is set where the event is itself one recurrence of another: what that one
     knows it by.
     """

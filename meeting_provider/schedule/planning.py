@@ -1,9 +1,9 @@
 """A schedule -> the meetings that should exist now, and what opens next.
 
-A schedule is a YAML file: `events`, one entry a meeting, and `defaults`, which hold for all of
+A schedule is a YAML file: `events`, a list of events, and `defaults`, which are arguments of all of
 them. An event with a `start` has a meeting while its window is open (times.py has the arguments);
-one without always has a meeting. `calendars` names iCalendar files, or folders of them, beside the
-schedule. A section whose name begins with `x-` is for anchors, and is left alone.
+an event without one always has a meeting. `calendars` names iCalendar files, or folders of them,
+relative to the schedule. A section whose name begins with `x-` is for anchors, and is ignored.
 
     defaults:
       zone: Europe/Berlin
@@ -47,17 +47,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "load", "plan"]
 
-#: What an event may say beside its name and its times: every argument of Meeting.
+#: The arguments of an event besides its name and times: every argument of Meeting.
 ARGUMENTS: Final = tuple(MeetingInput.model_fields)
 
-#: What an event may say of its recording: `true` for all by default, or these.
+#: The arguments of an event's recording.
 RECORDING: Final = ("artifacts_configuration", "concatenate", "source_configuration", "tags")
 
 _SECTIONS: Final = ("calendars", "defaults", "events")
 _SHARED: Final = (*ARGUMENTS, "recording", *times.SHARED)
 _TEXTS: Final = ("title", "description")
 _OWN: Final = ("name", *_TEXTS, *ARGUMENTS, "recording", *times.ARGUMENTS)
-#: The argument that no two meetings can share: what makes one finds that one again.
+#: The argument that no two meetings can share: the same token returns the same meeting.
 _SINGULAR: Final = "client_request_token"
 _LONGEST_NAME: Final = 64 - times.STAMP_LENGTH
 _RECURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
@@ -112,12 +112,12 @@ def _details(name: str, window: Window) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a schedule comes to at one instant.
+    """The open and the next meetings of a schedule at one instant.
 
-    `upcoming` has the next opening of each event, in order. `reports` says what of its calendars
+    `upcoming` has the next opening of each event, in order. `reports` lists what in the calendars
     can't be used. `records` says whether any meeting is recorded, now or at another time.
-    `directory` says who is who in the open meetings of calendars: the mail address
-    of each external_user_id. It is personal data.
+    `directory` has the mail address of each external_user_id in the open meetings of calendars. It
+    is personal data.
     """
 
     now: datetime
@@ -157,12 +157,12 @@ def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
 def plan(
     path: str | Path, now: datetime | None = None, disclosure: Disclosure | None = None
 ) -> Plan:
-    """What a schedule comes to at an instant, by default the present one.
+    """The plan of a schedule at an instant, by default the present one.
 
-    `disclosure` says what of the people in calendars may be known outside of secrets.
+    `disclosure` says which personal data in calendars may be outside of secrets.
 
-    :raises InvalidSchedule: with all issues at once, each with file, line and path. What can't be
-        used of a calendar is not an issue: it is in `reports`.
+    :raises InvalidSchedule: with all issues at once, each with file, line and path. Unusable parts
+        of a calendar are not issues: they are in `reports`.
     """
     path = Path(path)
     draft = _Draft((now or datetime.now(UTC)).astimezone(UTC), disclosure or Disclosure())
@@ -313,7 +313,7 @@ class _Draft:
             texts = invitation.texts(self._disclosure)
             event = Event(_name(invitation.name, window), declared, window, *texts, recording)
             if not self._add(event):
-                what = f"is there twice; the meeting '{event.name}' is the first one's"
+                what = f"is there twice; the meeting '{event.name}' belongs to the first one"
                 self._reports.append(str(invitation.report(what)))
 
     def _add(self, event: Event) -> bool:
@@ -340,7 +340,7 @@ def _name(name: str, window: Window) -> str:
 
 
 def _merged(defaults: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-    """What the event says itself over the defaults; tags add up."""
+    """The event's own arguments, completed by the defaults; tags are merged."""
     merged = {**defaults, **event}
     own, shared = event.get("tags"), defaults.get("tags")
     if isinstance(own, Mapping) and isinstance(shared, Mapping):
@@ -394,7 +394,7 @@ def _calendar_issues(calendars: Any, folder: Path) -> Iterator[ValidationIssue]:
 
 
 def _name_issues(events: Sequence[Any]) -> Iterator[ValidationIssue]:
-    """What would give two meetings the same name."""
+    """Names that two meetings would share."""
     names: dict[object, int] = {}
     recurring: set[object] = set()
     for place, event in enumerate(events):
@@ -431,7 +431,7 @@ def _event_issues(
     yield from _recording_issues(path, event)
     if "recurrence" in event:
         yield from _recurring_issues(path, name, event)
-        # What is too much of it has been said.
+        # Unknown arguments are already reported.
         name = name[:_LONGEST_NAME]
     merged = _merged(defaults, event)
     declared = {k: v for k, v in merged.items() if k in ARGUMENTS}
@@ -461,7 +461,7 @@ def _recording_issues(path: IssuePath, said: Mapping[str, Any]) -> Iterator[Vali
 def _recurring_issues(
     path: IssuePath, name: str, event: Mapping[str, Any]
 ) -> Iterator[ValidationIssue]:
-    """What an event can't say where each recurrence is a meeting of its own."""
+    """Arguments that a recurring event can't have, because each recurrence is a meeting."""
     if len(name) > _LONGEST_NAME:
         yield ValidationIssue(
             (*path, "name"),

@@ -1,7 +1,7 @@
-"""A recurrence rule of RFC 5545 (3.3.10) -> the times that it gives within a span.
+"""A recurrence rule of RFC 5545 (3.3.10) -> its times within a span.
 
-Rules are read in full (an unknown part is an error, not a guess), and entered near the span that is
-asked for, however long ago they began. Every step ends with the span: dateutil's rrule looks for a
+All parts of rules are supported, and an unknown part is an error. The calculation starts near the
+requested span, however long ago the rule began, and stops at its end: dateutil's rrule looks for a
 rule's next time until the year 9999, which takes seconds for a rule that never matches.
 
 A local time that a change to daylight saving time leaves out is taken with the offset before the
@@ -220,7 +220,7 @@ class Rule:
             yield map(date.fromordinal, range(ordinal, ordinal + size))
 
     def _is_meant(self, first: datetime) -> Callable[[date], bool]:
-        """Tells which days the rule's parts mean, those that it takes from its first time among."""
+        """A test whether the rule selects a day. Its first time implies the missing parts."""
         by = dict(self.by)
         if not by.keys() & _DAYS:
             if self.frequency in _MONTHS:

@@ -1,4 +1,4 @@
-"""What an entry of a schedule says of its times -> a series of windows, or its issues.
+"""The time arguments of an entry of a schedule -> a series of windows, or issues.
 
 start: 2027-03-01T09:00          # or with an offset: 2027-03-01T09:00:00+01:00
 end: 2027-03-01T09:30
@@ -22,9 +22,9 @@ from meeting_provider.schedule.occurrences import Margins, Series
 from meeting_provider.schedule.rrule import Rule, to_utc
 from meeting_provider.validation import ValidationIssue
 
-#: What may be said once for a whole schedule.
+#: The arguments that may be in the defaults.
 SHARED: Final = ("zone", "opens_before", "stays_after")
-#: All that an entry may say of its times.
+#: All time arguments of an entry.
 ARGUMENTS: Final = ("start", "end", *SHARED, "recurrence", "exceptions")
 
 #: What the time of a recurrence adds to a name: `-20270301T090000Z`.
@@ -49,18 +49,18 @@ class Times:
 
 
 def read(said: Mapping[str, Any]) -> tuple[Times, list[ValidationIssue]]:
-    """The times of what an entry says, its defaults among it, and all that is wrong with it."""
+    """The times of an entry, with its defaults, and all issues."""
     reader = _Reader(said)
     return Times(reader.series(), reader.margins()), reader.issues
 
 
 def zone_of(said: Mapping[str, Any]) -> tzinfo:
-    """The zone that local times are in where nothing else is said."""
+    """The default zone of local times."""
     return _Reader(said).zone or UTC
 
 
 class _Reader:
-    """Reads what is said, and collects the issues."""
+    """Reads the arguments, and collects the issues."""
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self.said = said
@@ -154,7 +154,7 @@ class _Reader:
             zone = self.zone or time.tzinfo
             return time.astimezone(zone).replace(tzinfo=None), zone
         if self.zone is None:
-            # An unknown zone has been said already.
+            # An unknown zone is already reported.
             if self.said.get("zone") is None:
                 self._issue(name, f"'{value}' has neither an offset nor a zone; {_AS}", *place)
             return None

@@ -1,9 +1,8 @@
 """The zone that a calendar means by a TZID.
 
-Programs name zones by IANA, by Windows, by a path of their own, or by what a person reads in a
-list, and mostly, not always, give the rules with it. A known name goes before the rules that come
-along, which may be cut short or as old as the file; a name for an offset only doesn't, if the rules
-have daylight saving time.
+Programs use IANA names, Windows names, paths of their own, or display names, and usually add the
+rules (VTIMEZONE). A known name takes precedence over the rules, which may be incomplete or
+outdated. A name that is only an offset doesn't, if the rules have daylight saving time.
 """
 
 from __future__ import annotations

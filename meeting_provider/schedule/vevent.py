@@ -1,7 +1,7 @@
-"""One VEVENT -> when it takes place, what recurrence of what it is, and which revision of that.
+"""One VEVENT -> its times, the recurrence that it changes, and its revision.
 
-Source: RFC 5545 3.6.1 and 3.8. What makes the time of the event unknowable is an error; what merely
-is of no use is noted, and the event goes on without it.
+Source: RFC 5545 3.6.1 and 3.8. If the time of the event can't be determined, that is an error.
+Other unusable properties are reported and ignored.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _DAY: Final = timedelta(days=1)
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _ONCE: Final = ("UID", "DTSTAMP", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE")
-#: What Outlook puts before the subject of a meeting that is called off, and then confirms.
+#: The prefixes that Outlook adds to the subject of a cancelled meeting.
 _CALLED_OFF: Final = re.compile(
     r"(cancell?ed|abgesagt|annul[ée]e?|cancelad[oa]|annullat[oa]|geannuleerd)\s*:", re.IGNORECASE
 )
 
-#: What can't be used of an event: its line, and why.
+#: Unusable parts of an event: the line, and why.
 Note = tuple[int, str]
 
 
@@ -142,7 +142,7 @@ class Revision:
 def read(event: Component, calendar: Calendar) -> Revision:
     """Read a VEVENT.
 
-    :raises Unusable: if it can't be said when it takes place.
+    :raises Unusable: its time can't be determined.
     """
     if event.ended_at is None:
         raise Unusable(event.line, "is cut off: it has no END:VEVENT")
@@ -212,7 +212,7 @@ def _is_cancelled(event: Component, calendar: Calendar, notes: list[Note]) -> bo
     is_free = event.text("TRANSP").upper() == "TRANSPARENT"
     is_free = is_free or event.text("X-MICROSOFT-CDO-BUSYSTATUS").upper() == "FREE"
     if is_free and _CALLED_OFF.match(event.text("SUMMARY")):
-        notes.append((event.line, "is called off by its subject; its STATUS doesn't say so"))
+        notes.append((event.line, "is cancelled according to its subject, but not to its STATUS"))
         return True
     return False
 

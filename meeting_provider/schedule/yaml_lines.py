@@ -1,4 +1,4 @@
-"""A YAML file with the place of every entry in it, so that an error can say where it stands."""
+"""A YAML file with the line of every entry, for error messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KINDS: Final = {
 
 
 class Document:
-    """A YAML file: its `content`, and the `issues` that YAML itself lets pass."""
+    """A YAML file: its `content`, and the `issues` that a YAML parser doesn't report."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,7 +84,7 @@ class Document:
         return f"{where}{said}; {misread}" if misread else f"{where}{said}"
 
     def places(self, issues: Iterable[ValidationIssue]) -> list[str]:
-        """The issues with file and line. What entries share through an alias is said once."""
+        """The issues with file and line. An issue that aliases repeat is listed once."""
         first: dict[object, ValidationIssue] = {}
         times: Counter[object] = Counter()
         for issue in issues:
@@ -138,7 +138,7 @@ class Document:
         for key, _ in node.value:
             name = _name(key)
             if name in lines:
-                what = f"stands here twice; line {lines[name]} has it already"
+                what = f"is a duplicate key; line {lines[name]} has it already"
                 self.issues.append(ValidationIssue((*path, name), what))
             lines.setdefault(name, key.start_mark.line + 1)
 
@@ -151,7 +151,7 @@ def _name(key: yaml.Node) -> str:
 
 
 def _check_size(root: yaml.Node) -> None:
-    """Refuse what holds itself, and what aliases make too large.
+    """Refuse collections that contain themselves, and those that aliases make too large.
 
     :raises ConstructorError: with the place of the smallest collection that is too large.
     """
@@ -162,7 +162,7 @@ def _check_size(root: yaml.Node) -> None:
     def size(node: yaml.Node) -> int:
         nonlocal written
         if id(node) in open_ones:
-            raise ConstructorError(None, None, "holds itself", node.start_mark)
+            raise ConstructorError(None, None, "contains itself", node.start_mark)
         if id(node) in sizes:
             return sizes[id(node)]
         own = 1

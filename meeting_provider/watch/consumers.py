@@ -1,4 +1,4 @@
-"""Updates the stacks that read the watched stack's outputs, beside the watcher's own work."""
+"""Updates the stacks that read the watched stack's outputs, in parallel with the watcher."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 
 
 class Consumers:
-    """Consuming stacks, updated on a thread of their own: the next end doesn't wait for them.
+    """Consuming stacks, updated on a separate thread, so that the next end doesn't wait for them.
 
-    The first update is of all that they declare, since nobody knows what they missed. Later ones
-    are of the resources that have the name of a new meeting or of its event, and what depends on
-    those. Stack outputs are always updated.
+    The first update includes all resources, since earlier changes are unknown. Later ones include
+    the resources with the name of a new meeting or of its event, and their dependents. Stack
+    outputs are always updated.
 
     :param stacks: the stacks. With none, nothing is done.
     :param shutdown: once it is requested, no other update begins.
@@ -40,7 +40,7 @@ class Consumers:
         self._thread = threading.Thread(target=self._run, name="consumers", daemon=True)
 
     def start(self) -> None:
-        """Take requests from now on."""
+        """Start to accept requests."""
         if self._stacks:
             self._thread.start()
 
@@ -52,9 +52,9 @@ class Consumers:
             self._thread.join()
 
     def update(self, names: Iterable[str] = ()) -> None:
-        """Have the resources of these meetings updated, after a running update.
+        """Request an update of the resources of these meetings, after the running update.
 
-        :param names: the names of Meeting resources; none for what is asked for already.
+        :param names: the names of Meeting resources; none to update what is already requested.
         """
         with self._lock:
             self._names |= set(names)

@@ -1,9 +1,9 @@
-"""What goes wrong in watching.
+"""The watcher's exceptions.
 
 WatchError
 ├── QueueFailed     a call of the queue failed for good, or more often than it is retried
-├── StackFailed     a Pulumi command failed; says its errors, and nothing else that it said
-└── StackBusy       somebody else's deploy has the stack
+├── StackFailed     a Pulumi command failed; the text has only its errors
+└── StackBusy       another deploy has locked the stack
 """
 
 from meeting_provider.errors import MeetingProviderError

@@ -1,4 +1,4 @@
-"""The queue that the stack's meetings talk to: receive, keep to ourselves, delete."""
+"""The queue that receives the stack's notifications: receive, hide and delete messages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from meeting_provider.watch.errors import QueueFailed
 
-#: How long a message is kept from others at first, in seconds: what was sent to a watcher that has
-#: died meanwhile is back that soon.
+#: How long a message is hidden at first, in seconds: if the watcher is killed, the message returns
+#: that soon.
 FIRST_SECONDS: Final = 5
 
-#: How long one is kept that something has to be done about. An `up` that takes longer has it
-#: delivered again, which does no harm.
+#: How long a message is hidden that needs an `up`. If the `up` takes longer, the message is
+#: received again, which does no harm.
 HOLD_SECONDS: Final = 60
 
 #: The most that SQS waits for a message, in seconds, and the most messages of one call.
@@ -33,7 +33,7 @@ _CONFIG: Final = Config(
 
 @dataclass(frozen=True)
 class Message:
-    """A message as it was received. What it says is nobody's who doesn't know it yet."""
+    """A message as it was received. Its repr leaves out the body."""
 
     id: str
     receipt: str = field(repr=False)
@@ -61,7 +61,7 @@ class Queue:
             raise QueueFailed(f"no queue can be reached: {error}") from error
 
     def receive(self, wait: int = 0) -> list[Message]:
-        """Up to ten messages, kept from others for FIRST_SECONDS.
+        """Up to ten messages, hidden for FIRST_SECONDS.
 
         :param wait: how long to wait for the first one, in seconds; LONGEST_WAIT at most.
         """
@@ -77,13 +77,13 @@ class Queue:
         ]
 
     def hold(self, messages: Sequence[Message]) -> None:
-        """Keep messages from others for HOLD_SECONDS from now."""
+        """Hide messages for HOLD_SECONDS from now."""
         for entries in _entries(messages):
             held = [{**entry, "VisibilityTimeout": HOLD_SECONDS} for entry in entries]
             self._call("change_message_visibility_batch", Entries=held)
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """Take messages off the queue. One that can't be comes again."""
+        """Delete messages. A message that can't be deleted is received again."""
         for entries in _entries(messages):
             self._call("delete_message_batch", Entries=entries)
 

@@ -1,7 +1,7 @@
-"""Notification messages -> what the stack has to bring up, until each meeting that ended is over.
+"""Notification messages -> the meetings that the stack has to replace.
 
-A message stays in the queue until a state shows that nothing is left to do about it. So a loss,
-even that of the watcher's process, only has the state read again.
+A message stays in the queue until the state shows that nothing is left to do about it. So after any
+failure, even of the watcher's process, the state is read again and nothing is lost.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
 from meeting_provider.watch.shutdown import Shutdown, Stopped
 from meeting_provider.watch.stack import EVERY_MEETING, Known, State, WatchedStack
 
-#: How long the queue is read before what ended is recovered, in seconds: a burst of ends is one
-#: `up`. It is less than a received message stays hidden.
+#: How long to collect messages before an `up`, in seconds, so that many ends at once are one `up`.
+#: It is less than the time for which a received message stays hidden.
 LONGEST_READ: Final = 3.0
 
 #: How many ids of earlier meetings are remembered, to recognize messages that come late.
@@ -63,11 +63,10 @@ class Reconciler:
     """Waits for ends of a stack's meetings, and runs `up` for them, one at a time.
 
     :param stack: the stack.
-    :param queue: opens the stack's queue; called again when it fails, for it may be another then.
+    :param queue: opens the stack's queue; called again when it fails, because it may have changed.
     :param consumers: the stacks that are updated after meetings have changed.
-    :param shutdown: says when to end.
-    :param on_request: create a meeting only when a message requests it. One that ends stays away
-        until then.
+    :param shutdown: the signals that end the watcher.
+    :param on_request: replace an ended meeting only when a message requests it.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class Reconciler:
         self._earlier = 0
         self._is_drained = True
         self._on_request = on_request
-        # The messages of what ended before may be gone.
+        # Messages about earlier ends may have been lost.
         self._unsure = not on_request
 
     def run(self) -> None:
@@ -109,9 +108,9 @@ class Reconciler:
             _log.info("ended by a signal")
 
     def _persistently(self, work: Callable[[], None]) -> None:
-        """Do something until it works, ever less often.
+        """Retry something until it succeeds, with growing waits.
 
-        :raises tenacity.RetryError: a signal came, and it had not worked yet.
+        :raises tenacity.RetryError: a signal came before it succeeded.
         """
         tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(WatchError),
@@ -131,7 +130,7 @@ class Reconciler:
     # Messages
 
     def _receive(self) -> None:
-        """Wait for messages, and take what else is in the queue with them."""
+        """Wait for messages, and receive all others that are in the queue."""
         with self._shutdown.waiting():
             messages = self._messages(LONGEST_WAIT)
             until = time.monotonic() + LONGEST_READ
@@ -147,7 +146,7 @@ class Reconciler:
         return self._queue.receive(wait)
 
     def _take(self, messages: Iterable[Message]) -> None:
-        """Note the ends among messages. The others need nothing done."""
+        """Record the ends among messages. Other messages need no action."""
         others: list[Message] = []
         for message in messages:
             try:
@@ -182,7 +181,7 @@ class Reconciler:
         return end
 
     def _leave_alone(self, message: Message) -> None:
-        """Leave what can't be read to the dead-letter queue. Its text stays out of the log."""
+        """Leave an unreadable message to the dead-letter queue. Its text isn't logged."""
         if message.id not in self._unreadable:
             self._unreadable.add(message.id)
             _log.warning(
@@ -197,9 +196,9 @@ class Reconciler:
     # Recovery
 
     def _recover(self) -> None:
-        """Bring up what ended where it is still declared, and forget the ends that are over.
+        """Replace the ended meetings that are still declared, and settle finished ends.
 
-        :raises WatchError: something is left to do, which another try may achieve.
+        :raises WatchError: something is left to do, and a retry may succeed.
         """
         before = self._read().meetings
         pending = [e for e in self._ends.values() if self._unsure or not self._is_over(e, before)]
@@ -247,7 +246,7 @@ class Reconciler:
             self._consumers.update(known.resource for known in (*changed, *gone))
 
     def _targets(self, ends: Iterable[_End]) -> set[str]:
-        """The URNs of what has to be brought up."""
+        """The URNs of the meetings that have to be replaced."""
         if self._unsure:
             return {EVERY_MEETING}
         # An unknown meeting may be one that a failed deploy removed from the state. An update of
@@ -262,7 +261,7 @@ class Reconciler:
         return urn in meetings and meetings[urn].meeting_id != end.meeting_id
 
     def _bring_up(self, urns: set[str]) -> StackFailed | None:
-        """Run `up` for these; returns its failure, which may be that of a part."""
+        """Run `up` for these URNs, and return its failure, which may be partial."""
         if not urns:
             return None
         self._shutdown.check()
@@ -276,7 +275,7 @@ class Reconciler:
         return None
 
     def _settle(self, meetings: dict[str, Known], *, is_done: bool) -> None:
-        """Forget the ends that are over, and delete their messages."""
+        """Remove the ends that need no more action, and delete their messages."""
         settled: list[Message] = []
         for end in list(self._ends.values()):
             is_over = self._is_over(end, meetings)
@@ -285,7 +284,7 @@ class Reconciler:
             del self._ends[end.meeting_id]
             urn = self._urns.get(end.meeting_id)
             if urn in meetings and meetings[urn].meeting_id == end.meeting_id:
-                # The service itself says that it lives. The queue brings a notification again.
+                # The service says that the meeting exists. The queue repeats the notification.
                 if end.notifications:
                     _log.warning("%s is said to have ended, and hasn't", end)
                 settled += end.requests.values()

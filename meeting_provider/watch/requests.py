@@ -1,9 +1,9 @@
-"""Requests for a meeting that isn't there: messages that the watcher takes beside the service's.
+"""Requests for a meeting that has ended: messages for the watcher from other programs.
 
     sqs.send_message(QueueUrl=queue_url, MessageBody=requests.message(meeting_id, name, "my-page"))
 
-A request says which meeting is missing. The watcher handles it like the notification that this
-meeting has ended: what the service and the state say decides whether a meeting is created.
+A request names the missing meeting. The watcher handles it like the notification that this meeting
+has ended: the service and the state decide whether a meeting is created.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Text = Annotated[str, Field(min_length=1)]
 
 
 class MeetingRequest(BaseModel):
-    """What a request says: the MeetingId that isn't there, and the meeting's ExternalMeetingId."""
+    """A request: the MeetingId of the missing meeting, and its ExternalMeetingId."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
@@ -40,7 +40,7 @@ class _Message(BaseModel):
 def message(meeting_id: str, external_meeting_id: str | None, source: str) -> str:
     """The body of a request's message.
 
-    :param meeting_id: the meeting that isn't there.
+    :param meeting_id: the missing meeting.
     :param external_meeting_id: its ExternalMeetingId.
     :param source: the name of the program that sends it.
     """
@@ -53,7 +53,7 @@ def message(meeting_id: str, external_meeting_id: str | None, source: str) -> st
 def parse(body: str) -> MeetingRequest:
     """The request in a message's body.
 
-    :raises InvalidEvent: it is none.
+    :raises InvalidEvent: it is not a request.
     """
     try:
         found = json.loads(body)

@@ -1,4 +1,4 @@
-"""How the watcher ends on a signal: what runs is finished, and waits are left at once."""
+"""How the watcher ends on a signal: it finishes running commands, and ends waits at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Stopped(BaseException):
-    """Leaves a wait, or what was about to begin. No `except Exception` of a library catches it."""
+    """Ends a wait, or prevents the next step. No `except Exception` of a library catches it."""
 
 
 class Shutdown:
@@ -21,12 +21,12 @@ class Shutdown:
         self._waits = False
 
     def listen(self) -> None:
-        """Take the signals of this process from now on. To be called on its main thread."""
+        """Handle the signals of this process. Call this on its main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._request)
 
     def check(self) -> None:
-        """Before what must not begin once a signal has come.
+        """Raise Stopped if a signal has come. Call this before each step that must not begin then.
 
         :raises Stopped: a signal has come.
         """
@@ -35,7 +35,7 @@ class Shutdown:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Around what may be left in the middle.
+        """A context for a wait, which a signal may interrupt.
 
         :raises Stopped: a signal comes, or has come before.
         """

@@ -1,8 +1,7 @@
-"""The watched stack: what its state knows of its meetings, and `up` for some of them.
+"""The watched stack: the meetings in its state, and `up` for some of them.
 
-All of it goes by the command of the Automation API's workspace. The API's own `Stack.up` is not
-used: it ends with reading every output back in plain text, and a watcher that never asks for a
-join token can't lose one.
+It runs commands of the Automation API's workspace. The API's own `Stack.up` is not used, because it
+reads all outputs in plain text at its end. A watcher that never reads join tokens can't leak them.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 from meeting_provider.watch.errors import StackBusy, StackFailed
 
-#: How a state names the type of a Meeting.
+#: The type of a Meeting in a state.
 TYPE: Final = "pulumi-python:dynamic/meeting:Meeting"
 
-#: The same of a Recording, which follows its meeting.
+#: The type of a Recording, which ends with its meeting.
 RECORDING_TYPE: Final = "pulumi-python:dynamic/recording:Recording"
 
-#: A target that every meeting of any stack matches, whatever it is a child of.
+#: A target that matches every meeting of any stack, also children of other resources.
 EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
 _EVERY_RECORDING: Final = f"urn:pulumi:**{RECORDING_TYPE}::**"
 
-#: What a state has for an output that depends on what no target let the program make.
+#: The value of an output in a state that depends on a resource which `--target` left out.
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _UP: Final = (
@@ -40,7 +39,7 @@ _UP: Final = (
     *("--exec-kind", "auto.local"),
 )
 
-#: What the name of an occurrence adds to the name of its event.
+#: The suffix that the name of an occurrence adds to the name of its event.
 _OCCURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
 
 _STACK_TYPE: Final = "pulumi:pulumi:Stack"
@@ -58,9 +57,9 @@ _HOLDER: Final = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>\d+)\) a
 
 @dataclass(frozen=True)
 class Known:
-    """A meeting that the state has: the resource's URN, the MeetingId and the meeting's own name.
+    """A meeting in the state: the resource's URN, the MeetingId and the ExternalMeetingId.
 
-    The name is the ExternalMeetingId, by which notification messages name the meeting.
+    Notification messages name the meeting by its ExternalMeetingId.
     """
 
     urn: str
@@ -75,10 +74,10 @@ class Known:
 
 @dataclass(frozen=True)
 class State:
-    """What a state has: by URN, the meetings that no replacement has taken over from.
+    """The meetings in a state that have not been replaced, by URN.
 
-    `has_gaps` says that some outputs of the stack are not known: a program declares what is new to
-    the state, as a meeting whose window has opened, and targets kept it from being made.
+    `has_gaps` says that some outputs of the stack are unknown: the program declares a new meeting,
+    such as one whose window has opened, and `--target` left it out.
     """
 
     meetings: dict[str, Known]
@@ -108,7 +107,7 @@ class WatchedStack:
         return f"{self._name} of {self._folder.name}"
 
     def output(self, name: str) -> str | None:
-        """An output of the stack that is a text and no secret; None where there is none.
+        """An output of the stack that is a string and not secret; None if there is none.
 
         :raises StackFailed: there is no such stack, or it can't be read.
         """
@@ -125,7 +124,7 @@ class WatchedStack:
         return value
 
     def state(self) -> State:
-        """What the stack's state has now.
+        """The meetings in the stack's state.
 
         :raises StackFailed: there is no such stack, or it can't be read.
         """
@@ -144,14 +143,14 @@ class WatchedStack:
         return State({k.urn: k for k in known}, _UNKNOWN in json.dumps(outputs))
 
     def up(self, urns: Iterable[str] = ()) -> None:
-        """Bring the stack to what its program declares: all of it, or what URNs or globs name.
+        """Run `pulumi up` for the whole stack, or for the resources that URNs or globs name.
 
-        The recordings of meetings that are named, as far as the last `state` had them, are too.
-        Looks at what is there first, whatever the project's settings say about that.
+        It always refreshes first, whatever the project's settings are. It also updates the
+        recordings of the named meetings, if the last `state` contained them.
 
-        :raises StackBusy: another process has it. If that was one of this machine which has ended,
-            the stack is free again afterwards.
-        :raises StackFailed: not all of it could be done.
+        :raises StackBusy: another process has locked the stack. If that was a process of this
+            machine that has ended, the lock is released.
+        :raises StackFailed: the update failed, at least in part.
         """
         # A literal that neither the program nor the state has is an error, and a pattern isn't: a
         # meeting whose time is over is in neither.
@@ -177,9 +176,9 @@ class WatchedStack:
         return answer if isinstance(answer, Mapping) else {}
 
     def _run(self, *command: str) -> str:
-        """What a command answers.
+        """The output of a command.
 
-        :raises StackBusy: somebody else has the stack.
+        :raises StackBusy: another process has locked the stack.
         :raises StackFailed: it failed.
         """
         try:
@@ -201,14 +200,14 @@ def _targets(patterns: Iterable[str]) -> list[str]:
 
 
 def _said(error: CommandError) -> str:
-    """The errors among what a command said, in one line: the rest may be anything."""
+    """The errors in a command's output, in one line. The rest may contain secrets."""
     found = (_ERROR.search(line) for line in str(error).splitlines())
     said = list(dict.fromkeys(f["said"][:_LONGEST_SAID] for f in found if f))[:_MOST_SAID]
     return "; ".join(said) or "it doesn't say why"
 
 
 def _is_orphaned(said: str) -> bool:
-    """Whether the holders of the stack's locks are gone: processes of this machine that ended."""
+    """Whether all locks of the stack belong to processes of this machine that have ended."""
     holders = list(_HOLDER.finditer(said))
     return bool(holders) and all(
         h["host"] == socket.gethostname() and not _is_running(int(h["pid"])) for h in holders

@@ -1,4 +1,4 @@
-"""The join desk: keeps each attendee's current join information where a join link finds it."""
+"""The join desk: stores each attendee's current join information in SSM parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENTS_KEPT_SECONDS = 1_209_600
 
 
 class Event(pulumi.ComponentResource):
-    """What is kept of an event, under its name: the watcher updates it after a recovery."""
+    """An event's parameters, under its name: the watcher updates them after a replacement."""
 
     def __init__(self, name: str) -> None:
         super().__init__("join_desk:index:Event", name)

@@ -190,7 +190,7 @@ def test_a_session_says_the_truth_about_the_time(
     assert ("Meeting" in found) is (state == "open")
 
 
-def test_a_link_without_an_open_meeting_is_told_so(browser: Client, ssm: Any) -> None:
+def test_a_link_without_an_open_meeting_shows_a_message(browser: Client, ssm: Any) -> None:
     """Not open yet is 404 with the time of the opening; unknown is over."""
     about = addresses.about(STACK, "later")
     put(ssm, about, json.dumps({"open": [], "next": {"opens": "2090-01-01T00:00:00+00:00"}}))
@@ -298,7 +298,7 @@ class TestSilence:
                 aws_secret_access_key="x",
             )
 
-    def test_a_request_is_told_to_come_back_and_pages_are_served(
+    def test_a_request_gets_503_and_pages_are_served(
         self, silent: Any, ssm: Any, page: Path
     ) -> None:
         """Each session ends with 503 within the client's few tries; at most MOST_READERS wait."""

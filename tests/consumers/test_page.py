@@ -128,7 +128,7 @@ def assert_joins(seen: dict[str, Any], meeting: Meeting) -> None:
     assert "Ready to join." in seen["text"]
 
 
-def test_an_attendee_who_was_taken_out_is_told_so(visitor: Visitor) -> None:
+def test_a_removed_attendee_sees_a_message(visitor: Visitor) -> None:
     """The link leads to no token any more, and the page says why."""
     link = visitor.invitation("keynote/speaker-1.ics")
     visitor.checkout.schedule = SCHEDULE.replace("{external_user_id: speaker-1}, ", "")

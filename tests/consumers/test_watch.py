@@ -150,9 +150,7 @@ def test_what_a_deploy_ends_is_left_alone(checkout: Checkout, watch: Watch) -> N
     assert sorted(m.external_meeting_id for m in checkout.cloud.live()) == sorted(NAMES[:3])
 
 
-def test_ends_told_twice_late_or_of_strangers_make_nothing(
-    checkout: Checkout, watch: Watch
-) -> None:
+def test_repeated_late_and_unknown_ends_create_nothing(checkout: Checkout, watch: Watch) -> None:
     (ending,) = watch.live("keynote")
     checkout.cloud.end(ending.meeting_id)
     watch.until_recovered(ending)
@@ -210,7 +208,7 @@ def test_a_request_brings_up_a_meeting_whose_end_nobody_notified(
     assert len(watch.live("panel")) == 1
 
 
-def test_an_end_that_the_service_denies_makes_nothing_and_stays_told(watch: Watch) -> None:
+def test_an_end_that_the_service_denies_creates_nothing_and_its_message_stays(watch: Watch) -> None:
     watch.until_quiet()
     (alive,) = watch.live("keynote")
     ended = ended_message(alive.meeting_id, "keynote")
@@ -318,7 +316,7 @@ def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
     assert watch.log.rstrip().endswith("ended by a signal")
 
 
-def test_an_end_while_nobody_watches_is_healed_by_the_next_watcher(
+def test_an_end_while_no_watcher_runs_is_handled_by_the_next_one(
     checkout: Checkout, watch: Watch
 ) -> None:
     watch.until_quiet()

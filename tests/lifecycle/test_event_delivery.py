@@ -96,7 +96,7 @@ def dropped(sandbox: Sandbox) -> list[str]:
     return [each.fault or "" for each in sandbox.notifications() if not each.is_delivered]
 
 
-def test_a_whole_meeting_is_told_in_order(chime, sandbox, new, queue):
+def test_all_events_of_a_meeting_arrive_in_order(chime, sandbox, new, queue):
     answer = new("ana", "ben", **notifying(queue))
     meeting_id = answer["Meeting"]["MeetingId"]
     ana, ben = (each["AttendeeId"] for each in answer["Attendees"])

@@ -760,7 +760,7 @@ class TestATokenOfOthers:
             lifecycle().create(declared("ana", "cy", **MINE))
         assert only(sandbox).meeting_id == there
 
-    def test_leaves_whom_others_added_where_it_is_told_to(
+    def test_keeps_undeclared_attendees_if_configured(
         self, sandbox: Sandbox, lifecycle: Host, clients: Callable[..., Any]
     ):
         self.made_by_others(clients, "walk-in")

@@ -159,7 +159,7 @@ def test_a_meeting_that_has_ended_can_not_be_recorded(
 
 
 @pytest.mark.usefixtures("s3")
-def test_the_one_who_records_is_no_drift_and_stays(
+def test_the_attendee_that_records_is_not_drift_and_stays(
     lifecycle: Callable[[], Lifecycle],
     recordings: RecordingLifecycle,
     meeting: State,

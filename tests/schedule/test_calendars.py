@@ -283,7 +283,7 @@ def test_a_uid_that_names_somebody_is_digested_whether_they_come_or_not(
     [("ann", "ben"), ("ben", "ann")],
 )
 @pytest.mark.parametrize("status", ["CONFIRMED", "CANCELLED"])
-def test_all_recurrences_have_one_name_whichever_of_them_names_whom_the_uid_does(
+def test_all_recurrences_have_one_name_whichever_of_them_has_the_address_in_the_uid(
     ics: Path, master: str, override: str, status: str
 ) -> None:
     moved = event(
@@ -308,7 +308,7 @@ def test_a_report_of_a_recurrence_leaves_out_a_uid_that_names_somebody_of_anothe
     series = event("RRULE:FREQ=DAILY", "ATTENDEE:mailto:ann@example.org", **WEEKLY)
     ics.write_text(calendar(*series, *nobody))
     (report,) = at(ics, NOW).reports
-    assert report.startswith(f"{ics}:10: has nobody to meet")
+    assert report.startswith(f"{ics}:10: has nobody to invite")
 
 
 def test_a_moved_recurrence_keeps_the_name_of_its_first_time(ics: Path) -> None:

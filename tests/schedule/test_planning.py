@@ -248,8 +248,8 @@ class TestIssues:
                 attendees: [{external_user_id: ana}]
                 name: closing
             """) == [
-            "6: events[0].name: stands here twice; line 2 has it already",
-            "4: events[0].tags.day: stands here twice; line 3 has it already",
+            "6: events[0].name: is a duplicate key; line 2 has it already",
+            "4: events[0].tags.day: is a duplicate key; line 3 has it already",
         ]
 
     def test_say_which_values_yaml_does_not_read_as_texts(self, issues):
@@ -287,8 +287,8 @@ class TestIssues:
                 "1: is not YAML: could not determine a constructor for the tag"
                 " 'tag:yaml.org,2002:python/name:os.system'",
             ),
-            ("x-a: 1\nevents: &e [*e]", "2: is not YAML: holds itself"),
-            ("x-a: &e {b: *e}", "1: is not YAML: holds itself"),
+            ("x-a: 1\nevents: &e [*e]", "2: is not YAML: contains itself"),
+            ("x-a: &e {b: *e}", "1: is not YAML: contains itself"),
             (f"events: {'[' * 5000}", "1: nests too deep"),
             (
                 "x-a: \x07",

@@ -47,7 +47,7 @@ def test_a_key_that_stands_twice_is_an_error_also_on_one_line(
     load: Load, text: str, path: str
 ) -> None:
     line = text.count("\n") + 1
-    said = f"{line}: {path}: stands here twice; line {line} has it already"
+    said = f"{line}: {path}: is a duplicate key; line {line} has it already"
     shown = said.replace(".<<", '["<<"]')
     assert shown in errors(load, text)
 

@@ -239,11 +239,11 @@ def test_an_answer_that_lacks_what_every_answer_has_is_none(
     assert "canary" not in "".join(traceback.format_exception(error.value))
 
 
-@pytest.mark.parametrize("fault", UNUSABLE)
-def test_a_configuration_that_cannot_be_used_is_told_in_a_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
+@pytest.mark.parametrize("problem", UNUSABLE)
+def test_an_unusable_configuration_is_an_error_of_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, problem: str
 ) -> None:
-    environment, file, says = UNUSABLE[fault]
+    environment, file, says = UNUSABLE[problem]
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     config = tmp_path / "config"

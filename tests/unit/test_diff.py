@@ -76,7 +76,7 @@ class TestPlan:
         known, tags = carried_out(diff.plan(known, tags, wanted), known, tags)
         assert diff.plan(known, tags, wanted) == EMPTY
 
-    def test_makes_anew_who_is_to_have_a_default_that_nobody_can_set(self):
+    def test_recreates_an_attendee_whose_default_capabilities_cannot_be_set(self):
         """In a meeting without video, the service's default is to receive it, for the content."""
         wanted = declared("ana", "ben", meeting_features={"video": {"max_resolution": "None"}})
         plan = diff.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, {}, wanted)

@@ -50,7 +50,7 @@ def test_every_error_of_this_package_can_be_caught_as_one():
     "error",
     [c for c in CLASSES.values() if issubclass(c, ServiceError) and c is not AttendeesRefused],
 )
-def test_a_failed_call_is_told_in_one_line_with_meeting_operation_cause_and_remedy(error):
+def test_a_failed_call_is_one_line_with_meeting_operation_cause_and_remedy(error):
     text = str(error("DeleteMeeting", "Forbidden (no)", "allow it", "meeting 'keynote (one)'"))
     assert text == "meeting 'keynote (one)': DeleteMeeting failed: Forbidden (no); allow it"
     assert str(error("signing in", "no profile", "set one")) == (
@@ -58,7 +58,7 @@ def test_a_failed_call_is_told_in_one_line_with_meeting_operation_cause_and_reme
     )
 
 
-def test_refused_attendees_are_told_each_with_code_and_message():
+def test_refused_attendees_are_listed_with_code_and_message():
     refused = [("ana", "Forbidden", "not she"), ("ben", "Conflict", "nor he")]
     error = AttendeesRefused("BatchCreateAttendee", refused, "meeting 'keynote'")
     assert error.refused == tuple(refused)
@@ -70,7 +70,7 @@ def test_refused_attendees_are_told_each_with_code_and_message():
     assert "1 attendee was refused: 'ana'" in str(AttendeesRefused("x", refused[:1]))
 
 
-def test_what_cannot_be_is_told_with_all_its_faults():
+def test_an_invalid_declaration_lists_all_issues():
     error = InvalidMeeting("keynote", ["tags: one", "attendees: two"])
     assert error.issues == ("tags: one", "attendees: two")
     assert str(error) == ("meeting 'keynote' is invalid:\n  tags: one\n  attendees: two")

@@ -243,7 +243,7 @@ def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: s
 
 
 @pytest.mark.parametrize(
-    ("region", "given", "fault"),
+    ("region", "given", "problem"),
     [
         (REGION, {"topic": False, "queue": False}, "needs a topic, a queue or a function"),
         ("eu-west-1", {}, "the control region 'eu-west-1' has no meetings endpoint; use one of af"),
@@ -259,12 +259,12 @@ def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: s
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_declared(
-    monkeypatch: pytest.MonkeyPatch, region: str, given: dict[str, Any], fault: str
+    monkeypatch: pytest.MonkeyPatch, region: str, given: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(InvalidNotifications) as refused:
         declare(monkeypatch, region, **given)
     assert "'summit'" in str(refused.value)
-    assert fault in str(refused.value)
+    assert problem in str(refused.value)
 
 
 @pytest.mark.parametrize("region", [REGION, None])

@@ -113,7 +113,7 @@ class TestTheRegion:
         inputs, _ = check(ARGUMENTS | {"media_region": "sa-east-1"})
         assert inputs["media_region"] == "sa-east-1"
 
-    def test_of_a_profile_that_is_not_there_is_told_in_one_line(self):
+    def test_a_missing_profile_is_an_error_of_one_line(self):
         with pytest.raises(
             MeetingProviderError, match=r"could not be found; .*aws:profile"
         ) as error:

@@ -298,7 +298,7 @@ json_values = st.recursive(
 
 @given(st.sampled_from(PLACES), json_values)
 def test_any_value_may_stand_anywhere(place, value):
-    """A fault is said where, and only where, the models or the rules refuse the whole."""
+    """An issue is reported if, and only if, the models or the rules refuse the declaration."""
     meeting = whole()
     put(meeting, place, value)
     found = issues_of(meeting)

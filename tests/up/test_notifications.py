@@ -284,7 +284,7 @@ def test_a_queue_in_another_region_is_refused_before_any_call(checkout: Checkout
     assert [each for each in calls if each.is_write and each.service != "sts"] == []
 
 
-def test_a_region_without_an_endpoint_is_told_in_a_sentence(checkout: Checkout) -> None:
+def test_a_region_without_an_endpoint_is_an_error_of_one_sentence(checkout: Checkout) -> None:
     for command in (("stack", "init", "dev"), ("config", "set", "aws:region", "eu-west-1")):
         made = checkout.pulumi(*command)
         assert made.code == 0, made.text
@@ -325,7 +325,7 @@ def test_make_events_follows_what_happens(notified: Notified) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_subscriber_shows_events_live_and_stops_when_it_is_told(
+def test_the_subscriber_shows_events_live_and_stops_on_a_signal(
     notified: Notified, number: signal.Signals
 ) -> None:
     checkout = notified.checkout

@@ -218,7 +218,7 @@ def test_a_generated_name_stays_through_updates(engine, queue):
     assert engine.check(queue, {}, seed=b"another")["name"] == queue.outputs["name"]
 
 
-def test_a_name_that_the_program_chose_is_deleted_before_it_is_made_anew(engine):
+def test_a_resource_with_a_chosen_name_is_deleted_before_its_replacement_is_created(engine):
     chosen = engine.create(QUEUE, "chosen", {"name": "the-one"})
     diff = engine.diff(chosen, {"name": "the-one", "region": "us-east-1"})
     assert (list(diff.replaces), diff.deleteBeforeReplace) == (["region"], True)

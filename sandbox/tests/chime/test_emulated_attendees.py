@@ -43,7 +43,7 @@ def test_an_external_user_id_stands_for_the_attendee_that_it_made(chime, new):
     assert sorted(names(batch["Attendees"])) == ["ana", "ben"]
 
 
-def test_an_attendee_made_anew_has_another_id_and_token(chime, new):
+def test_a_recreated_attendee_has_another_id_and_token(chime, new):
     answer = new("ana")
     meeting_id, ana = answer["Meeting"]["MeetingId"], answer["Attendees"][0]
     chime.delete_attendee(MeetingId=meeting_id, AttendeeId=ana["AttendeeId"])

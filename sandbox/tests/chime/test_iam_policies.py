@@ -56,7 +56,7 @@ def allow(**changed: Any) -> dict[str, Any]:
         allow(Resource=None, NotResource=f"{ARN}-not"),
     ],
 )
-def test_a_statement_lets_in_whom_it_is_for(statement: dict[str, Any]) -> None:
+def test_a_matching_statement_allows_the_access(statement: dict[str, Any]) -> None:
     assert ask(statement) is None
 
 

@@ -78,7 +78,7 @@ def test_the_endpoint_variable_is_all_the_set_up_there_is(endpoint, sandbox, mon
     }  # fmt: skip
 
 
-def test_a_presigned_query_is_told_apart_too(endpoint, new):
+def test_a_presigned_query_is_recognized_too(endpoint, new):
     made = new()["Meeting"]
     request = AWSRequest("GET", f"{endpoint}/meetings/{made['MeetingId']}")
     SigV4QueryAuth(Credentials("sandbox", "sandbox"), "chime", "us-east-1").add_auth(request)

@@ -1,1 +1,1 @@
-"""The join desk: what stays the same for an attendee while meetings come and go."""
+"""The join desk: join links that stay the same when meetings are replaced."""

@@ -1,4 +1,4 @@
-"""Where an attendee's join information is kept: a path that no new meeting changes."""
+"""The names of the desk's SSM parameters, which don't change when a meeting is replaced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROOT: Final = "/meetings"
 LONGEST_SEGMENT: Final = 128
 _DIGEST: Final = 32
 
-#: What an event's own parameter is called beside its attendees'. No text has this segment.
+#: The last segment of an event's own parameter. No attendee's id has this segment.
 EVENT: Final = ".event"
 
 

@@ -1,4 +1,4 @@
-"""What the desk answers a page: from the parameters, and from the service where a meeting ended."""
+"""The desk's answers to a page, from the parameters and from the service."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ class Answers:
     """The sessions of all links.
 
     :param parameters: where the join information is.
-    :param meetings: asks whether a meeting is still there. Without it, all are.
-    :param requests: asks for one that isn't. Without it, nobody does.
+    :param meetings: asks the service whether a meeting exists. Without it, all are assumed to
+        exist.
+    :param requests: requests the replacement of an ended meeting. Without it, none is requested.
     :param clock: a clock, in seconds.
     """
 

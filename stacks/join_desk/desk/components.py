@@ -15,7 +15,7 @@ from meeting_provider.schedule.occurrences import Margins, Segment, Series
 from meeting_provider.schedule.planning import Entry
 from meeting_provider.schedule.rrule import Rule, to_utc
 
-#: A series that no rule of iCalendar describes is written as its times: so far ahead, and so many.
+#: The limits of a series that is written as single times, because iCalendar has no rule for it.
 AHEAD: Final = timedelta(days=366)
 MOST_TIMES: Final = 366
 

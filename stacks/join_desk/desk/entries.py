@@ -37,7 +37,7 @@ class Parameter:
 
 
 def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[Parameter]:
-    """What the desk keeps: for each event what it is and when, and for each attendee how to join.
+    """The desk's parameters: each event's details and times, and each attendee's join information.
 
     :param stack: the stack of the meetings, without organization and project.
     :param outputs: its outputs: `meeting_ids` and `join_data`, and, where they are exported,

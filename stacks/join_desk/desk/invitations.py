@@ -1,13 +1,13 @@
-"""Writes what a schedule's attendees are sent: for each event an invitation with their join link.
+"""Writes calendar invitations: a file with the join link for each attendee of each event.
 
 pulumi stack output --show-secrets --json | python -m desk.invitations --to FOLDER schedule.yaml
 
-Reads the outputs of the stack `join_desk` from standard input. Invited are the attendees of the
-events that take place now or in the next days; a recurring event is one file, with its rule and its
-exceptions. Later runs bring the files up to date: what has changed has the next SEQUENCE, and what
-is no longer scheduled becomes a cancellation. An event without times is in no calendar, unless
---day says on which day it is. `links.csv` has all links, also of events without times. A link lets
-anybody join who has it: only the owner may read the files.
+It reads the outputs of the stack `join_desk` from standard input, and invites the attendees of the
+events that take place now or in the next days. A recurring event is one file, with its rule and its
+exceptions. Later runs update the files: a changed invitation has the next SEQUENCE, and an
+invitation that is no longer scheduled becomes a cancellation. An event without times is only
+written if --day sets its day. `links.csv` has all links, also of events without times. Anybody who
+has a link can join with it, so only the owner may read the files.
 """
 
 from __future__ import annotations

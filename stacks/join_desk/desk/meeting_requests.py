@@ -1,4 +1,4 @@
-"""Asks for a meeting that isn't there: a message to the queue that the watcher reads."""
+"""Requests the replacement of a meeting that has ended, by a message to the watcher's queue."""
 
 from __future__ import annotations
 

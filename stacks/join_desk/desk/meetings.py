@@ -1,4 +1,4 @@
-"""Whether a meeting is still there: the service knows, and an update of the desk may be pending."""
+"""Asks the service whether a meeting exists, because the desk's parameters may be outdated."""
 
 from __future__ import annotations
 

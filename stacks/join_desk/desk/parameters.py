@@ -1,4 +1,4 @@
-"""What the stack `join_desk` has put into SSM, read within seconds or not at all."""
+"""Reads the SSM parameters of the stack `join_desk`, with a time limit of seconds."""
 
 from __future__ import annotations
 

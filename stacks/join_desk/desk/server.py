@@ -2,7 +2,7 @@
 
     python -m desk.server --stack dev --region eu-central-1
 
-It asks for nothing but the link. In production put your own login in front of it, and TLS.
+It has no login: the link is enough. In production put your own login and TLS in front of it.
 """
 
 from __future__ import annotations
@@ -116,9 +116,10 @@ class Desk:
     :param stack: the stack of the meetings.
     :param key: the key that its links are signed with.
     :param page: the folder of the page, built.
-    :param meetings: asks whether a meeting is still there. Without it, all are.
-    :param requests: asks for one that isn't. Without it, nobody does.
-    :param messages: the messages that the operator's page learns from who is connected.
+    :param meetings: asks the service whether a meeting exists. Without it, all are assumed to
+        exist.
+    :param requests: requests the replacement of an ended meeting. Without it, none is requested.
+    :param messages: the messages that say who is connected, for the operator's page.
     """
 
     def __init__(

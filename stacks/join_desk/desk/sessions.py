@@ -1,4 +1,4 @@
-"""What a join link leads to now: an open meeting, one that opens later, or none."""
+"""The state of a join link: an open meeting, one that opens later, or none."""
 
 from __future__ import annotations
 
