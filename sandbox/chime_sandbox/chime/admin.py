@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from threading import Timer
 from typing import Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound
@@ -24,6 +25,9 @@ from .service import ChimeService
 
 PREFIX = "/_sandbox/"
 LONGEST_WAIT = 60.0
+
+#: How long the answer to `stop` has before the process ends, in seconds.
+ANSWER_SECONDS = 0.2
 
 Body = dict[str, Any]
 View = Callable[..., Any]
@@ -208,7 +212,8 @@ class Admin:
         self._reset_others()
 
     def _stop_serving(self, body: Body) -> Any:
-        self._stop()
+        # The answer goes out first.
+        Timer(ANSWER_SECONDS, self._stop).start()
 
     # Helpers
 
