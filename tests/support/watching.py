@@ -106,9 +106,19 @@ class Watch:
             time.sleep(0.1)
         return time.monotonic() - began
 
+    def known(self) -> list[Meeting]:
+        """The living meetings that the state has.
+
+        A watcher that is killed during a create may leave another one, which nobody can join.
+        """
+        state = json.loads(self._checkout.state_file.read_text())
+        resources = state["checkpoint"]["latest"].get("resources") or ()
+        ids = {each.get("id") for each in resources}
+        return [m for m in self._checkout.cloud.live() if m.meeting_id in ids]
+
     def live(self, name: str) -> list[Meeting]:
-        """The living meetings of a name."""
-        return [m for m in self._checkout.cloud.live() if m.external_meeting_id == name]
+        """Those of a name."""
+        return [m for m in self.known() if m.external_meeting_id == name]
 
     def successor(self, ended: Meeting) -> Meeting | None:
         """What lives in place of a meeting that ended."""
