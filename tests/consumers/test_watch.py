@@ -66,7 +66,7 @@ def test_every_end_has_one_successor_through_faults_and_kills(
 def test_a_burst_of_ends_is_one_up(checkout: Checkout, watch: Watch) -> None:
     watch.until_quiet()
     before = watch.log.count("bringing up")
-    endings = checkout.cloud.live()
+    endings = watch.known()
     # On a busy machine it would have brought up the first before the last has ended.
     watch.pause()
     for meeting in endings:
@@ -149,7 +149,7 @@ def test_what_a_deploy_ends_is_left_alone(checkout: Checkout, watch: Watch) -> N
     watch.until(lambda: "needs no successor" in watch.log, "the clinic's end is settled")
     watch.until_quiet()
     assert checkout.cloud.writes(after=after) == []
-    assert sorted(m.external_meeting_id for m in checkout.cloud.live()) == sorted(NAMES[:3])
+    assert sorted(m.external_meeting_id for m in watch.known()) == sorted(NAMES[:3])
 
 
 def test_repeated_late_and_unknown_ends_create_nothing(checkout: Checkout, watch: Watch) -> None:
@@ -404,7 +404,7 @@ def test_an_end_does_not_wait_for_the_desks_update(
         desk_watch.until_recovered(ending)
     desk_watch.until(lambda: "another deploy has the stack dev of join_desk" in desk_watch.log, "")
     held.unlink()
-    current = [m.meeting_id for m in checkout.cloud.live()]
+    current = [m.meeting_id for m in desk_watch.known()]
     desk_watch.until(
         lambda: {meeting_id for _, meeting_id in links(checkout, aws).values()} == set(current),
         "the links lead to what lives",
