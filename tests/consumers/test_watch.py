@@ -127,7 +127,7 @@ def test_nothing_is_made_outside_of_its_window(
     # What has opened meanwhile is made as well, or the outputs would have a gap in its place.
     assert watch.live("evening") == []
     assert len(watch.live("night")) == 1
-    lives = {m.external_meeting_id: m.meeting_id for m in checkout.cloud.live()}
+    lives = {m.external_meeting_id: m.meeting_id for m in watch.known()}
     ids = checkout.outputs()["meeting_ids"]
     assert {**ids, "room-7": ids["clinic"]} == {**lives, "clinic": lives["room-7"]}
 
