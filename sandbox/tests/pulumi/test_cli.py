@@ -55,7 +55,13 @@ def start(environment: dict[str, str]) -> Iterator[Callable[[], subprocess.Popen
 
     def one() -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            COMMAND, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+            COMMAND,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # Where the tests run in the background, they ignore SIGINT, and so would the build.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         started.append(process)
         return process
