@@ -148,10 +148,16 @@ class Watch:
         return log.rfind("waiting for ends") > begun
 
     def overlaps(self) -> list[str]:
-        """The names that had two living meetings at once."""
+        """The names that had two living meetings at once.
+
+        What a killed create left behind doesn't count: it is alive, or ended because it was idle,
+        and the state doesn't have it.
+        """
+        known = {m.meeting_id for m in self.known()}
         lives: dict[str, list[Meeting]] = {}
         for meeting in self._checkout.cloud.meetings():
-            lives.setdefault(meeting.external_meeting_id, []).append(meeting)
+            if meeting.meeting_id in known or meeting.end_reason not in (None, "idle"):
+                lives.setdefault(meeting.external_meeting_id, []).append(meeting)
         return [
             name
             for name, line in lives.items()
