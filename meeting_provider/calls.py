@@ -32,7 +32,7 @@ from meeting_provider.errors import (
     UnderWay,
     Unreachable,
 )
-from meeting_provider.models import Answer
+from meeting_provider.models import RESERVED_PREFIX, Answer, TagsAnswer, tag_list
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
@@ -178,6 +178,27 @@ class ServiceCalls:
             "endpoint, and run `pulumi up` again"
         )
         raise Unreachable(operation, problem, remedy, str(subject))
+
+    def list_tags(self, subject: object, arn: str) -> dict[str, str]:
+        """A resource's tags, less those that AWS itself sets."""
+        found = self.call("ListTagsForResource", subject, TagsAnswer, ResourceARN=arn).tags
+        tags = {t["Key"]: t["Value"] for t in found}
+        return {k: v for k, v in tags.items() if not k.lower().startswith(RESERVED_PREFIX)}
+
+    def retag(
+        self, subject: object, arn: str, tags: Mapping[str, str], wanted: Mapping[str, str]
+    ) -> None:
+        """Change a resource's tags.
+
+        Removals come first, so that an exchange fits under the limit.
+
+        :param tags: as they are.
+        :param wanted: as they should be.
+        """
+        if removed := [k for k in tags if k not in wanted]:
+            self.call("UntagResource", subject, Answer, ResourceARN=arn, TagKeys=removed)
+        if changed := {k: v for k, v in wanted.items() if tags.get(k) != v}:
+            self.call("TagResource", subject, Answer, ResourceARN=arn, Tags=tag_list(changed))
 
     def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
         """The error where the service doesn't find what a call is for."""

@@ -21,9 +21,7 @@ from meeting_provider.models import (
     CreateAnswer,
     MeetingAnswer,
     MeetingInput,
-    TagsAnswer,
     Transcription,
-    tag_list,
 )
 
 
@@ -128,22 +126,6 @@ class ChimeClient(ServiceCalls):
     def stop_transcription(self, meeting: MeetingAnswer) -> None:
         """Stop transcribing the meeting."""
         self.call("StopMeetingTranscription", meeting, Answer, MeetingId=meeting.meeting_id)
-
-    def list_tags(self, meeting: MeetingAnswer) -> dict[str, str]:
-        """The meeting's tags, less those that AWS itself sets."""
-        arn = meeting.meeting_arn or ""
-        found = self.call("ListTagsForResource", meeting, TagsAnswer, ResourceARN=arn).tags
-        return {t["Key"]: t["Value"] for t in found if not t["Key"].lower().startswith("aws:")}
-
-    def tag(self, meeting: MeetingAnswer, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        arn = meeting.meeting_arn or ""
-        self.call("TagResource", meeting, Answer, ResourceARN=arn, Tags=tag_list(tags))
-
-    def untag(self, meeting: MeetingAnswer, keys: Sequence[str]) -> None:
-        """Remove tags."""
-        arn = meeting.meeting_arn or ""
-        self.call("UntagResource", meeting, Answer, ResourceARN=arn, TagKeys=list(keys))
 
     def gone(self, operation: str, cause: str, subject: str) -> MeetingEnded:
         """The error where the meeting, or the attendee of a call for one, is not found."""

@@ -85,7 +85,7 @@ def _pruned(value: Any, default: object = None) -> Any:
 
 @dataclass(frozen=True)
 class Plan:
-    """The calls that change the meeting to its declaration, in order.
+    """The calls that change the meeting's attendees to the declared ones, in order.
 
     :param update_except: what each BatchUpdateAttendeeCapabilitiesExcept sets, and for which
         attendees not.
@@ -96,8 +96,6 @@ class Plan:
     add: list[AttendeeInput]
     update_except: list[tuple[Capabilities, list[str]]]
     update: dict[str, Capabilities]
-    tag: dict[str, str]
-    untag: list[str]
 
 
 def capabilities_of(declared: MeetingInput) -> dict[str, Capabilities]:
@@ -113,19 +111,16 @@ def _features(declared: MeetingInput) -> dict[str, Any] | None:
     return declared.meeting_features.properties() if declared.meeting_features else None
 
 
-def plan(
-    known: Mapping[str, Capabilities | None], tags: Mapping[str, str], declared: MeetingInput
-) -> Plan:
-    """The fewest calls that change the meeting to its declaration.
+def plan(known: Mapping[str, Capabilities | None], declared: MeetingInput) -> Plan:
+    """The fewest calls that change the meeting's attendees to the declared ones.
 
     Removals come first, so that an exchange fits under the limit of 250 attendees. An attendee
     whose default capabilities no call can set is removed and added again, with a new join token.
 
     :param known: the attendees' capabilities, by external_user_id; None where not known.
-    :param tags: the meeting's tags as they are.
     :param declared: the meeting as it should be.
     """
-    wanted, tagged = {a.external_user_id: a for a in declared.attendees}, declared.tags or {}
+    wanted = {a.external_user_id: a for a in declared.attendees}
     targets = capabilities_of(declared)
     changing = {i: target for i, target in targets.items() if known.get(i) not in (None, target)}
     again = {i for i, c in changing.items() if not can_be_set(c, _features(declared))}
@@ -145,8 +140,6 @@ def plan(
         add=[a for i, a in wanted.items() if i not in known or i in again],
         update_except=update_except,
         update=update,
-        tag={k: v for k, v in tagged.items() if tags.get(k) != v},
-        untag=[k for k in tags if k not in tagged],
     )
 
 

@@ -165,11 +165,11 @@ class Reconciler:
         self._known = {
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
-        plan = self._plan(tags)
+        arn, wanted = self._meeting.meeting_arn or "", self._declared.tags or {}
         # Tag operations have quotas of their own: in parallel with the attendees they cost no time.
         with ThreadPoolExecutor(1) as pool:
-            retagging = pool.submit(self._retag, plan)
-            self._change_attendees(plan)
+            retagging = pool.submit(self._client.retag, self._meeting, arn, tags, wanted)
+            self._change_attendees()
         retagging.result()
         self._transcribe(transcription)
         attendees = {
@@ -179,7 +179,8 @@ class Reconciler:
         }
         return State(self._declared.properties(), self._meeting, attendees)
 
-    def _change_attendees(self, plan: diff.Plan) -> None:
+    def _change_attendees(self) -> None:
+        plan = self._plan()
         for i in plan.remove:
             self._remove(i)
         self._add(plan.add)
@@ -187,7 +188,7 @@ class Reconciler:
             each = [(e.external_user_id, e.error_code, e.error_message) for e in refused]
             raise AttendeesRefused("BatchCreateAttendee", each, str(self._meeting))
         # An attendee that existed already may come back with other capabilities.
-        plan = self._plan({}) if plan.add else plan
+        plan = self._plan() if plan.add else plan
         ids = {i: a.attendee_id for i, a in self._known.items()}
         for can, excluded in plan.update_except:
             kept = [ids[i] for i in excluded]
@@ -195,9 +196,8 @@ class Reconciler:
         for i, can in plan.update.items():
             self._client.update_attendee_capabilities(self._meeting, ids[i], can)
 
-    def _plan(self, tags: Mapping[str, str]) -> diff.Plan:
-        capabilities = {i: a.capabilities for i, a in self._known.items()}
-        return diff.plan(capabilities, tags, self._declared)
+    def _plan(self) -> diff.Plan:
+        return diff.plan({i: a.capabilities for i, a in self._known.items()}, self._declared)
 
     def _transcribe(self, before: Mapping[str, Any] | None) -> None:
         """Start, change or stop the transcription.
@@ -209,13 +209,6 @@ class Reconciler:
             self._client.start_transcription(self._meeting, wanted)
         elif before and not wanted:
             self._client.stop_transcription(self._meeting)
-
-    def _retag(self, plan: diff.Plan) -> None:
-        """Change the tags. Removals come first, so that an exchange fits under the limit."""
-        if plan.untag:
-            self._client.untag(self._meeting, plan.untag)
-        if plan.tag:
-            self._client.tag(self._meeting, plan.tag)
 
     def _remove(self, external_user_id: str) -> None:
         attendee = self._known.pop(external_user_id)
@@ -293,7 +286,7 @@ def _read(
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
     """The attendees and the tags of a meeting: two operations, with a quota each."""
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(client.list_tags, meeting)
+        reading = pool.submit(client.list_tags, meeting, meeting.meeting_arn or "")
         listed = client.list_attendees(meeting)
     try:
         return listed, reading.result()

@@ -107,12 +107,8 @@ class RecordingLifecycle:
         :raises RecordingEnded: it ended in the meantime.
         """
         pipelines, subject = self._known(outputs)
-        arn, tags = outputs["media_pipeline_arn"], outputs.get("tags") or {}
-        wanted = declared.tags or {}
-        if removed := [k for k in tags if k not in wanted]:
-            pipelines.untag(subject, arn, removed)
-        if changed := {k: v for k, v in wanted.items() if tags.get(k) != v}:
-            pipelines.tag(subject, arn, changed)
+        tags, wanted = outputs.get("tags") or {}, declared.tags or {}
+        pipelines.retag(subject, outputs["media_pipeline_arn"], tags, wanted)
         kept = {n: v for n, v in outputs.items() if n not in RecordingInput.model_fields}
         return declared.properties() | kept
 

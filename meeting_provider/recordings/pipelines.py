@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import RecordingEnded, ServiceError
-from meeting_provider.models import Answer, TagsAnswer, tag_list
+from meeting_provider.models import Answer
 from meeting_provider.recordings.models import PipelineAnswer
 
 
@@ -60,20 +60,6 @@ class MediaPipelines(ServiceCalls):
         """End a recording. What was recorded stays."""
         operation = "DeleteMediaCapturePipeline"
         self.call(operation, subject, Answer, MediaPipelineId=pipeline_id)
-
-    def list_tags(self, subject: str, arn: str) -> dict[str, str]:
-        """The pipeline's tags."""
-        answer = self.call("ListTagsForResource", subject, TagsAnswer, ResourceARN=arn)
-        tags = {t["Key"]: t["Value"] for t in answer.tags}
-        return {k: v for k, v in tags.items() if not k.lower().startswith("aws:")}
-
-    def tag(self, subject: str, arn: str, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        self.call("TagResource", subject, Answer, ResourceARN=arn, Tags=tag_list(tags))
-
-    def untag(self, subject: str, arn: str, keys: Sequence[str]) -> None:
-        """Remove tags."""
-        self.call("UntagResource", subject, Answer, ResourceARN=arn, TagKeys=list(keys))
 
     def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
         """The recording, or the meeting that it is of, has ended."""

@@ -28,6 +28,7 @@ from chime_sandbox.admin import Sandbox
 from meeting_provider import (
     Meeting,
     Recording,
+    calls,
     client,
     diff,
     models,
@@ -221,9 +222,10 @@ def statements() -> dict[str, set[str]]:
 
 def test_the_policy_allows_what_the_clients_call_and_no_more() -> None:
     allowed = statements()
-    assert allowed["Meetings"] == {f"chime:{operation}" for operation in called(client)}
-    assert called(client) <= set(service_model().operation_names)
-    recording = {f"chime:{operation}" for operation in called(pipelines)}
+    meetings, recordings = (called(each) | called(calls) for each in (client, pipelines))
+    assert allowed["Meetings"] == {f"chime:{operation}" for operation in meetings}
+    assert meetings <= set(service_model().operation_names)
+    recording = {f"chime:{operation}" for operation in recordings}
     assert {a for a in allowed["Recordings"] if a.startswith("chime:")} == recording
 
 

@@ -45,7 +45,7 @@ READING: dict[str, Callable[[ChimeClient], object]] = {
         MEETING, declared("ana").attendees
     ),
     "ListAttendees": lambda chime: chime.list_attendees(MEETING),
-    "ListTagsForResource": lambda chime: chime.list_tags(MEETING),
+    "ListTagsForResource": lambda chime: chime.list_tags(MEETING, "arn"),
 }
 
 
@@ -251,7 +251,7 @@ def test_an_unusable_configuration_is_an_error_of_one_line(
     for name, value in {"AWS_CONFIG_FILE": str(config), **environment}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ServiceError, match=re.escape(says)) as error:
-        ChimeClient("us-east-1").list_tags(MEETING)
+        ChimeClient("us-east-1").list_tags(MEETING, "arn")
     assert "\n" not in str(error.value)
     assert "correct the AWS_ environment variables" in str(error.value)
 

@@ -16,12 +16,11 @@ from meeting_provider import diff
 from meeting_provider.models import MAX_ATTENDEES, MAX_ATTENDEES_A_BATCH
 from meeting_provider.validation import UNKNOWN
 
-EMPTY = diff.Plan([], [], [], {}, {}, [])
+EMPTY = diff.Plan([], [], [], {})
 ABILITIES = (EVERYTHING, LISTENING, NOTHING)
 
 names = st.sampled_from(["ana", "ben", "cleo", "dan", "eve", "finn"])
 abilities = st.sampled_from(ABILITIES)
-tags = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"))
 meetings = st.dictionaries(names, abilities)
 
 
@@ -30,11 +29,10 @@ def declarations(draw):
     wanted = draw(st.dictionaries(names, st.none() | abilities, min_size=1))
     return declared(
         attendees=[attendee(i, **({"capabilities": c} if c else {})) for i, c in wanted.items()],
-        tags=draw(st.none() | tags),
     )
 
 
-def carried_out(plan, known, tags):
+def carried_out(plan, known):
     """What a meeting becomes by the plan's calls, in the plan's order."""
     now = {i: c for i, c in known.items() if i not in plan.remove}
     now |= {
@@ -45,7 +43,7 @@ def carried_out(plan, known, tags):
         assert excluded
         now = {i: c if i in excluded else capabilities for i, c in now.items()}
     now |= plan.update
-    return now, {k: v for k, v in tags.items() if k not in plan.untag} | plan.tag
+    return now
 
 
 def wanted_by(meeting):
@@ -56,44 +54,43 @@ def wanted_by(meeting):
 
 
 class TestPlan:
-    @given(meetings, tags, declarations())
-    def test_makes_exactly_the_declared_meeting_of_any_other(self, known, tags, wanted):
-        plan = diff.plan(known, tags, wanted)
-        assert carried_out(plan, known, tags) == (wanted_by(wanted), wanted.tags or {})
+    @given(meetings, declarations())
+    def test_makes_exactly_the_declared_meeting_of_any_other(self, known, wanted):
+        plan = diff.plan(known, wanted)
+        assert carried_out(plan, known) == wanted_by(wanted)
 
-    @given(meetings, tags, declarations())
-    def test_touches_only_what_differs(self, known, tags, wanted):
-        plan, after = diff.plan(known, tags, wanted), wanted_by(wanted)
+    @given(meetings, declarations())
+    def test_touches_only_what_differs(self, known, wanted):
+        plan, after = diff.plan(known, wanted), wanted_by(wanted)
         assert set(plan.remove) == known.keys() - after.keys()
         assert {a.external_user_id for a in plan.add} == after.keys() - known.keys()
         changed = {i for i in known if after.get(i, known[i]) != known[i]}
         assert plan.update.keys() <= changed
         assert bool(plan.update) == bool(changed) or plan.update_except
-        assert set(plan.tag) == {k for k, v in (wanted.tags or {}).items() if tags.get(k) != v}
 
-    @given(meetings, tags, declarations())
-    def test_has_nothing_left_to_do_once_it_is_carried_out(self, known, tags, wanted):
-        known, tags = carried_out(diff.plan(known, tags, wanted), known, tags)
-        assert diff.plan(known, tags, wanted) == EMPTY
+    @given(meetings, declarations())
+    def test_has_nothing_left_to_do_once_it_is_carried_out(self, known, wanted):
+        known = carried_out(diff.plan(known, wanted), known)
+        assert diff.plan(known, wanted) == EMPTY
 
     def test_recreates_an_attendee_whose_default_capabilities_cannot_be_set(self):
         """In a meeting without video, the service's default is to receive it, for the content."""
         wanted = declared("ana", "ben", meeting_features={"video": {"max_resolution": "None"}})
-        plan = diff.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, {}, wanted)
+        plan = diff.plan({"ana": NOTHING, "ben": EVERYTHING | {"video": "Receive"}}, wanted)
         assert plan == replace(EMPTY, remove=["ana"], add=[wanted.attendees[0]])
 
     def test_says_nothing_of_abilities_that_nobody_knows(self):
-        assert diff.plan({"ana": None}, {}, declared("ana")) == EMPTY
+        assert diff.plan({"ana": None}, declared("ana")) == EMPTY
 
     def test_leaves_no_moment_with_more_attendees_than_a_meeting_takes(self):
         old, new = people(MAX_ATTENDEES), people(MAX_ATTENDEES, start=100)
-        plan = diff.plan(dict.fromkeys(old, EVERYTHING), {}, declared(*new))
+        plan = diff.plan(dict.fromkeys(old, EVERYTHING), declared(*new))
         assert list(plan.remove) == old[:100]
         assert len(plan.add) == 100
 
     def test_updates_one_by_one_where_undeclared_attendees_are_to_be_left_alone(self):
         wanted = declared(*people(5), ignore_undeclared_attendees=True)
-        plan = diff.plan(dict.fromkeys(people(5), LISTENING), {}, wanted)
+        plan = diff.plan(dict.fromkeys(people(5), LISTENING), wanted)
         assert plan.update_except == []
         assert plan.update == dict.fromkeys(people(5), EVERYTHING)
 
@@ -101,13 +98,13 @@ class TestPlan:
         """A hundred become listeners, a hundred lose everything, fifty stay: two calls."""
         can = {**dict.fromkeys(people(100), LISTENING), **dict.fromkeys(people(100, 100), NOTHING)}
         wanted = [attendee(i, capabilities=can.get(i, EVERYTHING)) for i in people(250)]
-        plan = diff.plan(dict.fromkeys(people(250), EVERYTHING), {}, declared(attendees=wanted))
+        plan = diff.plan(dict.fromkeys(people(250), EVERYTHING), declared(attendees=wanted))
         assert [len(excluded) for _, excluded in plan.update_except] == [150, 150]
         assert plan.update == {}
 
     def test_excludes_somebody_where_all_are_to_become_the_same(self):
         """The service takes no empty list of the excluded."""
-        plan = diff.plan(dict.fromkeys(people(9), LISTENING), {}, declared(*people(9)))
+        plan = diff.plan(dict.fromkeys(people(9), LISTENING), declared(*people(9)))
         assert [len(excluded) for _, excluded in plan.update_except] == [1]
         assert len(plan.update) == 1
 
@@ -136,7 +133,6 @@ def test_no_sequence_of_calls_is_shorter_than_the_planned_one(pairs):
     who = people(len(pairs))
     plan = diff.plan(
         {i: ABILITIES[c] for i, c in zip(who, before, strict=True)},
-        {},
         declared(
             attendees=[
                 attendee(i, capabilities=ABILITIES[c]) for i, c in zip(who, after, strict=True)
