@@ -6,10 +6,9 @@ Delivery to a meeting's queue and topic is one of the subscribers.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .models import Attendee, Meeting
+from .models import Attendee, Meeting
 
 
 class EventType(StrEnum):
@@ -59,8 +58,8 @@ class Event:
 
     type: EventType
     time: float
-    meeting: "Meeting"
-    attendee: "Attendee | None" = None
+    meeting: Meeting
+    attendee: Attendee | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

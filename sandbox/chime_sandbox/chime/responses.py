@@ -21,7 +21,8 @@ from .exceptions import (
     TooManyTags,
 )
 from .faults import Faults
-from .models import MAX_REPLICAS, Attendee, Meeting, Meetings, Owner
+from .meetings import MAX_REPLICAS, Meetings
+from .models import Attendee, Meeting, Owner
 from .serialization import CREATED
 from .settings import (
     ChangedParameters,

@@ -23,7 +23,8 @@ from .faults import Fault, Faults, Holds, Kind, When
 from .media_pipelines.operations import PipelineOperations
 from .media_pipelines.pipelines import Kind as PipelineKind
 from .media_pipelines.pipelines import Pipeline, Pipelines, Status
-from .models import Attendee, Meeting, Meetings
+from .meetings import Meetings
+from .models import Attendee, Meeting
 from .quotas import Quota, Quotas
 from .request_log import Entry, RequestLog
 from .responses import Operations

@@ -2,7 +2,7 @@
 
 from chime_sandbox.chime.clock import Clock
 from chime_sandbox.chime.events import Announcer, Event
-from chime_sandbox.chime.models import Meetings
+from chime_sandbox.chime.meetings import Meetings
 from chime_sandbox.chime.settings import Settings
 
 LISTEN = {"Audio": "Receive", "Video": "Receive", "Content": "Receive"}

@@ -20,7 +20,8 @@ from ..exceptions import (
     NotFound,
     ResourceNotFound,
 )
-from ..models import Meeting, Meetings, Owner
+from ..meetings import Meetings
+from ..models import Meeting, Owner
 from ..responses import DEFAULT_PAGE, Answer, Parameters, Result, tags_of
 from ..serialization import MEDIA_PIPELINES
 from ..settings import (

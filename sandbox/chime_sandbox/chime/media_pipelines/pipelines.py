@@ -17,7 +17,8 @@ from .. import names
 from ..clock import Clock
 from ..events import Announcer, Event, EventType
 from ..exceptions import NotFound
-from ..models import Meeting, Meetings, Owner
+from ..meetings import Meetings
+from ..models import Meeting, Owner
 from ..settings import EndedPipelines, Settings
 from . import artifacts
 
