@@ -43,6 +43,8 @@ SMALL = """\
 events:
   - name: keynote
     tags: {room: main}
+    recording: true
+    transcription: {engine_transcribe_settings: {language_code: en-US}}
     attendees:
       - {external_user_id: speaker-1}
       - {external_user_id: host-1}
