@@ -32,7 +32,7 @@ from meeting_provider.errors import (
     UnderWay,
     Unreachable,
 )
-from meeting_provider.models import RESERVED_PREFIX, Answer, TagsAnswer, tag_list
+from meeting_provider.shapes import RESERVED_PREFIX, Answer, TagsAnswer, tag_list
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

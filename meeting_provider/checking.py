@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from meeting_provider import diff
 from meeting_provider.errors import MeetingProviderError
+from meeting_provider.issues import UNKNOWN, Unknown, ValidationIssue
 from meeting_provider.models import CONTROL_REGIONS, default_media_region
-from meeting_provider.validation import UNKNOWN, Unknown, ValidationIssue, validate
+from meeting_provider.validation import validate
 
 _HIDDEN: Final = "is invalid; the error is not shown, since the value is a secret"
 

@@ -14,15 +14,15 @@ from meeting_provider.models import (
     MAX_ATTENDEES_AT_CREATE,
     MAX_RESULTS,
     SERVICE_ATTENDEES,
-    Answer,
     AttendeeAnswer,
     AttendeeInput,
     AttendeesAnswer,
     CreateAnswer,
     MeetingAnswer,
     MeetingInput,
-    Transcription,
 )
+from meeting_provider.shapes import Answer
+from meeting_provider.transcription import Transcription
 
 
 class ChimeClient(ServiceCalls):

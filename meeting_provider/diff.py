@@ -12,17 +12,16 @@ from typing import Any, Final
 
 from meeting_provider.models import (
     MAX_ATTENDEES_A_BATCH,
-    Argument,
     AttendeeInput,
     MeetingInput,
-    arguments,
     can_be_set,
     default_capabilities,
 )
+from meeting_provider.shapes import Argument, arguments
 
 #: The arguments whose change creates a new meeting.
 CREATE_ONLY: Final = tuple(
-    n for n in MeetingInput.model_fields if n not in arguments(Argument.IN_PLACE)
+    n for n in MeetingInput.model_fields if n not in arguments(MeetingInput, Argument.IN_PLACE)
 )
 
 #: What an attendee may do, by medium: audio, video, content.

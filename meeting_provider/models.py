@@ -1,6 +1,6 @@
 """The requests and responses of the Chime SDK Meetings API, with their limits.
 
-Property names are snake_case here and PascalCase in the API; each model converts both ways. The
+The
 limits are those of the service's own model (chime-sdk-meetings, 2021-07-15) and of its API
 reference, https://docs.aws.amazon.com/chime-sdk/latest/APIReference/.
 """
@@ -8,12 +8,27 @@ reference, https://docs.aws.amazon.com/chime-sdk/latest/APIReference/.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_pascal, to_snake
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from meeting_provider.shapes import (
+    RESERVED_PREFIX,
+    Answer,
+    Argument,
+    Arn,
+    ClientRequestToken,
+    ExternalId,
+    Shape,
+    arguments,
+    declared_by,
+    doc,
+    in_snake_case,
+    not_reserved,
+    tag_list,
+    text,
+)
+from meeting_provider.transcription import Transcription
 
 MAX_ATTENDEES: Final = 250
 MAX_ATTENDEES_AT_CREATE: Final = 20
@@ -21,7 +36,6 @@ MAX_ATTENDEES_A_BATCH: Final = 100
 MAX_RESULTS: Final = 100
 MAX_TAGS: Final = 50
 MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
-RESERVED_PREFIX: Final = "aws:"
 GOVCLOUD_PREFIX: Final = "us-gov-"
 
 #: The prefix of the external_user_id of attendees that the service itself adds to record a meeting.
@@ -53,59 +67,16 @@ def default_media_region(control_region: str) -> str:
     return control_region if control_region in MEDIA_REGIONS else "us-east-1"
 
 
-def _not_reserved(value: str) -> str:
-    if value.lower().startswith(RESERVED_PREFIX):
-        raise PydanticCustomError("reserved", "uses the reserved prefix 'aws:'")
-    return value
-
-
-# The service's patterns know ASCII alone: `\s` and `\w` have none of Unicode's spaces and letters.
-_ID_CHARACTERS: Final = r"""(?a)^[-_&@+=,(){}\[\]/«».:|'"#a-zA-Z0-9À-ÿ\s]*\Z"""
-_REQUEST_CHARACTERS: Final = r"^[-_a-zA-Z0-9]*\Z"
 _TENANT_CHARACTERS: Final = r"^(?!.*?(.)\1{3})[-_!@#$a-zA-Z0-9]*\Z"
-_ARN_CHARACTERS: Final = r"^arn[/:\-_.a-zA-Z0-9]+\Z"
 _KEY_CHARACTERS: Final = r"^[a-zA-Z+-=._:/]+\Z"
 _VALUE_CHARACTERS: Final = r"(?a)^[\s\w+-=.:/@]*\Z"
 
 
-def _text(least: int, most: int, pattern: str | None = None) -> Any:
-    return Field(min_length=least, max_length=most, pattern=pattern)
-
-
-def _doc(description: str) -> Any:
-    return Field(description=description)
-
-
-ExternalId = Annotated[str, _text(2, 64, _ID_CHARACTERS), AfterValidator(_not_reserved)]
-ClientRequestToken = Annotated[str, _text(2, 64, _REQUEST_CHARACTERS)]
-PrimaryMeetingId = Annotated[str, _text(2, 64)]
-TenantIds = Annotated[list[Annotated[str, _text(2, 256, _TENANT_CHARACTERS)]], _text(1, 5)]
-Arn = Annotated[str, _text(1, 1024, _ARN_CHARACTERS)]
-TagKey = Annotated[str, _text(1, 128, _KEY_CHARACTERS), AfterValidator(_not_reserved)]
+PrimaryMeetingId = Annotated[str, text(2, 64)]
+TenantIds = Annotated[list[Annotated[str, text(2, 256, _TENANT_CHARACTERS)]], text(1, 5)]
+TagKey = Annotated[str, text(1, 128, _KEY_CHARACTERS), AfterValidator(not_reserved)]
 TagValue = Annotated[str, Field(max_length=256, pattern=_VALUE_CHARACTERS)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        frozen=True,
-        regex_engine="python-re",
-        hide_input_in_errors=True,
-    )
-
-    def wire(self) -> dict[str, Any]:
-        """The API's form: PascalCase, without unset values."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-class Shape(_Wire, extra="forbid"):
-    """A declared object. Unknown properties are errors."""
-
-    def properties(self) -> dict[str, Any]:
-        """The same as Pulumi properties: snake_case, just what was set."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 class Capabilities(Shape):
@@ -173,73 +144,6 @@ class MeetingFeatures(Shape):
     attendee: AttendeeFeatures | None = None
 
 
-Language = Literal[
-    "en-US", "en-GB", "es-US", "fr-CA", "fr-FR", "en-AU", "it-IT", "de-DE", "pt-BR", "ja-JP",
-    "ko-KR", "zh-CN", "th-TH", "hi-IN",
-]  # fmt: skip
-
-
-class EngineTranscribeSettings(Shape):
-    """The settings of Amazon Transcribe. Lists are comma-separated strings, as in the API."""
-
-    language_code: Language | None = None
-    identify_language: Annotated[bool, Field(strict=True)] | None = None
-    language_options: Annotated[str, _text(1, 200, r"^[a-zA-Z\-,]+\Z")] | None = None
-    preferred_language: Language | None = None
-    vocabulary_name: Annotated[str, _text(1, 4096)] | None = None
-    vocabulary_names: Annotated[str, _text(1, 3000, r"^[a-zA-Z0-9,\-._]+\Z")] | None = None
-    vocabulary_filter_name: Annotated[str, _text(1, 4096)] | None = None
-    vocabulary_filter_names: Annotated[str, _text(1, 3000, r"^[a-zA-Z0-9,\-._]+\Z")] | None = None
-    vocabulary_filter_method: Literal["remove", "mask", "tag"] | None = None
-    language_model_name: Annotated[str, _text(1, 200, r"^[0-9a-zA-Z._\-]+\Z")] | None = None
-    region: (
-        Literal[
-            "us-east-2", "us-east-1", "us-west-2", "ap-northeast-2", "ap-southeast-2",
-            "ap-northeast-1", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2",
-            "sa-east-1", "us-gov-west-1", "auto",
-        ]
-        | None
-    ) = None  # fmt: skip
-    enable_partial_results_stabilization: Annotated[bool, Field(strict=True)] | None = None
-    partial_results_stability: Literal["low", "medium", "high"] | None = None
-    content_identification_type: Literal["PII"] | None = None
-    content_redaction_type: Literal["PII"] | None = None
-    pii_entity_types: Annotated[str, _text(1, 300, r"^[A-Z_, ]+\Z")] | None = None
-
-
-class EngineTranscribeMedicalSettings(Shape):
-    """The settings of Amazon Transcribe Medical."""
-
-    language_code: Literal["en-US"]
-    specialty: Literal["PRIMARYCARE", "CARDIOLOGY", "NEUROLOGY", "ONCOLOGY", "RADIOLOGY", "UROLOGY"]
-    type: Literal["CONVERSATION", "DICTATION"]
-    vocabulary_name: Annotated[str, _text(1, 4096)] | None = None
-    region: (
-        Literal[
-            "us-east-1", "us-east-2", "us-west-2", "ap-southeast-2", "ca-central-1", "eu-west-1",
-            "auto",
-        ]
-        | None
-    ) = None  # fmt: skip
-    content_identification_type: Literal["PHI"] | None = None
-
-
-class Transcription(Shape):
-    """How the meeting is transcribed (TranscriptionConfiguration): settings of one engine."""
-
-    engine_transcribe_settings: EngineTranscribeSettings | None = None
-    engine_transcribe_medical_settings: EngineTranscribeMedicalSettings | None = None
-
-
-class Argument(Enum):
-    """What the provider does with an argument of a meeting: metadata of the model's field."""
-
-    #: A change is made in place. Without this, it creates a new meeting.
-    IN_PLACE = "in place"
-    #: The provider's own: CreateMeetingWithAttendees has no such parameter.
-    SETTING = "setting"
-
-
 class MeetingInput(Shape):
     """An Amazon Chime SDK meeting with its attendees.
 
@@ -251,36 +155,36 @@ class MeetingInput(Shape):
 
     attendees: Annotated[
         list[AttendeeInput],
-        _text(1, MAX_ATTENDEES),
+        text(1, MAX_ATTENDEES),
         Argument.IN_PLACE,
-        _doc("The attendees by external user id."),
+        doc("The attendees by external user id."),
     ]
     external_meeting_id: Annotated[
-        ExternalId, _doc("The meeting's name; by default the resource's name.")
+        ExternalId, doc("The meeting's name; by default the resource's name.")
     ]
     media_region: Annotated[
         MediaRegion,
-        _doc(
+        doc(
             "The region that hosts media; by default the control region if it can, else us-east-1."
         ),
     ]
     client_request_token: Annotated[
         ClientRequestToken | None,
-        _doc("Random by default. Set one only if another program has to find the meeting by it."),
+        doc("Random by default. Set one only if another program has to find the meeting by it."),
     ] = None
-    meeting_host_id: Annotated[ExternalId | None, _doc("Reserved by the service.")] = None
+    meeting_host_id: Annotated[ExternalId | None, doc("Reserved by the service.")] = None
     media_placement_network_type: Literal["Ipv4Only", "DualStack"] | None = None
     meeting_features: MeetingFeatures | None = None
     notifications_configuration: NotificationsConfiguration | None = None
     primary_meeting_id: Annotated[
-        PrimaryMeetingId | None, _doc("The meeting to replicate: the id of the primary.")
+        PrimaryMeetingId | None, doc("The meeting to replicate: the id of the primary.")
     ] = None
     tags: Annotated[Tags | None, Argument.IN_PLACE] = None
     transcription: Annotated[
         Transcription | None,
         Argument.IN_PLACE,
         Argument.SETTING,
-        _doc("Live transcription. No call returns it, so drift can't be detected."),
+        doc("Live transcription. No call returns it, so drift can't be detected."),
     ] = None
     tenant_ids: TenantIds | None = None
     ignore_undeclared_attendees: Annotated[
@@ -288,17 +192,17 @@ class MeetingInput(Shape):
         Field(strict=True),
         Argument.IN_PLACE,
         Argument.SETTING,
-        _doc("Keep attendees that other programs add. By default the next update removes them."),
+        doc("Keep attendees that other programs add. By default the next update removes them."),
     ] = False
     control_region: Annotated[
         str,
         Argument.SETTING,
-        _doc("The region whose endpoint the calls go to; by default the provider's or AWS's own."),
+        doc("The region whose endpoint the calls go to; by default the provider's or AWS's own."),
     ]
     profile: Annotated[
         str | None,
         Argument.SETTING,
-        _doc("The profile of AWS's own configuration that calls are signed with."),
+        doc("The profile of AWS's own configuration that calls are signed with."),
     ] = None
 
     def properties(self) -> dict[str, Any]:
@@ -308,7 +212,8 @@ class MeetingInput(Shape):
 
     def create_request(self) -> dict[str, Any]:
         """The request of CreateMeetingWithAttendees, but for Attendees and ClientRequestToken."""
-        excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
+        settings = arguments(MeetingInput, Argument.SETTING)
+        excluded = {"attendees", "tags", "client_request_token", *settings}
         request = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
         return request | ({"Tags": tag_list(self.tags)} if self.tags else {})
 
@@ -317,12 +222,6 @@ class EmptiedMeeting(MeetingInput):
     """An existing meeting that has lost all its attendees. A create needs at least one."""
 
     attendees: Annotated[list[AttendeeInput], Field(max_length=0)]
-
-
-def arguments(kind: Argument, model: type[Shape] | None = None) -> tuple[str, ...]:
-    """The arguments of a resource, by default of a meeting, whose field has this metadata."""
-    fields = (model or MeetingInput).model_fields
-    return tuple(n for n, field in fields.items() if kind in field.metadata)
 
 
 def _is_forbidden(medium: str, meeting_features: object) -> bool:
@@ -352,15 +251,6 @@ def can_be_set(capabilities: object, meeting_features: object) -> bool:
     if not isinstance(capabilities, Mapping):
         return False
     return not _is_forbidden("video", meeting_features) or capabilities["video"] == "None"
-
-
-def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as the API takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-class Answer(_Wire, extra="allow"):
-    """A response of the service. Unknown fields are kept, because clients may need them to join."""
 
 
 class MediaPlacement(Answer):
@@ -394,18 +284,6 @@ class MeetingAnswer(Answer):
         return f"meeting '{name}'"
 
 
-def declared_by(answered: Mapping[str, Any], model: type[Shape]) -> dict[str, Any]:
-    """The arguments that a response contains, as Pulumi properties."""
-    named = {n: answered.get(field.alias or n) for n, field in model.model_fields.items()}
-    return {n: _in_snake_case(v) for n, v in named.items() if v}
-
-
-def _in_snake_case(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {to_snake(n): _in_snake_case(v) for n, v in value.items()}
-    return value
-
-
 class AttendeeAnswer(Answer):
     """An attendee as the service has it. The token is a credential, so no repr contains it."""
 
@@ -414,7 +292,7 @@ class AttendeeAnswer(Answer):
     #: Empty where the service doesn't return it.
     join_token: Annotated[str, Field(repr=False)] = ""
     #: As Pulumi properties.
-    capabilities: Annotated[dict[str, str] | None, BeforeValidator(_in_snake_case)] = None
+    capabilities: Annotated[dict[str, str] | None, BeforeValidator(in_snake_case)] = None
 
     def after(self, earlier: AttendeeAnswer | None) -> AttendeeAnswer:
         """This attendee with the token of an earlier response, if this one has none."""
@@ -434,8 +312,8 @@ class AttendeeError(Answer):
 class AttendeesAnswer(Answer):
     """The attendees that a call created or listed, and those that it refused."""
 
-    attendees: list[AttendeeAnswer] = []
-    errors: list[AttendeeError] = []
+    attendees: list[AttendeeAnswer] = Field(default_factory=list)
+    errors: list[AttendeeError] = Field(default_factory=list)
     #: Of the next page.
     next_token: str | None = None
 
@@ -444,9 +322,3 @@ class CreateAnswer(AttendeesAnswer):
     """What CreateMeetingWithAttendees answers, and GetMeeting, without attendees."""
 
     meeting: MeetingAnswer
-
-
-class TagsAnswer(Answer):
-    """What ListTagsForResource answers."""
-
-    tags: list[dict[str, str]] = []

@@ -18,8 +18,8 @@ from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from meeting_provider import checking
 from meeting_provider.errors import MeetingProviderError
+from meeting_provider.issues import UNKNOWN
 from meeting_provider.resources import declared_in, types
-from meeting_provider.validation import UNKNOWN
 
 P = ParamSpec("P")
 R = TypeVar("R")

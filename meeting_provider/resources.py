@@ -10,17 +10,18 @@ from functools import cache
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from meeting_provider import checking, diff, state, validation
 from meeting_provider.checking import Settings
 from meeting_provider.diff import Difference
+from meeting_provider.issues import UNKNOWN, ValidationIssue
 from meeting_provider.lifecycle import Lifecycle
-from meeting_provider.models import MediaPlacement, MeetingInput, Shape
+from meeting_provider.models import MediaPlacement, MeetingInput
 from meeting_provider.recordings import checking as of_recordings
 from meeting_provider.recordings.lifecycle import RecordingLifecycle
 from meeting_provider.recordings.models import RecordingInput
-from meeting_provider.validation import UNKNOWN, ValidationIssue
+from meeting_provider.shapes import Shape, doc
 
 if TYPE_CHECKING:
     from meeting_provider.client import ChimeClient
@@ -29,27 +30,21 @@ if TYPE_CHECKING:
 Properties = dict[str, Any]
 
 
-def _doc(description: str) -> Any:
-    return Field(description=description)
-
-
 class MeetingOutputs(BaseModel):
     """The outputs of a meeting that are not arguments. The plugin computes `join_data`."""
 
-    meeting_id: Annotated[str, _doc("The MeetingId: the same as the resource's id.")]
-    meeting_arn: Annotated[str, _doc("The meeting's ARN.")]
+    meeting_id: Annotated[str, doc("The MeetingId: the same as the resource's id.")]
+    meeting_arn: Annotated[str, doc("The meeting's ARN.")]
     media_placement: MediaPlacement
-    attendee_ids: Annotated[
-        dict[str, str], _doc("Each attendee's AttendeeId, by external user id.")
-    ]
-    join_tokens: Annotated[dict[str, str], _doc("Each attendee's JoinToken, by external user id.")]
+    attendee_ids: Annotated[dict[str, str], doc("Each attendee's AttendeeId, by external user id.")]
+    join_tokens: Annotated[dict[str, str], doc("Each attendee's JoinToken, by external user id.")]
     meeting_details: Annotated[
         dict[str, Any] | None,
-        _doc("The other fields of the API's Meeting, with the API's names."),
+        doc("The other fields of the API's Meeting, with the API's names."),
     ] = None
     join_data: Annotated[
         dict[str, Any],
-        _doc(
+        doc(
             "What clients join with: `Meeting`, and `Attendees` by external user id, as the API "
             "has them. The Chime SDK for JavaScript takes both: `new "
             "MeetingSessionConfiguration(Meeting, Attendees.ann)`."
@@ -61,14 +56,14 @@ class RecordingOutputs(BaseModel):
     """The outputs of a recording that are not arguments."""
 
     media_pipeline_id: Annotated[
-        str, _doc("The capture pipeline's id: the same as the resource's id.")
+        str, doc("The capture pipeline's id: the same as the resource's id.")
     ]
-    media_pipeline_arn: Annotated[str, _doc("The capture pipeline's ARN.")]
+    media_pipeline_arn: Annotated[str, doc("The capture pipeline's ARN.")]
     concatenation_pipeline_id: Annotated[
-        str | None, _doc("The concatenation pipeline's id, where there is one.")
+        str | None, doc("The concatenation pipeline's id, where there is one.")
     ] = None
     concatenation_pipeline_arn: Annotated[
-        str | None, _doc("The concatenation pipeline's ARN, where there is one.")
+        str | None, doc("The concatenation pipeline's ARN, where there is one.")
     ] = None
 
 

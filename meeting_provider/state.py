@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meeting_provider.errors import NoJoinData
+from meeting_provider.issues import UNKNOWN
 from meeting_provider.models import (
     AttendeeAnswer,
     MediaPlacement,
@@ -27,7 +28,6 @@ from meeting_provider.models import (
     can_be_set,
     default_capabilities,
 )
-from meeting_provider.validation import UNKNOWN
 
 #: The output properties that are secret. The details may repeat what was declared as a secret.
 SECRETS: Final = ("join_tokens", "meeting_details")

@@ -16,21 +16,20 @@ from pulumi.runtime import rpc
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from meeting_provider import models, state
+from meeting_provider import state
+from meeting_provider.issues import UNKNOWN
+from meeting_provider.models import MediaPlacement
 from meeting_provider.plugin import PACKAGE
 from meeting_provider.resources import types
-from meeting_provider.validation import UNKNOWN
+from meeting_provider.shapes import Shape
 
 #: The output with the meeting and its attendees as the API has them, which clients join with.
 JOIN_DATA: Final = "join_data"
 
 SECRETS: Final = frozenset({*state.SECRETS, JOIN_DATA})
 
-_SHAPES: Final[tuple[type[BaseModel], ...]] = (
-    *(models.Shape.__subclasses__()),
-    *(kind.outputs for kind in types().values()),
-    models.MediaPlacement,
-)
+_SHAPES: Final[list[type[BaseModel]]] = [*Shape.__subclasses__(), MediaPlacement]
+_SHAPES.extend(kind.outputs for kind in types().values())
 _CAMEL: Final = {name: to_camel(name) for shape in _SHAPES for name in shape.model_fields}
 _SNAKE: Final = {camel: name for name, camel in _CAMEL.items()}
 

@@ -24,10 +24,10 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from meeting_provider import state
 from meeting_provider.checking import Settings, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
+from meeting_provider.issues import UNKNOWN
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import JOIN_DATA, SECRETS
 from meeting_provider.resources import ResourceType, declared_in, types
-from meeting_provider.validation import UNKNOWN
 
 Context = grpc.ServicerContext
 R = TypeVar("R")

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from meeting_provider.checking import Settings, shown, stale_token
 from meeting_provider.errors import InvalidRecording
-from meeting_provider.models import Argument, arguments
+from meeting_provider.issues import UNKNOWN, ValidationIssue, by_model
 from meeting_provider.recordings.models import RecordingInput
-from meeting_provider.validation import UNKNOWN, ValidationIssue, by_model
+from meeting_provider.shapes import Argument, arguments
 
 #: The regions with an endpoint of the API.
 REGIONS: Final = (
@@ -19,7 +19,7 @@ REGIONS: Final = (
 
 #: The arguments whose change starts another recording.
 CREATE_ONLY: Final = frozenset(RecordingInput.model_fields).difference(
-    arguments(Argument.IN_PLACE, RecordingInput)
+    arguments(RecordingInput, Argument.IN_PLACE)
 )
 
 #: What each ARN has to be of: the service, the beginning of what it names there, and an example.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from meeting_provider.models import (
+from meeting_provider.shapes import (
     Answer,
     Argument,
     Arn,
@@ -18,7 +18,9 @@ from meeting_provider.models import (
     ExternalId,
     Shape,
     declared_by,
+    doc,
     tag_list,
+    text,
 )
 
 MAX_TAGS: Final = 200
@@ -26,23 +28,19 @@ MAX_TAGS: Final = 200
 State = Literal["Enabled", "Disabled"]
 Tags = Annotated[
     dict[
-        Annotated[str, Field(min_length=1, max_length=128)],
+        Annotated[str, text(1, 128)],
         Annotated[str, Field(max_length=256)],
     ],
     Field(max_length=MAX_TAGS),
 ]
 _AttendeeId = Annotated[
     str,
-    Field(
-        min_length=36,
-        max_length=36,
-        pattern=r"^[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}\Z",
-    ),
+    text(36, 36, r"^[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}\Z"),
 ]
 _Ratio = Annotated[str, Field(pattern=r"^\d{1,2}/\d{1,2}\Z")]
 _Pixels = Annotated[int, Field(ge=1, le=20, strict=True)]
 _Tiles = Annotated[int, Field(ge=1, le=10, strict=True)]
-_KmsText = Annotated[str, Field(min_length=1, max_length=4096)]
+_KmsText = Annotated[str, text(1, 4096)]
 
 #: The states of a pipeline that has ended, and of one that has ended or is stopping.
 STOPPED: Final = frozenset({"Stopped", "Failed"})
@@ -169,37 +167,37 @@ class RecordingInput(Shape):
     Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/capture-pipe-config.html
     """
 
-    source_arn: Annotated[Arn, Field(description="The meeting's `meeting_arn`.")]
+    source_arn: Annotated[Arn, doc("The meeting's `meeting_arn`.")]
     sink_arn: Annotated[
         Arn,
-        Field(description="The ARN of the S3 bucket; a slash and a prefix may follow."),
+        doc("The ARN of the S3 bucket; a slash and a prefix may follow."),
     ]
     artifacts_configuration: ArtifactsConfiguration | None = None
     source_configuration: SourceConfiguration | None = None
     concatenation_sink_arn: Annotated[
         Arn | None,
         Argument.SETTING,
-        Field(description="The bucket for one file of each kind, written after the recording."),
+        doc("The bucket for one file of each kind, written after the recording."),
     ] = None
     sse_aws_key_management_params: SseAwsKeyManagementParams | None = None
     sink_iam_role_arn: Annotated[
         Arn | None,
-        Field(description="The role that may use the KMS key."),
+        doc("The role that may use the KMS key."),
     ] = None
     client_request_token: Annotated[
         ClientRequestToken | None,
-        Field(description="Random by default."),
+        doc("Random by default."),
     ] = None
     tags: Annotated[Tags | None, Argument.IN_PLACE] = None
     control_region: Annotated[
         str,
         Argument.SETTING,
-        Field(description="The region of the calls; by default that of `source_arn`."),
+        doc("The region of the calls; by default that of `source_arn`."),
     ]
     profile: Annotated[
         str | None,
         Argument.SETTING,
-        Field(description="The profile of AWS's own configuration that calls are signed with."),
+        doc("The profile of AWS's own configuration that calls are signed with."),
     ] = None
 
     def capture_request(self) -> dict[str, Any]:

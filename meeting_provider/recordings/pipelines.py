@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from meeting_provider.calls import ServiceCalls
 from meeting_provider.errors import RecordingEnded, ServiceError
-from meeting_provider.models import Answer
 from meeting_provider.recordings.models import PipelineAnswer
+from meeting_provider.shapes import Answer
 
 
 class CaptureAnswer(Answer):

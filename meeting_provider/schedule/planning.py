@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from meeting_provider.errors import InvalidSchedule
+from meeting_provider.issues import UNKNOWN, ValidationIssue, by_model
+from meeting_provider.issues import Path as IssuePath
 from meeting_provider.models import MeetingInput
 from meeting_provider.recordings.models import RecordingInput
 from meeting_provider.schedule import times
@@ -39,8 +41,7 @@ from meeting_provider.schedule.disclosure import Disclosure
 from meeting_provider.schedule.occurrences import Margins, Series, Window, at
 from meeting_provider.schedule.times import instant
 from meeting_provider.schedule.yaml_lines import Document
-from meeting_provider.validation import UNKNOWN, ValidationIssue, by_model, validate
-from meeting_provider.validation import Path as IssuePath
+from meeting_provider.validation import validate
 
 if TYPE_CHECKING:
     from meeting_provider.schedule.calendars import Invitation

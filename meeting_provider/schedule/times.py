@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
+from meeting_provider.issues import ValidationIssue
 from meeting_provider.schedule import timezones
 from meeting_provider.schedule.occurrences import Margins, Series
 from meeting_provider.schedule.rrule import Rule, to_utc
-from meeting_provider.validation import ValidationIssue
 
 #: The arguments that may be in the defaults.
 SHARED: Final = ("zone", "opens_before", "stays_after")

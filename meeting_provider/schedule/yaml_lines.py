@@ -12,8 +12,8 @@ from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
 from meeting_provider.errors import InvalidSchedule
-from meeting_provider.validation import Path as IssuePath
-from meeting_provider.validation import ValidationIssue
+from meeting_provider.issues import Path as IssuePath
+from meeting_provider.issues import ValidationIssue
 
 #: How many entries aliases may add to those that are written.
 _MOST_BY_ALIASES: Final = 300_000

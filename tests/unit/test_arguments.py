@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from support.meetings import properties
 
 from meeting_provider import Meeting, diff, meeting, models, schedule
-from meeting_provider.models import Argument, MeetingInput
+from meeting_provider.models import MeetingInput
+from meeting_provider.shapes import Argument, arguments
 
 FIELDS = set(MeetingInput.model_fields)
 SIGNATURE = inspect.signature(Meeting.__init__).parameters
@@ -53,7 +54,7 @@ def test_the_types_have_the_fields_of_their_models(
 
 def test_a_change_replaces_the_meeting_where_the_fields_metadata_says_so():
     in_place = {n for n in FIELDS if not diff.replacing([n])}
-    assert in_place == set(models.arguments(Argument.IN_PLACE))
+    assert in_place == set(arguments(MeetingInput, Argument.IN_PLACE))
     assert diff.differing(properties("ana"), {}) == [
         n for n in MeetingInput.model_fields if n in properties("ana")
     ]

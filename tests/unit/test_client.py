@@ -28,7 +28,8 @@ from meeting_provider.errors import (
     UnderWay,
     Unreachable,
 )
-from meeting_provider.models import Answer, MeetingAnswer
+from meeting_provider.models import MeetingAnswer
+from meeting_provider.shapes import Answer
 
 MEETING = MeetingAnswer(
     meeting_id="0b6f5c7e-3e1d-4f0f-a5ad-8dc9a1c0a7f3",

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.meetings import EVERYTHING, LISTENING, NOTHING, attendee, declared, people, properties
 
 from meeting_provider import diff
+from meeting_provider.issues import UNKNOWN
 from meeting_provider.models import MAX_ATTENDEES, MAX_ATTENDEES_A_BATCH
-from meeting_provider.validation import UNKNOWN
 
 EMPTY = diff.Plan([], [], [], {})
 ABILITIES = (EVERYTHING, LISTENING, NOTHING)

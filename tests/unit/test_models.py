@@ -17,6 +17,7 @@ from support.meetings import attendee, declared, properties
 from meeting_provider import models
 from meeting_provider.errors import InvalidMeeting
 from meeting_provider.models import MeetingInput
+from meeting_provider.shapes import Argument, arguments
 from meeting_provider.validation import parse
 
 MEMBERS = {m.path: m for m in members()}
@@ -30,7 +31,7 @@ MANY = ("attendees",)
 #: The service's model has only its length; its documentation lists the values.
 REGION = ("media_region",)
 #: The provider makes the one, and the others are its own.
-FILLED_IN = {"client_request_token", *models.arguments(models.Argument.SETTING)}
+FILLED_IN = {"client_request_token", *arguments(MeetingInput, Argument.SETTING)}
 
 
 def ids(member: Member) -> str:
@@ -203,7 +204,7 @@ class TestTheWire:
         aliases = {f.alias for n, f in MeetingInput.model_fields.items() if n not in FILLED_IN}
         assert aliases == set(CREATE.members) - {"ClientRequestToken"}
         in_place = {"attendees", "tags", "transcription", "ignore_undeclared_attendees"}
-        assert set(models.arguments(models.Argument.IN_PLACE)) == in_place
+        assert set(arguments(MeetingInput, Argument.IN_PLACE)) == in_place
 
     def test_has_no_tags_of_attendees_which_the_api_no_longer_takes(self):
         one = declared(attendees=[attendee("ana", tags={"role": "host"})]).attendees[0]

@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from support.constraints import Member, members, service_model
 from support.meetings import properties
 
-from meeting_provider import checking, models
+from meeting_provider import checking
+from meeting_provider.issues import UNKNOWN
 from meeting_provider.recordings import checking as of_recordings
 from meeting_provider.recordings import models as recordings
-from meeting_provider.validation import UNKNOWN, validate
+from meeting_provider.transcription import Transcription
+from meeting_provider.validation import validate
 
 PIPELINES = "chime-sdk-media-pipelines"
 MEETING_ARN = "arn:aws:chime:eu-central-1:123456789012:meeting/2b122901-d672-4af0-ab27-4fe5746b7c20"
@@ -24,7 +26,7 @@ SHAPES: dict[str, tuple[type[BaseModel], str]] = {
     "ArtifactsConfiguration": (recordings.ArtifactsConfiguration, PIPELINES),
     "SourceConfiguration": (recordings.SourceConfiguration, PIPELINES),
     "SseAwsKeyManagementParams": (recordings.SseAwsKeyManagementParams, PIPELINES),
-    "TranscriptionConfiguration": (models.Transcription, "chime-sdk-meetings"),
+    "TranscriptionConfiguration": (Transcription, "chime-sdk-meetings"),
 }
 MEMBERS = {
     f"{name}.{'.'.join(map(str, member.path))}": member

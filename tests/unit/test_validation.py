@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.meetings import EVERYTHING, attendee, people, properties
 
-from meeting_provider.validation import UNKNOWN, parse, target_problem, validate
+from meeting_provider.issues import UNKNOWN
+from meeting_provider.validation import parse, target_problem, validate
 
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:inbox"
 
