@@ -51,13 +51,14 @@ def _up(checkout: Checkout) -> None:
 
 @pytest.fixture
 def watch(checkout: Checkout) -> Iterator[Watch]:
-    """A watcher that watches; the schedule is as it was at first, and up."""
+    """A watcher that watches; the schedule is as it was at first, up and attended."""
     checkout.cloud.clear_faults()
     if checkout.schedule != SCHEDULE:
         checkout.schedule = SCHEDULE
         _up(checkout)
     watch = Watch(checkout)
     watch.start()
+    watch.until_attended()
     yield watch
     checkout.cloud.clear_faults()
     if watch.runs:

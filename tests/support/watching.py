@@ -15,7 +15,7 @@ from typing import Any, Final
 import boto3
 
 from chime_sandbox.admin import Meeting
-from support.checkout import Checkout
+from support.checkout import Checkout, attend
 
 #: How long anything is waited for that has to happen. Far more than it takes.
 PATIENCE: Final = 180.0
@@ -134,6 +134,11 @@ class Watch:
     def until_quiet(self) -> None:
         """Wait until it has done all that there is to do, and the queue holds nothing."""
         self.until(lambda: self.waits and self.queued() == 0, "it waits, and the queue is empty")
+
+    def until_attended(self) -> None:
+        """Have somebody be in each meeting, once all are up."""
+        self.until_quiet()
+        attend(self._checkout.cloud, self.known())
 
     def until_updated(self, folder: str, times: int) -> None:
         """Wait until a consumer has been updated so many times."""
