@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,8 +20,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from support.checkout import Checkout, attend
-from support.watching import PATIENCE, Watch
+from support.checkout import PATIENCE, Checkout, attend
+from support.site import PAGE, serving
+from support.watching import Watch
 
 from benchmarks import page
 from benchmarks.__main__ import FIGURES
@@ -155,19 +153,12 @@ def test_all_links_of_a_meeting_follow_its_end(checkout: Checkout, events: list[
 @contextmanager
 def desk(checkout: Checkout, watch: Watch) -> Iterator[str]:
     """A desk that requests meetings; its URL."""
-    folder = checkout.root / "stacks/join_desk"
-    (folder / "page/build").mkdir(exist_ok=True)
+    built = checkout.root / PAGE / "build"
+    built.mkdir(exist_ok=True)
     for file in ("join.js", "join.css"):
-        (folder / "page/build" / file).touch()
-    with subprocess.Popen(
-        [sys.executable, "-m", "desk.server", "--stack", "dev", "--region", "us-east-1",
-         "--port", "0", "--request-meetings"],
-        env={**watch.environment, "PYTHONPATH": f"{checkout.root}:{folder}"},
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-        process.send_signal(signal.SIGTERM)
+        (built / file).touch()
+    with serving(watch.environment, "--request-meetings", root=checkout.root) as url:
+        yield url
 
 
 def key(ssm: Any) -> str:

@@ -15,10 +15,8 @@ from typing import Any, Final
 import boto3
 
 from chime_sandbox.admin import Meeting
-from support.checkout import Checkout, attend
-
-#: How long anything is waited for that has to happen. Far more than it takes.
-PATIENCE: Final = 180.0
+from support.checkout import PATIENCE, Checkout, attend
+from support.queues import queued
 
 _TELL: Final = "import json, os; print(json.dumps(dict(os.environ)))"
 
@@ -191,9 +189,7 @@ class Watch:
 
     def queued(self) -> int:
         """How many messages the queue has, received or not."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        asked = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
-        return sum(int(asked["Attributes"][name]) for name in names)
+        return queued(self.sqs, self.queue_url)
 
     def dead_letters(self) -> list[str]:
         """What the dead-letter queue has, each body."""
