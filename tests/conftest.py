@@ -1,12 +1,12 @@
 """What tests of several folders use."""
 
-import fcntl
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.checkout import locked
 
 # A property is tested by its truth, never by the time that it takes; and on the same examples each
 # time, so that a change that breaks nothing breaks no test.
@@ -28,9 +28,7 @@ def javascript() -> Path:
     """The folder of the JavaScript clients, with their packages installed."""
     declared = JAVASCRIPT / "package.json"
     installed = JAVASCRIPT / "node_modules" / ".package-lock.json"
-    # Several processes may run tests at once.
-    with declared.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(declared):
         if not installed.exists() or installed.stat().st_mtime < declared.stat().st_mtime:
             command = "npm install --no-audit --no-fund --no-package-lock --ignore-scripts"
             subprocess.run(command.split(), cwd=JAVASCRIPT, check=True, capture_output=True)

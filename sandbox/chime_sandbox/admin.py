@@ -286,14 +286,14 @@ class Sandbox:
         """Make the next call of an operation wait, before the service acts or after it."""
         self.fault("hold", operation, when=when, skip=skip, meeting=meeting)
 
-    def wait_held(self, timeout: float = 30.0) -> Held:
+    def wait_held(self, timeout: float = 60.0) -> Held:
         """The call that is held, waiting up to `timeout` seconds for one.
 
         Raises SandboxError if none is held by then.
         """
         return self.wait_all_held(1, timeout)[0]
 
-    def wait_all_held(self, number: int, timeout: float = 30.0) -> list[Held]:
+    def wait_all_held(self, number: int, timeout: float = 60.0) -> list[Held]:
         """The calls that are held, waiting up to `timeout` seconds for so many of them.
 
         Raises SandboxError if there are fewer by then.

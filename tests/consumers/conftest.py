@@ -1,12 +1,15 @@
 """Checkouts whose schedule is up, for what consumes it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from support.browser import Browser
 from support.checkout import Checkout
 from support.watching import Watch
 
@@ -51,17 +54,33 @@ def _up(checkout: Checkout) -> None:
 
 @pytest.fixture
 def watch(checkout: Checkout) -> Iterator[Watch]:
-    """A watcher that watches; the schedule is as it was at first, and up."""
+    """A watcher that watches; the schedule is as it was at first, up and attended."""
     checkout.cloud.clear_faults()
     if checkout.schedule != SCHEDULE:
         checkout.schedule = SCHEDULE
         _up(checkout)
     watch = Watch(checkout)
     watch.start()
+    watch.until_attended()
     yield watch
     checkout.cloud.clear_faults()
     if watch.runs:
         watch.kill()
+
+
+@pytest.fixture(scope="module")
+def browser(javascript: Path) -> Iterator[Browser]:
+    """A browser."""
+    with closing(Browser(javascript)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots are kept: a folder that SCREENSHOTS names."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import boto3
 import jsonschema
 import pytest
 import yaml
-from support.checkout import ROOT, Checkout
+from support.checkout import ROOT, Checkout, attend
 from support.pipeline import READY, Runner, StepFailed, load, pulumi_commands
 
 from chime_sandbox.admin import Sandbox
@@ -173,6 +173,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) -> None:
     team.clock("2030-01-01T10:00:00Z")
     logs = team.runner.job("deploy.yaml", "push")
+    attend(team.cloud, team.cloud.live())
     before = team.live()
     assert before.keys() == {"keynote", "morning-clinic"}
     assert team.links() == {
@@ -212,6 +213,7 @@ def test_a_change_is_previewed_merged_and_kept_true_by_the_schedule(team: Team) 
 
 
 def test_a_schedule_at_fault_fails_the_preview_and_changes_nothing(team: Team) -> None:
+    attend(team.cloud, team.cloud.live())
     before = team.live()
     team.sh("git switch --quiet --create typo")
     team.commit(SCHEDULE.replace("attendees", "atendees", 1), "Mistype")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from support.checkout import until
 from werkzeug.test import Client
 
 from chime_sandbox import server
@@ -30,7 +30,7 @@ KEYNOTE, PANEL = (f"{n}0000000-0000-4000-8000-000000000000" for n in (1, 2))
 NOW = datetime.now(UTC).replace(microsecond=0)
 TIMES = {
     n: (NOW + timedelta(minutes=m)).isoformat()
-    for n, m in {"opens": -30, "start": -15, "end": 45, "closes": 60}.items()
+    for n, m in {"opens": -30, "start": -15, "end": 345, "closes": 360}.items()
 }
 TOMORROW = {
     n: (datetime.fromisoformat(t) + timedelta(days=1)).isoformat() for n, t in TIMES.items()
@@ -106,13 +106,6 @@ class Office:
     def event(self, name: str) -> Any:
         [found] = [e for e in self.data()["events"] if e["event"] == name]
         return found
-
-    def until(self, condition: Any) -> None:
-        """Wait until the messages are there."""
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -255,15 +248,15 @@ def test_who_is_connected_comes_from_the_messages(office: Office) -> None:
         attendees = office.event("keynote")["attendees"]
         return {a["name"]: a["connected"] for a in attendees if "connected" in a}
 
-    office.until(lambda: len(connected()) == 3)
+    until(lambda: len(connected()) == 3, "three are connected")
     since = (NOW - timedelta(minutes=5)).isoformat()
     assert connected() == dict.fromkeys(("bob", LONG, "guest"), since)
     links_of = {a["name"]: a.get("link") for a in office.event("keynote")["attendees"]}
     assert links_of["guest"] is None
     assert links_of[LONG] is not None
-    office.until(lambda: office.data()["connections"] == "known")
+    until(lambda: office.data()["connections"] == "known", "the queue is read")
     office.send("MeetingEnded", minutes=-1)
-    office.until(lambda: "ended" in office.event("keynote")["open"][0])
+    until(lambda: "ended" in office.event("keynote")["open"][0], "the end is known")
     assert connected() == {}
     # Its successor has another MeetingId.
     office.put(meeting_ids={"keynote": PANEL, "panel: 1/2": KEYNOTE})
@@ -274,7 +267,10 @@ def test_messages_are_kept_over_a_restart(office: Office, tmp_path: Path) -> Non
     """They are in the file before they leave the queue, and the report reads the same file."""
     office.send("AttendeeJoined", "eve", PANEL, minutes=-60 * 24 * 8)
     office.send("AttendeeJoined", "bob")
-    office.until(lambda: [a for a in office.event("keynote")["attendees"] if "connected" in a])
+    until(
+        lambda: any("connected" in a for a in office.event("keynote")["attendees"]),
+        "somebody is connected",
+    )
     again = Messages(Queue(office.queue, "us-east-1"), tmp_path / "events.jsonl")
     [bob] = again.meetings()[KEYNOTE].connected(NOW)
     assert bob.external_user_id == "bob"
@@ -283,9 +279,9 @@ def test_messages_are_kept_over_a_restart(office: Office, tmp_path: Path) -> Non
 
 
 def test_a_queue_that_is_gone_makes_the_connections_stale(office: Office) -> None:
-    office.until(lambda: office.data()["connections"] == "known")
+    until(lambda: office.data()["connections"] == "known", "the queue is read")
     office.sqs.delete_queue(QueueUrl=office.queue)
-    office.until(lambda: office.data()["connections"] == "stale")
+    until(lambda: office.data()["connections"] == "stale", "the queue is missed")
 
 
 def test_since_when_the_meeting_is_there_follows_a_replacement(silent_office: Office) -> None:
@@ -303,14 +299,16 @@ def test_without_ssm_the_data_are_unavailable_and_ask_it_no_more_often(
     silent_office: Office, page: Path
 ) -> None:
     office = silent_office
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        nowhere = f"http://127.0.0.1:{server.getsockname()[1]}"
-    gone = boto3.client("ssm", "us-east-1", endpoint_url=nowhere, config=CONFIG)
-    calls: list[str] = []
-    gone.meta.events.register("before-call.ssm.*", lambda model, **_: calls.append(model.name))
-    key = LinkKey(Parameters(office.ssm), addresses.link_key(STACK))
-    office.client = Client(Desk(Parameters(gone), STACK, key, page))
-    answers = [office.get() for _ in range(3)]
+    # A port that is taken, and where nobody listens.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        gone = boto3.client("ssm", "us-east-1", endpoint_url=nowhere, config=CONFIG)
+        calls: list[str] = []
+        gone.meta.events.register("before-call.ssm.*", lambda model, **_: calls.append(model.name))
+        key = LinkKey(Parameters(office.ssm), addresses.link_key(STACK))
+        office.client = Client(Desk(Parameters(gone), STACK, key, page))
+        answers = [office.get() for _ in range(3)]
     assert {(a.status_code, a.json["state"]) for a in answers} == {(503, "unavailable")}
     assert answers[0].headers["Retry-After"] == "15"
     assert calls == ["GetParametersByPath"]

@@ -6,10 +6,6 @@ With SCREENSHOTS=<folder> the pictures are kept there.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Browser
-from support.checkout import ROOT
+from support.browser import Browser, follow
+from support.checkout import until
+from support.queues import queued
+from support.site import STACK, build_page, reaching, serving
 
 from chime_sandbox import server
 from desk import addresses, entries, links
 
-STACK = "dev"
-DESK = ROOT / "stacks/join_desk"
 LONG = "Quarterly-all-hands-of-every-region-and-department-" * 3
 KEYNOTE, SECOND, LOBBY = (f"{n}0000000-0000-4000-8000-000000000000" for n in (1, 2, 3))
 PEOPLE = ("ann", "bob@example.org", "a-very-long-external-user-id-" * 2 + "0123456", "語" * 30)
@@ -108,50 +104,18 @@ class Site:
             "source": "aws.chime", "detail-type": "Chime Meeting State Change", "detail": detail,
         }  # fmt: skip
         self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps(event))
-        deadline = time.monotonic() + 30
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        while True:
-            left = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])
-            if not sum(int(left["Attributes"][name]) for name in names):
-                return
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots are kept."""
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser(javascript: Path) -> Iterator[Browser]:
-    """A browser."""
-    found = Browser(javascript)
-    yield found
-    found.close()
+        until(lambda: queued(self.sqs, self.queue) == 0, "the desk takes the event")
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """An emulated AWS."""
+    """An emulated AWS. The page is built."""
+    build_page()
     with server.running() as found:
         yield found
 
 
-@pytest.fixture(scope="module")
-def built() -> None:
-    """The page's files are built."""
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock",
-                    "--ignore-scripts", "--silent"], cwd=DESK / "page", check=True)  # fmt: skip
-    subprocess.run(
-        ["npm", "run", "build", "--silent"], cwd=DESK / "page", check=True, capture_output=True
-    )
-
-
-def serving(endpoint: str, aws: Any, queue: str | None, folder: Path) -> Iterator[Site]:
+def opened(endpoint: str, aws: Any, queue: str | None, folder: Path) -> Iterator[Site]:
     """The desk as a process of its own."""
     site = Site("", aws("ssm", endpoint), aws("sqs", endpoint), "")
     site.put()
@@ -159,34 +123,20 @@ def serving(endpoint: str, aws: Any, queue: str | None, folder: Path) -> Iterato
     if queue:
         site.queue = site.sqs.create_queue(QueueName=queue)["QueueUrl"]
         options = ["--events-queue", site.queue, "--events-file", str(folder / "events.jsonl")]
-    environment = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "PYTHONPATH": f"{ROOT}:{DESK}",
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "desk.server", "--stack", STACK, "--region", "us-east-1",
-         "--port", "0", *options],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        site.url = process.stdout.readline().split()[-1]
+    with serving(reaching(endpoint), *options) as site.url:
         yield site
-        process.terminate()
 
 
 @pytest.fixture
-def site(endpoint: str, aws: Any, built: None, tmp_path: Path) -> Iterator[Site]:  # noqa: ARG001
+def site(endpoint: str, aws: Any, tmp_path: Path) -> Iterator[Site]:
     """A desk that receives the meetings' events."""
-    yield from serving(endpoint, aws, f"events-{tmp_path.name}"[:80], tmp_path)
+    yield from opened(endpoint, aws, f"events-{tmp_path.name}"[:80], tmp_path)
 
 
 @pytest.fixture
-def deaf_site(endpoint: str, aws: Any, built: None, tmp_path: Path) -> Iterator[Site]:  # noqa: ARG001
+def deaf_site(endpoint: str, aws: Any, tmp_path: Path) -> Iterator[Site]:
     """A desk that receives none."""
-    yield from serving(endpoint, aws, None, tmp_path)
+    yield from opened(endpoint, aws, None, tmp_path)
 
 
 def texts(browser: Browser, selector: str) -> list[str]:
@@ -201,16 +151,6 @@ def texts(browser: Browser, selector: str) -> list[str]:
 def news(browser: Browser) -> list[str]:
     """What was announced, without the times, the latest first."""
     return [text.partition(" ")[2] for text in texts(browser, "#changes p")]
-
-
-def until(browser: Browser, condition: Any) -> None:
-    """Let the page's clock run until something is so."""
-    for _ in range(20):
-        if condition():
-            return
-        browser.do("pass", seconds=5)
-        time.sleep(0.3)
-    assert condition()
 
 
 def day(**changed: Any) -> dict[str, Event]:
@@ -239,7 +179,7 @@ def test_the_page_shows_meetings_people_links_and_recordings(site: Site, browser
     assert closing.startswith("Opens at ")
     facts = "\n".join(texts(browser, "article dl"))
     assert "destination: s3://acme-recordings/keynote/, status: InProgress" in facts
-    until(browser, lambda: texts(browser, "summary") == [
+    follow(browser, lambda: texts(browser, "summary") == [
         "Attendees: 1, 0 connected", "Attendees: 2, 1 connected",
     ])  # fmt: skip
     seen = browser.do("look")
@@ -263,19 +203,19 @@ def test_what_happens_is_shown_and_announced_and_nothing_else_changes(
     assert news(browser) == []
 
     site.send("AttendeeJoined", "bob@example.org")
-    until(browser, lambda: news(browser) == ["bob@example.org joined Opening keynote."])
+    follow(browser, lambda: news(browser) == ["bob@example.org joined Opening keynote."])
     site.send("AttendeeDropped", "bob@example.org")
-    until(browser, lambda: news(browser)[0] == "bob@example.org left Opening keynote.")
+    follow(browser, lambda: news(browser)[0] == "bob@example.org left Opening keynote.")
     site.send("MeetingEnded")
-    until(browser, lambda: news(browser)[0] == "Opening keynote has ended.")
+    follow(browser, lambda: news(browser)[0] == "Opening keynote has ended.")
     [ended] = [text for text in texts(browser, ".state") if "Ended at" in text]
     assert "It has not been replaced yet." in ended
     site.put(**day(meeting=SECOND, recording={"status": "Stopped"}))
-    until(browser, lambda: "Recording of Opening keynote: status: Stopped." in news(browser))
-    until(browser, lambda: "Opening keynote has a new meeting." in news(browser))
+    follow(browser, lambda: "Recording of Opening keynote: status: Stopped." in news(browser))
+    follow(browser, lambda: "Opening keynote has a new meeting." in news(browser))
     assert not [text for text in texts(browser, ".state") if "Ended at" in text]
     site.put(**day(meeting=SECOND, people=("ann", "bob@example.org", "eve")))
-    until(browser, lambda: news(browser)[0] == "eve was added to Opening keynote.")
+    follow(browser, lambda: news(browser)[0] == "eve was added to Opening keynote.")
 
     kept = browser.do("evaluate", script="""[
         [...document.querySelectorAll('article')].every((card) => card.marked),
@@ -295,14 +235,14 @@ def test_a_link_is_copied_with_the_keyboard_alone(site: Site, browser: Browser) 
     browser.do("open", url=site.link, permissions=permissions)
     for key in ("Tab", "Enter", "Tab", "Enter"):
         browser.do("press", key=key)
-    until(browser, lambda: texts(browser, "#copied") == ["The link of ann was copied."])
+    follow(browser, lambda: texts(browser, "#copied") == ["The link of ann was copied."])
     assert browser.do("evaluate", script="navigator.clipboard.readText()") == wanted
 
     browser.do("open", url=site.link)
     browser.do("evaluate", script="navigator.clipboard.writeText = () => Promise.reject()")
     for key in ("Tab", "Enter", "Tab", "Enter"):
         browser.do("press", key=key)
-    until(
+    follow(
         browser, lambda: browser.do("evaluate", script="document.activeElement.tagName") == "INPUT"
     )
     assert browser.do("evaluate", script="getSelection().toString()") == wanted
@@ -329,7 +269,7 @@ def test_without_a_queue_the_page_says_that_it_does_not_know(
     assert "this server was started without --events-queue" in said
     assert texts(browser, "summary") == ["Attendees: 1"]
     deaf_site.put()
-    until(browser, lambda: texts(browser, "#none") == ["There are no meetings."])
+    follow(browser, lambda: texts(browser, "#none") == ["There are no meetings."])
     assert news(browser) == ["Keynote was removed."]
 
 
@@ -373,7 +313,7 @@ def test_the_page_fits_every_screen_and_is_accessible(
     browser.do("open", url=site.link, width=width, dark=dark)
     browser.do("wait", state="ready")
     site.send("AttendeeLeft", PEOPLE[2])
-    until(browser, lambda: len(news(browser)) == 1)
+    follow(browser, lambda: len(news(browser)) == 1)
     browser.do(
         "evaluate", script="document.querySelectorAll('details').forEach((d) => d.open = true)"
     )

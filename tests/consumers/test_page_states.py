@@ -5,7 +5,6 @@ With SCREENSHOTS=<folder> the pictures are kept there.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,22 +16,6 @@ from support.site import Site, open_site
 
 LONG = "Quarterly-all-hands-of-every-region-and-department-" * 3
 PEOPLE = ["You", "dana.poe@example.org", "a-very-long-external-user-id-" * 2 + "0123456", "語" * 64]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots are kept."""
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser(javascript: Path) -> Iterator[Browser]:
-    """A browser."""
-    found = Browser(javascript)
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,6 @@ from support.site import NAME, Site, open_site
 from chime_sandbox.admin import Sandbox
 
 
-@pytest.fixture(scope="module")
-def browser(javascript: Any) -> Iterator[Browser]:
-    """A browser."""
-    found = Browser(javascript)
-    yield found
-    found.close()
-
-
 @dataclass
 class Meetings:
     """A desk on an emulated AWS, and the event's meetings, which a test creates and ends."""

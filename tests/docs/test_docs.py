@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 import json
 import re
@@ -12,13 +11,12 @@ from types import ModuleType
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-import pulumi
 import pytest
 from botocore.session import Session
 from packaging.requirements import Requirement
-from pulumi.runtime import mocks, settings
+from pulumi.runtime import mocks
 from pydantic import BaseModel
-from support import pages
+from support import mocked, pages
 from support.constraints import service_model
 from support.pages import PAGES, ROOT
 
@@ -350,18 +348,8 @@ def test_programs_declare_what_they_show(
 ) -> None:
     """Each program of the docs runs to its end as it stands."""
     monkeypatch.chdir(ROOT)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    mocks.set_mocks(Cloud(), preview=False)
-    pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
 
     def program() -> None:
         exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
 
-    try:
-        pulumi.runtime.test(program)()
-    finally:
-        pulumi.runtime.set_all_config({})
-        settings.reset_options()
-        asyncio.set_event_loop(None)
-        loop.close()
+    mocked.run(program, Cloud(), {"aws:region": "us-east-1"})

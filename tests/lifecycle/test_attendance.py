@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.queues import queued
 
 from chime_sandbox.admin import Sandbox
 from meeting_provider.attendance.__main__ import main
@@ -79,9 +80,7 @@ def test_joins_and_leaves_come_from_the_queue_into_the_report_and_stay_in_the_fi
     assert {(r["external_meeting_id"], r["meeting_id"]) for r in second} == {("keynote", meeting)}
     assert [r["attendee_id"] for r in second] == [ann, bob, bob, eve]
     assert len(archive.read_text().splitlines()) == len(sandbox.notifications())
-    left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    waiting = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    assert sum(int(left[name]) for name in waiting) == 1
+    assert queued(sqs, url) == 1
 
 
 def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
@@ -103,9 +102,7 @@ def test_a_file_that_cannot_be_written_leaves_the_messages_in_the_queue(
     assert main(where) == 1
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", f"error: {tmp_path}: Is a directory\n")
-    left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    waiting = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    assert sum(int(left[name]) for name in waiting) == 2
+    assert queued(sqs, url) == 2
 
 
 def test_a_queue_that_is_not_there_is_an_error_of_one_line(

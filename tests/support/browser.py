@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from support.checkout import ROOT
+from support.checkout import ROOT, until
 
 _VIEW: Final = ROOT / "stacks/join_desk/page/view.js"
 
@@ -43,3 +45,17 @@ class Browser:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+def follow(browser: Browser, condition: Callable[[], object]) -> None:
+    """Let the page's clock run until something is so."""
+
+    def is_so() -> bool:
+        if condition():
+            return True
+        browser.do("pass", seconds=5)
+        # What it asks the desk then is answered in real time.
+        time.sleep(0.3)
+        return False
+
+    until(is_so, "the page follows")

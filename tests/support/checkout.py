@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from chime_sandbox.admin import Sandbox
+from chime_sandbox.admin import Meeting, Sandbox
 from meeting_provider import join_info
 
 ROOT = Path(__file__).parents[2]
+
+#: How long anything is waited for that has to happen, in seconds. Far more than it takes.
+PATIENCE: Final = 180.0
 
 #: What a checkout has, less what is linked because it is large or is the code under test.
 COPIED = (
@@ -142,6 +147,29 @@ class Checkout:
         for process in _processes_in(self.root):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.1)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """One at a time of the processes that run tests."""
+    with file.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def attend(cloud: Sandbox, meetings: Iterable[Meeting]) -> None:
+    """Have somebody be in each meeting: however long a test takes, the service ends none."""
+    for meeting in meetings:
+        last = max(meeting.attendees, key=lambda each: each.external_user_id)
+        cloud.join(meeting.meeting_id, last.attendee_id)
 
 
 def _processes_in(folder: Path) -> list[int]:

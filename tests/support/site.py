@@ -6,17 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chime_sandbox import server
 from desk import addresses, links
-from support.checkout import ROOT
+from support.checkout import ROOT, Checkout, locked
 
 STACK = "dev"
-DESK = ROOT / "stacks/join_desk"
+PAGE = "stacks/join_desk/page"
 NAME = "stand-up"
 
 
@@ -81,12 +82,38 @@ def joining(meeting: str) -> dict[str, Any]:
 
 
 def build_page() -> None:
-    """Build the page with its own packages."""
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock",
-                    "--ignore-scripts", "--silent"], cwd=DESK / "page", check=True)  # fmt: skip
-    subprocess.run(
-        ["npm", "run", "build", "--silent"], cwd=DESK / "page", check=True, capture_output=True
-    )
+    """Build the page where its sources are newer: other tests may be looking at it."""
+    with locked(ROOT / PAGE / "package.json"):
+        run = Checkout(ROOT).make(f"{PAGE}/build/join.js")
+        assert run.code == 0, run.text
+
+
+def reaching(endpoint: str) -> dict[str, str]:
+    """An environment that leads AWS's SDK to an emulated AWS."""
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+
+
+@contextmanager
+def serving(environment: Mapping[str, str], *options: str, root: Path = ROOT) -> Iterator[str]:
+    """The desk of a checkout as a process of its own; its URL."""
+    command = (sys.executable, "-m", "desk.server", "--stack", STACK, "--region", "us-east-1")
+    with subprocess.Popen(
+        (*command, "--port", "0", *options),
+        env={**environment, "PYTHONPATH": f"{root}:{root / 'stacks/join_desk'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 @contextmanager
@@ -100,19 +127,5 @@ def open_site(aws: Callable[[str, str], Any]) -> Iterator[Site]:
         found = Site("", endpoint, aws("ssm", endpoint))
         found.set(addresses.link_key(STACK), "key")
         found.set(addresses.about(STACK, NAME), json.dumps({"title": "Stand-up"}))
-        environment = {
-            **os.environ,
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "PYTHONPATH": f"{ROOT}:{DESK}",
-        }
-        with subprocess.Popen(
-            [sys.executable, "-m", "desk.server", "--stack", STACK, "--region", "us-east-1",
-             "--port", "0"],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        ) as process:  # fmt: skip
-            assert process.stdout is not None
-            found.url = process.stdout.readline().split()[-1]
+        with serving(reaching(endpoint)) as found.url:
             yield found
-            process.terminate()

@@ -15,10 +15,8 @@ from typing import Any, Final
 import boto3
 
 from chime_sandbox.admin import Meeting
-from support.checkout import Checkout
-
-#: How long anything is waited for that has to happen. Far more than it takes.
-PATIENCE: Final = 180.0
+from support.checkout import PATIENCE, Checkout, attend
+from support.queues import queued
 
 _TELL: Final = "import json, os; print(json.dumps(dict(os.environ)))"
 
@@ -135,6 +133,11 @@ class Watch:
         """Wait until it has done all that there is to do, and the queue holds nothing."""
         self.until(lambda: self.waits and self.queued() == 0, "it waits, and the queue is empty")
 
+    def until_attended(self) -> None:
+        """Have somebody be in each meeting, once all are up."""
+        self.until_quiet()
+        attend(self._checkout.cloud, self.known())
+
     def until_updated(self, folder: str, times: int) -> None:
         """Wait until a consumer has been updated so many times."""
         said = f"dev of {folder} is up to date"
@@ -186,9 +189,7 @@ class Watch:
 
     def queued(self) -> int:
         """How many messages the queue has, received or not."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        asked = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
-        return sum(int(asked["Attributes"][name]) for name in names)
+        return queued(self.sqs, self.queue_url)
 
     def dead_letters(self) -> list[str]:
         """What the dead-letter queue has, each body."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import mocks, settings
+from pulumi.runtime import mocks
+from support import mocked
 
 from meeting_provider import InvalidNotifications, MeetingNotifications
 from meeting_provider.models import CONTROL_REGIONS
@@ -153,23 +153,13 @@ def declare(
         monkeypatch.delenv(name, raising=False)
     account = _Aws(provider_region or given.get("control_region") or region or REGION, partition)
     account.made = {} if made is None else made
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    mocks.set_mocks(account, preview=False)
-    pulumi.runtime.set_all_config({"aws:region": region} if region else {})
     found: list[dict[str, str]] = []
 
     def program() -> pulumi.Output[None]:
         known = {name: each() if callable(each) else each for name, each in given.items()}
         return MeetingNotifications("summit", **known).configuration.apply(found.append)
 
-    try:
-        pulumi.runtime.test(program)()
-    finally:
-        pulumi.runtime.set_all_config({})
-        settings.reset_options()
-        asyncio.set_event_loop(None)
-        loop.close()
+    mocked.run(program, account, {"aws:region": region} if region else {})
     return account.made, found[0]
 
 

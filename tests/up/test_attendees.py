@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.checkout import Checkout, Run
+from support.checkout import Checkout, Run, attend
 from support.meetings import EVERYTHING, NOTHING
 
 from chime_sandbox.admin import Meeting
@@ -76,11 +76,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         (built.root / "__main__.py").write_text(PROGRAM.read_text())
         succeed(built.pulumi("stack", "init", "dev"))
         succeed(pulumi(built, "up", "--yes", "--skip-preview"))
-        # However long the tests take, the service doesn't end the meeting.
-        [meeting] = built.cloud.live()
-        built.cloud.join(
-            meeting.meeting_id, max(meeting.attendees, key=lambda a: a.external_user_id).attendee_id
-        )
+        attend(built.cloud, built.cloud.live())
         yield built
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.checkout import Checkout, Run
+from support.checkout import Checkout, Run, attend
 
 #: Loaded by every Python process of a run: writes down that the process imports boto3.
 WATCH = """
@@ -38,6 +38,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     try:
         succeed(checkout.pulumi("stack", "select", "--create", "dev"))
         up(checkout)
+        attend(checkout.cloud, checkout.cloud.live())
         yield checkout
     finally:
         checkout.close()

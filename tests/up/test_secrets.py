@@ -21,7 +21,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.checkout import Checkout, Run
+from support.checkout import Checkout, Run, attend
 
 from chime_sandbox.admin import AFTER
 
@@ -166,6 +166,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
             checkout.pulumi("stack", "output", "--json", "--stack", "dev"),
         ]
         assert [r.code for r in recorded.runs[-4:]] == [0] * 4
+        attend(checkout.cloud, checkout.cloud.live())
         yield recorded
 
 

@@ -141,4 +141,4 @@ def test_it_ends_cleanly_when_the_engine_asks():
             assert process.stdout is not None
             assert int(process.stdout.readline()) > 0
             process.send_signal(number)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=120) == 0

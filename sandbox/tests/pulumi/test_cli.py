@@ -44,7 +44,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        COMMAND, env=environment, capture_output=True, text=True, timeout=60, check=False
+        COMMAND, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -148,7 +148,7 @@ def test_the_yaml_runtime_is_the_one_beside_the_cli_or_the_one_that_was_built(
     for expected in (runtime, built):
         found = subprocess.run(
             command, env=environment | {"PULUMI": str(pulumi)}, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=120, check=False,
         )  # fmt: skip
         assert (found.returncode, found.stdout.splitlines()[-1]) == (0, str(expected))
         runtime.unlink(missing_ok=True)
@@ -187,7 +187,7 @@ def test_an_interrupted_build_leaves_nothing_but_the_lock(
     building = start()
     read_until(building, "downloading its modules")
     os.killpg(building.pid, signal.SIGINT)
-    _, errors = building.communicate(timeout=30)
+    _, errors = building.communicate(timeout=120)
     assert building.returncode == 130
     assert "Traceback" not in errors
     assert [p.suffix for p in cache(environment).iterdir()] == [".lock"]
@@ -219,6 +219,6 @@ def test_the_second_of_two_builds_at_once_waits_for_the_first(
     # As the first does when it is done.
     built = executable(cache(environment) / f"pulumi-cli-{cli.pinned_version()}", "v3.274.1")
     os.killpg(first.pid, signal.SIGKILL)
-    second.communicate(timeout=30)
+    second.communicate(timeout=120)
     assert second.returncode == 0
     assert built.exists()
