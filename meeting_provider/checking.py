@@ -39,7 +39,7 @@ class Settings:
         if region:
             return region
         profile = declared.get("profile") or self.profile
-        return None if isinstance(profile, Unknown) else _region_of_profile(profile)
+        return UNKNOWN if isinstance(profile, Unknown) else _region_of_profile(profile)
 
     def known_region(self) -> str:
         """The control region of a meeting of which only the id is known.
@@ -73,9 +73,11 @@ def check(
     issues += stale_token(old, checked, diff.replacing(diff.differing(old, checked)))
     if not region:
         issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
-    if not issues:
-        checked["attendees"] = _by_id(checked["attendees"])
-    return checked, shown(issues, secret)
+    if issues:
+        # In an update, the engine would report an unknown region in place of the issues.
+        return dict(declared), shown(issues, secret)
+    checked["attendees"] = _by_id(checked["attendees"])
+    return checked, []
 
 
 def shown(issues: Iterable[ValidationIssue], secret: Collection[str]) -> list[ValidationIssue]:

@@ -179,6 +179,19 @@ class TestCheck:
         assert {n: inputs[n] for n in place(UNKNOWN)} == place(UNKNOWN)
 
 
+    @pytest.mark.parametrize("region", [None, 5, ["eu-central-1"]])
+    def test_adds_nothing_unknown_to_an_invalid_declaration(self, region):
+        """In an update, the engine would report the unknown value in place of the errors."""
+        inputs, failures = check(ARGUMENTS | {"control_region": region}, config={})
+        assert "control_region" in failures
+        assert UNKNOWN not in inputs.values()
+
+    def test_leaves_the_region_unknown_if_the_profile_is_and_no_region_is_set(self):
+        inputs, failures = check(ARGUMENTS | {"profile": UNKNOWN}, config={})
+        assert failures == {}
+        assert inputs["control_region"] == UNKNOWN
+
+
 class TestAttendees:
     def test_of_a_list_become_a_mapping(self):
         listed = [attendee("ana", capabilities=EVERYTHING, tags={"role": "host"}), attendee("ben")]

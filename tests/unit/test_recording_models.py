@@ -97,6 +97,13 @@ def test_nothing_is_said_of_what_is_not_known_yet() -> None:
     assert issues(source_arn=UNKNOWN, sink_arn=UNKNOWN) == []
 
 
+def test_an_invalid_declaration_gets_no_unknown_region() -> None:
+    """In an update, the engine would report the unknown value in place of the errors."""
+    checked, found = of_recordings.check({"sink_arn": BUCKET}, {}, checking.Settings())
+    assert [str(each) for each in found] == ["source_arn: is required"]
+    assert UNKNOWN not in checked.values()
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     wrong = issues(
         source_arn="arn:aws:sqs:us-east-1:123456789012:queue",
