@@ -178,7 +178,6 @@ class TestCheck:
         assert failures == {}
         assert {n: inputs[n] for n in place(UNKNOWN)} == place(UNKNOWN)
 
-
     @pytest.mark.parametrize("region", [None, 5, ["eu-central-1"]])
     def test_adds_nothing_unknown_to_an_invalid_declaration(self, region):
         """In an update, the engine would report the unknown value in place of the errors."""
