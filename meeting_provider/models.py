@@ -53,7 +53,8 @@ def default_media_region(control_region: str) -> str:
     return control_region if control_region in MEDIA_REGIONS else "us-east-1"
 
 
-def _not_reserved(value: str) -> str:
+def not_reserved(value: str) -> str:
+    """The value, which may not begin as AWS's own ones do."""
     if value.lower().startswith(RESERVED_PREFIX):
         raise PydanticCustomError("reserved", "uses the reserved prefix 'aws:'")
     return value
@@ -76,12 +77,12 @@ def _doc(description: str) -> Any:
     return Field(description=description)
 
 
-ExternalId = Annotated[str, _text(2, 64, _ID_CHARACTERS), AfterValidator(_not_reserved)]
+ExternalId = Annotated[str, _text(2, 64, _ID_CHARACTERS), AfterValidator(not_reserved)]
 ClientRequestToken = Annotated[str, _text(2, 64, _REQUEST_CHARACTERS)]
 PrimaryMeetingId = Annotated[str, _text(2, 64)]
 TenantIds = Annotated[list[Annotated[str, _text(2, 256, _TENANT_CHARACTERS)]], _text(1, 5)]
 Arn = Annotated[str, _text(1, 1024, _ARN_CHARACTERS)]
-TagKey = Annotated[str, _text(1, 128, _KEY_CHARACTERS), AfterValidator(_not_reserved)]
+TagKey = Annotated[str, _text(1, 128, _KEY_CHARACTERS), AfterValidator(not_reserved)]
 TagValue = Annotated[str, Field(max_length=256, pattern=_VALUE_CHARACTERS)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
 

@@ -27,6 +27,7 @@ _ARNS: Final = {
     "source_arn": ("chime", "meeting/", "a meeting: give its meeting_arn"),
     "sink_arn": ("s3", "", "an S3 bucket, such as arn:aws:s3:::my-bucket/prefix"),
     "concatenation_sink_arn": ("s3", "", "an S3 bucket, such as arn:aws:s3:::my-bucket/prefix"),
+    "sink_iam_role_arn": ("iam", "role/", "an IAM role"),
 }
 
 

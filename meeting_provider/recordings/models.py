@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from meeting_provider.models import (
     Answer,
@@ -18,6 +18,7 @@ from meeting_provider.models import (
     ExternalId,
     Shape,
     declared_by,
+    not_reserved,
     tag_list,
 )
 
@@ -26,7 +27,7 @@ MAX_TAGS: Final = 200
 State = Literal["Enabled", "Disabled"]
 Tags = Annotated[
     dict[
-        Annotated[str, Field(min_length=1, max_length=128)],
+        Annotated[str, Field(min_length=1, max_length=128), AfterValidator(not_reserved)],
         Annotated[str, Field(max_length=256)],
     ],
     Field(max_length=MAX_TAGS),

@@ -135,6 +135,20 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert "is not the ARN of a meeting: give its meeting_arn" in wrong[5]
 
 
+def test_a_tag_with_the_reserved_prefix_is_an_error() -> None:
+    """The service's refusal would come after the recording has been ended for a replacement."""
+    wrong = issues(source_arn=MEETING_ARN, sink_arn=BUCKET, tags={"AWS:team": "blue", "team": ""})
+    assert wrong == ["tags[\"AWS:team\"]: 'AWS:team' uses the reserved prefix 'aws:'"]
+
+
+def test_a_role_has_to_be_one() -> None:
+    role = "arn:aws:iam::123456789012:role/recordings"
+    assert issues(source_arn=MEETING_ARN, sink_arn=BUCKET, sink_iam_role_arn=role) == []
+    for arn in ("arn:aws:iam::123456789012:user/recordings", f"{role.partition('/')[0]}/", BUCKET):
+        [wrong] = issues(source_arn=MEETING_ARN, sink_arn=BUCKET, sink_iam_role_arn=arn)
+        assert wrong == f"sink_iam_role_arn: '{arn}' is not the ARN of an IAM role"
+
+
 def test_a_region_without_media_pipelines_lists_those_with_them() -> None:
     source = MEETING_ARN.replace("eu-central-1", "af-south-1")
     [wrong] = issues(source_arn=source, sink_arn=BUCKET)
