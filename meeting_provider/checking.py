@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,9 @@ from meeting_provider.models import CONTROL_REGIONS, default_media_region
 from meeting_provider.validation import UNKNOWN, Unknown, ValidationIssue, validate
 
 _HIDDEN: Final = "is invalid; the error is not shown, since the value is a secret"
+
+#: The most characters of a secret that is hidden only where it stands alone.
+_SHORT: Final = 3
 
 _NO_REGION: Final = (
     "no region is set: use `pulumi config set aws:region` or the argument control_region, with "
@@ -105,9 +109,11 @@ def stale_token(
 
 def redacted(text: str, secret: Iterable[Any]) -> str:
     """The text without the strings in values that a program gave as secrets."""
-    for each in sorted(_strings(secret), key=len, reverse=True):
-        text = text.replace(each, "[secret]")
-    return text
+    found = sorted({*_strings(secret)}, key=len, reverse=True)
+    # A text as short as `e` would be in most words.
+    alone = r"(?<!\w){}(?!\w)"
+    each = (re.escape(s) if len(s) > _SHORT else alone.format(re.escape(s)) for s in found)
+    return re.sub("|".join(each), "[secret]", text) if found else text
 
 
 def has_unknown(value: Any) -> bool:

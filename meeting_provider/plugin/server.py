@@ -53,11 +53,11 @@ def _one_line(method: Method[R]) -> Method[R]:
 
 
 def _secrets(request: Any) -> Iterator[Any]:
-    """The values in a request that are secrets."""
+    """The values in a request that a program gave as secrets."""
     for name in ("properties", "olds", "news"):
         if name in request.DESCRIPTOR.fields_by_name:
             found = properties.read(getattr(request, name))
-            yield from (found.values[n] for n in found.secret)
+            yield from (found.values[n] for n in found.secret - SECRETS)
 
 
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
