@@ -26,7 +26,7 @@ from meeting_provider.checking import Settings, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import JOIN_DATA, SECRETS
-from meeting_provider.resources import ResourceType, declared_in, types
+from meeting_provider.resources import ResourceType, declared_in, named, types
 from meeting_provider.validation import UNKNOWN
 
 Context = grpc.ServicerContext
@@ -182,7 +182,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def _type(self, urn: str) -> ResourceType:
         """The type of a resource: urn:pulumi:stack::project::parent$package:index:Type::name."""
-        return self._types[urn.split("::")[2].rpartition(":")[2]]
+        return named(self._types, urn.split("::")[2].rpartition(":")[2])
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         """Make running operations fail at their next call. A create then deletes its meeting."""
