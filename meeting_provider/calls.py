@@ -267,5 +267,7 @@ def _from_silence(operation: str, subject: str, error: Exception) -> ServiceErro
     if isinstance(error, (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)):
         remedy = "check the network and the endpoint, and run `pulumi up` again"
         return Unreachable(operation, cause, remedy, subject)
+    if isinstance(error, aws.ParamValidationError):
+        return ServiceError(operation, cause, "correct what the error names", subject)
     remedy = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
     return ServiceError(operation, cause, remedy, subject)

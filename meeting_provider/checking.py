@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,9 @@ from meeting_provider.models import CONTROL_REGIONS, default_media_region
 from meeting_provider.validation import validate
 
 _HIDDEN: Final = "is invalid; the error is not shown, since the value is a secret"
+
+#: The most characters of a secret that is hidden only where it stands alone.
+_SHORT: Final = 3
 
 _NO_REGION: Final = (
     "no region is set: use `pulumi config set aws:region` or the argument control_region, with "
@@ -40,7 +44,7 @@ class Settings:
         if region:
             return region
         profile = declared.get("profile") or self.profile
-        return None if isinstance(profile, Unknown) else _region_of_profile(profile)
+        return UNKNOWN if isinstance(profile, Unknown) else _region_of_profile(profile)
 
     def known_region(self) -> str:
         """The control region of a meeting of which only the id is known.
@@ -74,9 +78,11 @@ def check(
     issues += stale_token(old, checked, diff.replacing(diff.differing(old, checked)))
     if not region:
         issues.insert(0, ValidationIssue(("control_region",), _NO_REGION))
-    if not issues:
-        checked["attendees"] = _by_id(checked["attendees"])
-    return checked, shown(issues, secret)
+    if issues:
+        # In an update, the engine would report an unknown region in place of the issues.
+        return dict(declared), shown(issues, secret)
+    checked["attendees"] = _by_id(checked["attendees"])
+    return checked, []
 
 
 def shown(issues: Iterable[ValidationIssue], secret: Collection[str]) -> list[ValidationIssue]:
@@ -104,9 +110,11 @@ def stale_token(
 
 def redacted(text: str, secret: Iterable[Any]) -> str:
     """The text without the strings in values that a program gave as secrets."""
-    for each in sorted(_strings(secret), key=len, reverse=True):
-        text = text.replace(each, "[secret]")
-    return text
+    found = sorted({*_strings(secret)}, key=len, reverse=True)
+    # A text as short as `e` would be in most words.
+    alone = r"(?<!\w){}(?!\w)"
+    each = (re.escape(s) if len(s) > _SHORT else alone.format(re.escape(s)) for s in found)
+    return re.sub("|".join(each), "[secret]", text) if found else text
 
 
 def has_unknown(value: Any) -> bool:

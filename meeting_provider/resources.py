@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from meeting_provider import checking, diff, state, validation
 from meeting_provider.checking import Settings
 from meeting_provider.diff import Difference
+from meeting_provider.errors import MeetingProviderError
 from meeting_provider.issues import UNKNOWN, ValidationIssue
 from meeting_provider.lifecycle import Lifecycle
 from meeting_provider.models import MediaPlacement, MeetingInput
@@ -240,6 +241,16 @@ class Recordings:
 def declared_in(kind: ResourceType, outputs: Mapping[str, Any]) -> Properties:
     """The declared properties among the outputs of a resource."""
     return {n: outputs[n] for n in kind.model.model_fields if outputs.get(n) is not None}
+
+
+def named(kinds: Mapping[str, ResourceType], name: str) -> ResourceType:
+    """The type of a name.
+
+    :raises MeetingProviderError: there is none.
+    """
+    if name not in kinds:
+        raise MeetingProviderError(f"there is no resource '{name}'; use {', '.join(kinds)}")
+    return kinds[name]
 
 
 def types(profile: str | None = None, cancelled: Event | None = None) -> dict[str, ResourceType]:

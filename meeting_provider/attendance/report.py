@@ -39,10 +39,10 @@ def rows(meetings: Iterable[MeetingAttendance], zone: tzinfo) -> list[Row]:
     """
     return [
         (
-            _printable(meeting.external_meeting_id),
-            _printable(meeting.meeting_id),
-            _printable(connection.external_user_id),
-            _printable(connection.attendee_id),
+            printable(meeting.external_meeting_id),
+            printable(meeting.meeting_id),
+            printable(connection.external_user_id),
+            printable(connection.attendee_id),
             _time(connection.joined, zone),
             _time(connection.left, zone),
             _seconds(connection),
@@ -57,7 +57,7 @@ def write_csv(file: TextIO, found: Sequence[Row]) -> None:
     """Write rows with a header. A cell that a spreadsheet would calculate begins with `'`."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(tuple(map(_inert, row)) for row in found)
+    writer.writerows(tuple(map(inert, row)) for row in found)
 
 
 def table(found: Sequence[Row]) -> str:
@@ -82,13 +82,16 @@ def _tables(found: Sequence[Row]) -> Iterator[str]:
         yield f"{'  '.join(meeting)}\n{body}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Others' text, so that no control character reaches a terminal, and each row is one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _inert(cell: str) -> str:
-    """Source: https://owasp.org/www-community/attacks/CSV_Injection."""
+def inert(cell: str) -> str:
+    """The text of a cell that no spreadsheet takes for a formula.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) else cell
 
 

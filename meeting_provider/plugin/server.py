@@ -27,7 +27,7 @@ from meeting_provider.errors import MeetingProviderError
 from meeting_provider.issues import UNKNOWN
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import JOIN_DATA, SECRETS
-from meeting_provider.resources import ResourceType, declared_in, types
+from meeting_provider.resources import ResourceType, declared_in, named, types
 
 Context = grpc.ServicerContext
 R = TypeVar("R")
@@ -53,11 +53,11 @@ def _one_line(method: Method[R]) -> Method[R]:
 
 
 def _secrets(request: Any) -> Iterator[Any]:
-    """The values in a request that are secrets."""
+    """The values in a request that a program gave as secrets."""
     for name in ("properties", "olds", "news"):
         if name in request.DESCRIPTOR.fields_by_name:
             found = properties.read(getattr(request, name))
-            yield from (found.values[n] for n in found.secret)
+            yield from (found.values[n] for n in found.secret - SECRETS)
 
 
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
@@ -182,7 +182,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def _type(self, urn: str) -> ResourceType:
         """The type of a resource: urn:pulumi:stack::project::parent$package:index:Type::name."""
-        return self._types[urn.split("::")[2].rpartition(":")[2]]
+        return named(self._types, urn.split("::")[2].rpartition(":")[2])
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
         """Make running operations fail at their next call. A create then deletes its meeting."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from meeting_provider.shapes import (
     Answer,
@@ -19,6 +19,7 @@ from meeting_provider.shapes import (
     Shape,
     declared_by,
     doc,
+    not_reserved,
     tag_list,
     text,
 )
@@ -28,7 +29,7 @@ MAX_TAGS: Final = 200
 State = Literal["Enabled", "Disabled"]
 Tags = Annotated[
     dict[
-        Annotated[str, text(1, 128)],
+        Annotated[str, text(1, 128), AfterValidator(not_reserved)],
         Annotated[str, Field(max_length=256)],
     ],
     Field(max_length=MAX_TAGS),

@@ -324,7 +324,7 @@ class _Draft:
 def _recording(said: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The arguments of the recording; None where there is to be none."""
     recording = said.get("recording")
-    return {} if recording is True else recording or None
+    return {} if recording is True else None if recording is False else recording
 
 
 def _ids(attendees: Any) -> Iterator[str]:

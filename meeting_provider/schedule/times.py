@@ -79,6 +79,8 @@ class _Reader:
                 if name in self.said:
                     self._issue(name, "requires `start`")
             return None
+        if self.said.get("exceptions") and self.said.get("recurrence") is None:
+            self._issue("exceptions", "requires `recurrence`")
         rule = self._rule()
         excluded = frozenset(self._exceptions())
         start = self._time("start", self.said["start"])
@@ -92,6 +94,8 @@ class _Reader:
         lasts = end[0] - start[0] if nominal else to_utc(*end) - to_utc(*start)
         if not timedelta() < lasts <= _LONGEST:
             why = "is not after the start" if lasts <= timedelta() else "is more than a year later"
+            if lasts <= timedelta() and end[0] > start[0] and end[1] == start[1]:
+                why += ", since the clocks go forward in between"
             self._issue("end", why)
         series = Series(*start, lasts, nominal, rule=rule, excluded=excluded)
         if rule and _never_happens(series):

@@ -139,6 +139,15 @@ def test_links_are_written_also_for_events_without_times(write: Write, folder: P
     assert [p.name for p in folder.iterdir()] == ["links.csv"]
 
 
+def test_no_text_of_a_schedule_is_a_formula_beside_the_links(write: Write, folder: Path) -> None:
+    """Calendars are others', and a formula in a spreadsheet could send all links to them."""
+    text = UNTIMED.replace("Opening keynote", '"=HYPERLINK(E2)\\e[2J\\nx"').replace("bob", "=bob")
+    assert write(text).exit_code == 0
+    _, ann, bob = csv.reader(io.StringIO((folder / "links.csv").read_text()))
+    assert ann[1:4] == [r"'=HYPERLINK(E2)\x1b[2J\nx", "ann@x.org", "ann@x.org"]
+    assert bob[2:4] == ["'=bob", "'=bob"]
+
+
 def test_nothing_near_says_when_the_next_event_is(write: Write) -> None:
     """And which option reaches it."""
     said = write(TIMED, "--now", "2027-01-01T09:00:00+01:00").output

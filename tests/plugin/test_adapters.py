@@ -456,6 +456,29 @@ class TestThePlugin:
         assert "\n" not in str(error.value)
         assert "Traceback" not in str(error.value)
 
+    def test_names_its_types_where_another_is_asked_for(self, plugin: Plugin) -> None:
+        """`pulumi import` checks no type itself."""
+        request = pb.ReadRequest(id="one", urn=URN.replace(":Meeting", ":Meetin"))
+        with pytest.raises(Failed, match=r"^there is no resource 'Meetin'; use Meeting"):
+            plugin._call(plugin.stub.Read, request)
+
+    def test_reports_an_id_of_another_form(self, plugin: Plugin) -> None:
+        request = pb.ReadRequest(id="keynote", urn=URN.replace(":Meeting", ":Recording"))
+        with pytest.raises(Failed, match="MediaPipelineId") as error:
+            plugin._call(plugin.stub.Read, request)
+        assert str(error.value).endswith("; correct what the error names")
+
+    def test_names_the_meeting_in_errors(self, plugin: Plugin, cloud: Sandbox) -> None:
+        """Outputs that are always secret have the meeting's name, too."""
+        id_, _ = plugin.create(plugin.check({}, TRIO))
+        request = pb.DeleteRequest(urn=URN, properties=plugin.answer.properties)
+        assert "joinData" in request.properties
+        cloud.fault("forbidden", "DeleteMeeting")
+        with pytest.raises(Failed) as error:
+            plugin._call(plugin.stub.Delete, request)
+        named = f"meeting 'keynote ({id_})': DeleteMeeting failed: Forbidden"
+        assert str(error.value).startswith(named)
+
     def test_asks_to_be_refreshed_before_each_update(self, plugin: Plugin) -> None:
         id_, outputs = plugin.create(plugin.check({}, TRIO))
         assert plugin.answer.refresh_before_update

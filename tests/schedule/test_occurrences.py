@@ -240,8 +240,19 @@ START, END = "start: 2027-03-01T09:00:00Z", "end: 2027-03-01T10:00:00Z"
         ([START, END, "recurrence: FREQ=DAILY;EVERY=2"], "5: events[0].recurrence: EVERY=2 is no"),
         ([START, END, "recurrence: FREQ=DAILY;UNTIL=soon"], "5: events[0].recurrence: UNTIL=SOON"),
         ([START, END, "recurrence: 3"], "5: events[0].recurrence: FREQ must be"),
-        ([START, END, "exceptions: 3"], "5: events[0].exceptions: is not a list"),
-        ([START, END, "exceptions: [noon]"], "5: events[0].exceptions[0]: 'noon' is not a time"),
+        ([START, END, "exceptions: [2027-03-01]"], "5: events[0].exceptions: requires `recurr"),
+        (
+            [START, END, "recurrence: FREQ=DAILY", "exceptions: 3"],
+            "6: events[0].exceptions: is not a list",
+        ),
+        (
+            [START, END, "recurrence: FREQ=DAILY", "exceptions: [noon]"],
+            "6: events[0].exceptions[0]: 'noon' is not a time",
+        ),
+        (
+            ["zone: Europe/Berlin", "start: 2027-03-28T02:30", "end: 2027-03-28T03:30"],
+            "5: events[0].end: is not after the start, since the clocks go forward in between",
+        ),
         ([START, END, "begin: 3"], "5: events[0].begin: is not an argument of a meeting"),
     ],
 )

@@ -101,6 +101,18 @@ class TestEvents:
         assert ana["capabilities"] == ben["capabilities"]
         assert ben["tags"] == {"role": "viewer"}
 
+    def test_are_recorded_where_they_say_so(self, load):
+        """An empty mapping changes no argument of the recording, and is no refusal of it."""
+        events = load("""
+            defaults: {recording: {tags: {room: r1}}}
+            events:
+              - {name: shared, attendees: {ana: {}}}
+              - {name: own, recording: true, attendees: {ana: {}}}
+              - {name: empty, recording: {}, attendees: {ana: {}}}
+              - {name: refused, recording: false, attendees: {ana: {}}}
+            """)
+        assert [e.recording for e in events] == [{"tags": {"room": "r1"}}, {}, {}, None]
+
     def test_may_be_none(self, load):
         assert load("events: []") == ()
 

@@ -11,6 +11,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from support.meetings import EVERYTHING, LISTENING, answered, attendee, properties, provider
 
 from meeting_provider import MeetingProviderError, state
+from meeting_provider.checking import redacted
 from meeting_provider.models import CONTROL_REGIONS, MeetingAnswer
 from meeting_provider.provider import MeetingProvider
 from meeting_provider.state import State
@@ -178,6 +179,18 @@ class TestCheck:
         assert failures == {}
         assert {n: inputs[n] for n in place(UNKNOWN)} == place(UNKNOWN)
 
+    @pytest.mark.parametrize("region", [None, 5, ["eu-central-1"]])
+    def test_adds_nothing_unknown_to_an_invalid_declaration(self, region):
+        """In an update, the engine would report the unknown value in place of the errors."""
+        inputs, failures = check(ARGUMENTS | {"control_region": region}, config={})
+        assert "control_region" in failures
+        assert UNKNOWN not in inputs.values()
+
+    def test_leaves_the_region_unknown_if_the_profile_is_and_no_region_is_set(self):
+        inputs, failures = check(ARGUMENTS | {"profile": UNKNOWN}, config={})
+        assert failures == {}
+        assert inputs["control_region"] == UNKNOWN
+
 
 class TestAttendees:
     def test_of_a_list_become_a_mapping(self):
@@ -321,4 +334,25 @@ class TestDiff:
     def test_reads_outputs_as_they_are_stored(self):
         assert state.declared_in(outputs(tags={"a": "b"})) == properties(
             "ana", "ben", tags={"a": "b"}
+        )
+
+
+class TestRedacted:
+    @pytest.mark.parametrize(
+        ("secret", "text"),
+        [
+            ({"a": "hush-hush", "b": "hush"}, "xhush-hush: hushed, hush"),
+            ([["hush-hush"], {"hush": {}}], "xhush-hush: hushed, hush"),
+        ],
+    )
+    def test_hides_each_text_in_a_secret(self, secret, text):
+        assert redacted(text, [secret]) == "x[secret]: [secret]ed, [secret]"
+
+    def test_hides_short_ones_only_where_they_stand_alone(self):
+        said = redacted("the meeting 'e' has ended: e", [{"tags": {"t": "e", "s": "secret"}}] * 50)
+        assert said == "the meeting '[secret]' has ended: [secret]"
+
+    def test_changes_nothing_without_a_secret(self):
+        assert redacted("the meeting has ended", [None, {}, "", [1, True]]) == (
+            "the meeting has ended"
         )

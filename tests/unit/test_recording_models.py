@@ -99,6 +99,13 @@ def test_nothing_is_said_of_what_is_not_known_yet() -> None:
     assert issues(source_arn=UNKNOWN, sink_arn=UNKNOWN) == []
 
 
+def test_an_invalid_declaration_gets_no_unknown_region() -> None:
+    """In an update, the engine would report the unknown value in place of the errors."""
+    checked, found = of_recordings.check({"sink_arn": BUCKET}, {}, checking.Settings())
+    assert [str(each) for each in found] == ["source_arn: is required"]
+    assert UNKNOWN not in checked.values()
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     wrong = issues(
         source_arn="arn:aws:sqs:us-east-1:123456789012:queue",
@@ -128,6 +135,20 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ]
     assert "11 is too large; at most 10" in wrong[3]
     assert "is not the ARN of a meeting: give its meeting_arn" in wrong[5]
+
+
+def test_a_tag_with_the_reserved_prefix_is_an_error() -> None:
+    """The service's refusal would come after the recording has been ended for a replacement."""
+    wrong = issues(source_arn=MEETING_ARN, sink_arn=BUCKET, tags={"AWS:team": "blue", "team": ""})
+    assert wrong == ["tags[\"AWS:team\"]: 'AWS:team' uses the reserved prefix 'aws:'"]
+
+
+def test_a_role_has_to_be_one() -> None:
+    role = "arn:aws:iam::123456789012:role/recordings"
+    assert issues(source_arn=MEETING_ARN, sink_arn=BUCKET, sink_iam_role_arn=role) == []
+    for arn in ("arn:aws:iam::123456789012:user/recordings", f"{role.partition('/')[0]}/", BUCKET):
+        [wrong] = issues(source_arn=MEETING_ARN, sink_arn=BUCKET, sink_iam_role_arn=arn)
+        assert wrong == f"sink_iam_role_arn: '{arn}' is not the ARN of an IAM role"
 
 
 def test_a_region_without_media_pipelines_lists_those_with_them() -> None:

@@ -33,6 +33,7 @@ from pydantic import BaseModel, ValidationError
 
 from desk import addresses, components, links
 from meeting_provider import InvalidSchedule, schedule
+from meeting_provider.attendance.report import inert, printable
 from meeting_provider.schedule import Entry
 
 #: For the owner alone to read and write.
@@ -318,10 +319,11 @@ def write_links(path: Path, invited: Iterable[Invitation]) -> None:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(("event", "title", "attendee", "external_user_id", "link"))
-    rows.writerows(
+    cells = (
         (i.event, i.title, i.mail or i.external_user_id, i.external_user_id, i.link)
         for i in invited
     )
+    rows.writerows([inert(printable(cell)) for cell in row] for row in cells)
     _write_private(path, table.getvalue().encode())
 
 
