@@ -59,7 +59,7 @@ def _not_reserved(value: str) -> str:
     return value
 
 
-# The service's patterns know ASCII alone: `\s` and `\w` have none of Unicode's spaces and letters.
+# In the service's patterns, `\s` and `\w` match only ASCII characters.
 _ID_CHARACTERS: Final = r"""(?a)^[-_&@+=,(){}\[\]/«».:|'"#a-zA-Z0-9À-ÿ\s]*\Z"""
 _REQUEST_CHARACTERS: Final = r"^[-_a-zA-Z0-9]*\Z"
 _TENANT_CHARACTERS: Final = r"^(?!.*?(.)\1{3})[-_!@#$a-zA-Z0-9]*\Z"
@@ -104,12 +104,12 @@ class Shape(_Wire, extra="forbid"):
     """A declared object. Unknown properties are errors."""
 
     def properties(self) -> dict[str, Any]:
-        """The same as Pulumi properties: snake_case, just what was set."""
+        """The set values as Pulumi properties, in snake_case."""
         return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 class Capabilities(Shape):
-    """What an attendee may do (AttendeeCapabilities). The service takes all three or none."""
+    """What an attendee may do (AttendeeCapabilities). The service requires all three or none."""
 
     audio: MediaCapability
     video: MediaCapability
@@ -147,19 +147,19 @@ class AudioFeatures(Shape):
 
 
 class VideoFeatures(Shape):
-    """The most that cameras may send. `None` forbids video."""
+    """The highest resolution of cameras. `None` turns video off."""
 
     max_resolution: Literal["None", "HD", "FHD"] | None = None
 
 
 class ContentFeatures(Shape):
-    """The most that screen shares may send. `None` forbids content."""
+    """The highest resolution of shared screens. `None` turns content off."""
 
     max_resolution: Literal["None", "FHD", "UHD"] | None = None
 
 
 class AttendeeFeatures(Shape):
-    """How many attendees may be in the meeting at once."""
+    """How many attendees the meeting may have."""
 
     max_count: Annotated[int, Field(ge=1, le=MAX_ATTENDEES, strict=True)] | None = None
 
@@ -232,11 +232,11 @@ class Transcription(Shape):
 
 
 class Argument(Enum):
-    """What the provider does with an argument of a meeting: metadata of the model's field."""
+    """How the provider handles an argument: metadata of the model's field."""
 
     #: A change is made in place. Without this, it creates a new meeting.
     IN_PLACE = "in place"
-    #: The provider's own: CreateMeetingWithAttendees has no such parameter.
+    #: The request that creates the resource has no such parameter.
     SETTING = "setting"
 
 
@@ -307,7 +307,7 @@ class MeetingInput(Shape):
         return {**super().properties(), "attendees": attendees}
 
     def create_request(self) -> dict[str, Any]:
-        """The request of CreateMeetingWithAttendees, but for Attendees and ClientRequestToken."""
+        """The CreateMeetingWithAttendees request, without Attendees and ClientRequestToken."""
         excluded = {"attendees", "tags", "client_request_token", *arguments(Argument.SETTING)}
         request = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
         return request | ({"Tags": tag_list(self.tags)} if self.tags else {})
@@ -320,7 +320,10 @@ class EmptiedMeeting(MeetingInput):
 
 
 def arguments(kind: Argument, model: type[Shape] | None = None) -> tuple[str, ...]:
-    """The arguments of a resource, by default of a meeting, whose field has this metadata."""
+    """The arguments whose field has this metadata.
+
+    :param model: the resource's model; MeetingInput by default.
+    """
     fields = (model or MeetingInput).model_fields
     return tuple(n for n, field in fields.items() if kind in field.metadata)
 
@@ -331,9 +334,9 @@ def _is_forbidden(medium: str, meeting_features: object) -> bool:
 
 
 def default_capabilities(meeting_features: object) -> dict[str, str]:
-    """What the service gives an attendee that declares no capabilities.
+    """The capabilities that the service gives an attendee that declares none.
 
-    :param meeting_features: the meeting's, as Pulumi properties. Any may be unknown.
+    :param meeting_features: the meeting's, as Pulumi properties. Any value may be unknown.
 
     Source: AttendeeCapabilities of the API reference. Receiving content requires receiving video,
     so an attendee can receive video even if only video is turned off.
@@ -347,7 +350,7 @@ def default_capabilities(meeting_features: object) -> dict[str, str]:
 def can_be_set(capabilities: object, meeting_features: object) -> bool:
     """Whether a call can set these capabilities, as far as they are known.
 
-    In a meeting without video but with content, no call can set what a new attendee gets.
+    In a meeting with content and without video, no call can set the default capabilities.
     """
     if not isinstance(capabilities, Mapping):
         return False
@@ -436,17 +439,17 @@ class AttendeesAnswer(Answer):
 
     attendees: list[AttendeeAnswer] = []
     errors: list[AttendeeError] = []
-    #: Of the next page.
+    #: The token of the next page.
     next_token: str | None = None
 
 
 class CreateAnswer(AttendeesAnswer):
-    """What CreateMeetingWithAttendees answers, and GetMeeting, without attendees."""
+    """The response of CreateMeetingWithAttendees, and, without attendees, of GetMeeting."""
 
     meeting: MeetingAnswer
 
 
 class TagsAnswer(Answer):
-    """What ListTagsForResource answers."""
+    """The response of ListTagsForResource."""
 
     tags: list[dict[str, str]] = []

@@ -29,7 +29,7 @@ from meeting_provider.models import (
 
 
 class Unknown:
-    """A value that isn't known yet. It is taken as valid."""
+    """A value that isn't known yet. It counts as valid."""
 
     def __repr__(self) -> str:
         return "[unknown]"
@@ -116,7 +116,7 @@ def validate(
 
 
 def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
-    """The model's order, and below an argument that of the paths: Pulumi's mappings have none."""
+    """The sort key: the model's order, then the path, since Pulumi's mappings have no order."""
     first, *below = issue.path
     place = [*MeetingInput.model_fields, first].index(first)
     return place, [(isinstance(part, str), part) for part in below]
@@ -125,9 +125,9 @@ def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
 def by_model(
     model: type[ShapeT], declared: Mapping[str, Any]
 ) -> tuple[ShapeT | None, list[ValidationIssue]]:
-    """The model of the properties, and the issues that the model alone finds.
+    """The properties as a model, and the issues that the model alone finds.
 
-    UNKNOWN values cause no issues. If there are any, the model is None.
+    UNKNOWN values cause no issues, but with any of them there is no model.
     """
     try:
         return model.model_validate(declared, by_alias=False, by_name=True), []
@@ -138,9 +138,9 @@ def by_model(
 
 
 def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> MeetingInput:
-    """The declared meeting, where all of it is valid and known.
+    """The declared meeting.
 
-    :raises InvalidMeeting: it isn't.
+    :raises InvalidMeeting: a value is invalid, or not known yet.
     """
     meeting, issues = validate(declared, may_be_empty=may_be_empty)
     if meeting is None:
@@ -150,7 +150,7 @@ def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Meeting
 
 
 def _entries(declared: Mapping[str, Any]) -> list[Any]:
-    """The attendees of a mapping as the API has them."""
+    """The attendees of a mapping as a list, each with its external_user_id."""
     return [
         {**a, "external_user_id": i} if isinstance(a, Mapping) else a
         for i, a in declared["attendees"].items()
@@ -158,7 +158,7 @@ def _entries(declared: Mapping[str, Any]) -> list[Any]:
 
 
 def _at_key(issue: ValidationIssue, keys: Sequence[str]) -> ValidationIssue:
-    """The issue at its place in the mapping that the attendees were declared as."""
+    """The issue with its path in a mapping of attendees instead of in a list."""
     head, *rest = issue.path
     if head != "attendees" or not rest:
         return issue
@@ -174,7 +174,7 @@ def _repeated_keys(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
 
 
 def _at(value: Any, loc: Sequence[str | int]) -> Any:
-    """What is at a path, or at the end of it that can be reached."""
+    """The value at a path, or at the longest part of the path that exists."""
     for part in loc:
         if isinstance(value, Mapping):
             value = value.get(part)
@@ -214,7 +214,7 @@ def _count(value: str | list[Any] | dict[str, Any]) -> str:
 
 
 def _mismatch(value: str, pattern: str) -> str:
-    """What in the value the pattern does not allow, or that the value is not an ARN."""
+    """Why the value doesn't match the pattern."""
     allowed = pattern.removeprefix("(?a)").removeprefix("^").removesuffix(r"\Z")
     if allowed.startswith("arn"):
         return f"is not an ARN, which matches {allowed}"
@@ -256,7 +256,7 @@ def _target_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     targets, region = declared.get("notifications_configuration"), declared.get("control_region")
     for name, service in TARGET_SERVICES.items():
         arn = targets.get(name) if isinstance(targets, Mapping) else None
-        # Another string than an ARN's is an error of its pattern already.
+        # The pattern has already reported a string that is not an ARN.
         if isinstance(arn, str) and arn.startswith("arn"):
             problem = target_problem(arn, service, region if isinstance(region, str) else None)
             if problem:
@@ -265,10 +265,11 @@ def _target_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
 
 
 def target_problem(arn: str, service: str, control_region: str | None) -> str | None:
-    """Why the service can't send a meeting's events to this target; None if it can.
+    """Why the Chime SDK can't send a meeting's events to this target; None if it can.
 
-    :param service: `lambda`, `sns` or `sqs`: what the target has to be of.
-    :param control_region: the meeting's; None where it isn't known.
+    :param arn: the target's ARN.
+    :param service: the target's service: `lambda`, `sns` or `sqs`.
+    :param control_region: the meeting's; None if it isn't known.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/mtgs-sdk-notifications.html
     """
