@@ -1,6 +1,7 @@
-"""Calls of an AWS service: its configuration, retries, deadlines and errors.
+"""Calls of an AWS service: configuration, retries, deadlines and errors.
 
-What the service throttles, fails or leaves unanswered is retried until the operation's time is up.
+Calls that are throttled, fail in the service or get no answer are retried until the operation's
+time is up.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from meeting_provider.shapes import RESERVED_PREFIX, Answer, TagsAnswer, tag_lis
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
-#: Bounds of one attempt, in seconds, and of the wait before the next. While everything is
-#: throttled, botocore's adaptive mode adds up to two seconds an attempt for each waiting call.
+#: The limits of one attempt and of the wait before the next, in seconds. While all calls are
+#: throttled, botocore's adaptive mode delays an attempt by up to two seconds for each waiting call.
 CONNECT_TIMEOUT: Final = 3
 READ_TIMEOUT: Final = 10
 LONGEST_WAIT: Final = 4
@@ -46,7 +47,7 @@ LONGEST_WAIT: Final = 4
 #: call in progress and the delete that undoes a create, the operation ends within five minutes.
 OPERATION_SECONDS: Final = 100.0
 
-#: The most attempts of a call whose conflict lasts, or that isn't part of a bounded operation.
+#: The most attempts of a call that ends in conflicts, or that isn't part of a bounded operation.
 ATTEMPTS: Final = 5
 
 #: The errors that are retried.
@@ -58,12 +59,15 @@ _CONNECTIONS: Final = 64
 #: What CloudTrail shows as the caller.
 _USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
 
-#: They log whole answers at DEBUG, and with them join tokens.
+#: The libraries that log whole responses at DEBUG, and with them join tokens.
 _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
 
 
 def control_region_of(profile: str | None) -> str | None:
-    """The region that the environment or the profile of AWS's own configuration names."""
+    """The region in the environment or in a profile of AWS's own configuration.
+
+    :raises ServiceError: AWS's own configuration can't be used.
+    """
     with _signing_in():
         region: str | None = boto3.Session(profile_name=profile).region_name
         return region
@@ -85,11 +89,11 @@ class ServiceCalls:
 
     :param region: a region that has the service.
     :param profile: a profile of AWS's own configuration; by default what boto3's chain finds.
-    :param cancelled: when it is set, operations make no further calls.
+    :param cancelled: when it is set, bounded operations make no further calls.
     :raises ServiceError: AWS's own configuration can't be used.
     """
 
-    #: The service, as botocore calls it.
+    #: The service's name in botocore.
     service: ClassVar[str]
     #: The remedy for a quota that is used up.
     quotas: ClassVar[str] = "end what isn't needed, or ask for more in Service Quotas"
@@ -99,7 +103,7 @@ class ServiceCalls:
         "Service Quotas"
     )
 
-    #: The service-linked role that the account needs for an operation, and whose it is.
+    #: By operation: the service-linked role that the account needs, and the role's service.
     roles: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def __init__(
@@ -113,21 +117,21 @@ class ServiceCalls:
             user_agent=_USER_AGENT,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
-            # Adaptive mode slows calls down where they are throttled. Their retries are made here.
+            # Adaptive mode slows down throttled calls. The retries are made in `call`.
             retries={"mode": "adaptive", "total_max_attempts": 1},
             max_pool_connections=_CONNECTIONS,
         )
         with _signing_in():
             self._session: Any = boto3.Session(profile_name=profile)
-        # botocore learns one rate for all calls of a client, and the service has a quota for each
-        # operation: what throttles one should not slow the others.
+        # botocore adapts one rate for all calls of a client, but each operation has its own quota.
+        # With a client for each operation, a throttled one doesn't slow down the others.
         self._clients: dict[str, Any] = {}
         self._making = Lock()
         self._deadline: float | None = None
         self._cancelled = cancelled or Event()
 
     def bounded(self) -> Self:
-        """The same for one operation on a resource, which may take OPERATION_SECONDS."""
+        """A copy for one operation on a resource. It makes no calls after OPERATION_SECONDS."""
         bounded = copy.copy(self)
         bounded._deadline = time.monotonic() + OPERATION_SECONDS
         return bounded
@@ -135,12 +139,12 @@ class ServiceCalls:
     def call(
         self, operation: str, subject: object, shape: type[AnswerT], **arguments: Any
     ) -> AnswerT:
-        """Make a call, and again while it is throttled or unanswered and there is time.
+        """Make a call. If it is throttled, conflicts or gets no answer, retry it in time.
 
         :param operation: the operation's name in the API.
         :param subject: what the call is for, as errors name it, such as `meeting 'keynote'`.
-        :param shape: what the service answers.
-        :param arguments: the request, as the API takes it.
+        :param shape: the model of the response.
+        :param arguments: the request, with the API's names.
         :raises ServiceError: the call failed for good.
         """
         if self._is_over():
@@ -161,7 +165,7 @@ class ServiceCalls:
         except _PASSING as error:
             error.cause += f", for {time.monotonic() - started:.0f} s"
             raise
-        # botocore takes an answer that it can't read as an empty one.
+        # botocore returns an empty answer if it can't read the response.
         metadata = answer.pop("ResponseMetadata", {})
         kind = metadata.get("HTTPHeaders", {}).get("content-type", "json")
         if metadata.get("HTTPStatusCode") != HTTPStatus.NO_CONTENT and "json" not in kind:
@@ -172,7 +176,7 @@ class ServiceCalls:
             except ValidationError as error:
                 lacks = [".".join(map(str, e["loc"])) for e in error.errors(include_input=False)]
                 problem = f"the answer has no usable {', '.join(lacks)}"
-        # Outside of the handler, since the cause might quote a join token.
+        # Raised outside of the handler: the cause could quote a join token.
         remedy = (
             "something else answers for the service: check the network, its proxies and the "
             "endpoint, and run `pulumi up` again"
@@ -180,7 +184,7 @@ class ServiceCalls:
         raise Unreachable(operation, problem, remedy, str(subject))
 
     def list_tags(self, subject: object, arn: str) -> dict[str, str]:
-        """A resource's tags, less those that AWS itself sets."""
+        """A resource's tags, without those that AWS itself sets."""
         found = self.call("ListTagsForResource", subject, TagsAnswer, ResourceARN=arn).tags
         tags = {t["Key"]: t["Value"] for t in found}
         return {k: v for k, v in tags.items() if not k.lower().startswith(RESERVED_PREFIX)}
@@ -190,10 +194,10 @@ class ServiceCalls:
     ) -> None:
         """Change a resource's tags.
 
-        Removals come first, so that an exchange fits under the limit.
+        Removals come first, so that the number of tags stays within the limit.
 
-        :param tags: as they are.
-        :param wanted: as they should be.
+        :param tags: the present tags.
+        :param wanted: the tags as they should be.
         """
         if removed := [k for k in tags if k not in wanted]:
             self.call("UntagResource", subject, Answer, ResourceARN=arn, TagKeys=removed)
@@ -201,7 +205,7 @@ class ServiceCalls:
             self.call("TagResource", subject, Answer, ResourceARN=arn, Tags=tag_list(changed))
 
     def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
-        """The error where the service doesn't find what a call is for."""
+        """The error if the service doesn't find the resource of a call."""
         remedy = "run `pulumi up --refresh`, which finds what is gone"
         return ServiceError(operation, cause, remedy, subject)
 
@@ -249,7 +253,7 @@ class ServiceCalls:
         elif status == 409:
             kind, remedy = UnderWay, "run `pulumi up` again"
         elif status in (401, 403):
-            # Both services of the Chime SDK have this prefix.
+            # The actions of both APIs have this prefix.
             allow = f"allow the action chime:{operation} in the caller's policy"
             kind, remedy = AccessDenied, f"{allow}, or use other credentials"
             if operation in self.roles:

@@ -28,7 +28,7 @@ _NO_REGION: Final = (
 
 @dataclass(frozen=True)
 class Settings:
-    """A stack's settings for all its meetings. Both may be UNKNOWN in a preview.
+    """A stack's settings for its meetings and recordings. Both may be UNKNOWN in a preview.
 
     :param region: the control region of meetings that declare none.
     :param profile: the profile of AWS's own configuration for meetings that declare none.
@@ -38,7 +38,7 @@ class Settings:
     profile: Any = None
 
     def region_of(self, declared: Mapping[str, Any]) -> Any:
-        """The control region of a meeting: declared, set, or of AWS's own configuration."""
+        """The control region: declared, set, or from AWS's own configuration; None without one."""
         region = declared.get("control_region") or self.region
         region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region:
@@ -47,9 +47,9 @@ class Settings:
         return UNKNOWN if isinstance(profile, Unknown) else _region_of_profile(profile)
 
     def known_region(self) -> str:
-        """The control region of a meeting of which only the id is known.
+        """The control region for a resource of which only the id is known.
 
-        :raises MeetingProviderError: there is none.
+        :raises MeetingProviderError: no region is set, or it isn't known yet.
         """
         region = self.region_of({})
         if not isinstance(region, str):
@@ -73,7 +73,7 @@ def check(
     checked = {**declared, "control_region": region or UNKNOWN}
     known = default_media_region(region) if isinstance(region, str) else UNKNOWN
     checked.setdefault("media_region", known)
-    # With ignore_changes, what a refresh found is declared.
+    # With ignore_changes, the declaration is what a refresh found.
     _, issues = validate(checked, may_be_empty=old.get("attendees") == {})
     issues += stale_token(old, checked, diff.replacing(diff.differing(old, checked)))
     if not region:
@@ -145,7 +145,7 @@ def _region_of_profile(profile: str | None) -> str | None:
 
 
 def _by_id(attendees: Any) -> Any:
-    """A list of attendees as a mapping by external_user_id, where every id is known."""
+    """A list of attendees as a mapping by external_user_id, if every id is known."""
     if not isinstance(attendees, list):
         return attendees
     if any(a is UNKNOWN or a["external_user_id"] is UNKNOWN for a in attendees):

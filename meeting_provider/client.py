@@ -28,7 +28,8 @@ from meeting_provider.transcription import Transcription
 class ChimeClient(ServiceCalls):
     """The meetings of one account in one control region.
 
-    Every method raises a ServiceError, which names the meeting, where its call fails.
+    Every method raises a ServiceError that names the meeting if its call fails: MeetingEnded if the
+    meeting, or the attendee of the call, doesn't exist.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Meetings.html
     """
@@ -60,27 +61,27 @@ class ChimeClient(ServiceCalls):
         )
 
     def delete_meeting(self, meeting: MeetingAnswer) -> None:
-        """End the meeting. MeetingEnded where it is gone already."""
+        """End the meeting."""
         self.call("DeleteMeeting", meeting, Answer, MeetingId=meeting.meeting_id)
 
     def get_meeting(self, meeting: MeetingAnswer) -> MeetingAnswer:
-        """The meeting. MeetingEnded where there is none of that id."""
+        """The meeting with this id."""
         return self.call("GetMeeting", meeting, CreateAnswer, MeetingId=meeting.meeting_id).meeting
 
     def batch_create_attendee(
         self, meeting: MeetingAnswer, attendees: Sequence[AttendeeInput]
     ) -> AttendeesAnswer:
-        """Create attendees; those that exist already are returned as they are."""
+        """Create attendees. Those that exist already are returned unchanged."""
         arguments = {"MeetingId": meeting.meeting_id, "Attendees": [a.wire() for a in attendees]}
         return self.call("BatchCreateAttendee", meeting, AttendeesAnswer, **arguments)
 
     def delete_attendee(self, meeting: MeetingAnswer, attendee_id: str) -> None:
-        """Remove an attendee. MeetingEnded where the attendee or the meeting is gone already."""
+        """Remove an attendee."""
         attendee = {"MeetingId": meeting.meeting_id, "AttendeeId": attendee_id}
         self.call("DeleteAttendee", meeting, Answer, **attendee)
 
     def list_attendees(self, meeting: MeetingAnswer) -> list[AttendeeAnswer]:
-        """All attendees that the meeting has, but for those of the service itself."""
+        """All attendees of the meeting, without those that the service adds to record it."""
         arguments = {"MeetingId": meeting.meeting_id, "MaxResults": MAX_RESULTS}
         found: list[AttendeeAnswer] = []
         while True:
@@ -95,7 +96,7 @@ class ChimeClient(ServiceCalls):
     def update_attendee_capabilities(
         self, meeting: MeetingAnswer, attendee_id: str, capabilities: Mapping[str, str]
     ) -> None:
-        """Change what one attendee may do."""
+        """Change the capabilities of one attendee."""
         attendee = {"MeetingId": meeting.meeting_id, "AttendeeId": attendee_id}
         can = _wire(capabilities)
         self.call("UpdateAttendeeCapabilities", meeting, Answer, **attendee, Capabilities=can)
@@ -103,7 +104,7 @@ class ChimeClient(ServiceCalls):
     def batch_update_attendee_capabilities_except(
         self, meeting: MeetingAnswer, excluded: Sequence[str], capabilities: Mapping[str, str]
     ) -> None:
-        """Change what all attendees may do, but those with an excluded AttendeeId."""
+        """Change the capabilities of all attendees except those with an excluded AttendeeId."""
         self.call(
             "BatchUpdateAttendeeCapabilitiesExcept",
             meeting,
@@ -114,7 +115,7 @@ class ChimeClient(ServiceCalls):
         )
 
     def start_transcription(self, meeting: MeetingAnswer, transcription: Transcription) -> None:
-        """Transcribe the meeting. Whether the settings work shows in the meeting's events."""
+        """Transcribe the meeting. Only the meeting's events show whether the settings work."""
         self.call(
             "StartMeetingTranscription",
             meeting,
@@ -128,11 +129,11 @@ class ChimeClient(ServiceCalls):
         self.call("StopMeetingTranscription", meeting, Answer, MeetingId=meeting.meeting_id)
 
     def gone(self, operation: str, cause: str, subject: str) -> MeetingEnded:
-        """The error where the meeting, or the attendee of a call for one, is not found."""
+        """The error if the meeting, or the attendee of a call, is not found."""
         of_one = operation in ("DeleteAttendee", "UpdateAttendeeCapabilities")
         also = ", or the attendee is gone" if of_one else ""
         cause, remedy = f"the meeting has ended{also} ({cause})", "run `pulumi up --refresh`"
-        return MeetingEnded(operation, cause, f"{remedy}, which creates its successor", subject)
+        return MeetingEnded(operation, cause, f"{remedy}, which creates its replacement", subject)
 
 
 def _wire(capabilities: Mapping[str, str]) -> dict[str, str]:

@@ -37,11 +37,11 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def detailed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
-    """Each place that differs, with the value there before and after: None where there is none.
+    """Each place that differs, with its value before and after. An absent value is None.
 
     A place is a property's name and the keys below it, such as an attendee's external_user_id.
-    Values may be of any kind, such as one that isn't known yet. An absent property equals an empty
-    one, and absent capabilities equal the service's default.
+    Values may be UNKNOWN. An absent property equals an empty one, and absent capabilities equal the
+    service's default.
     """
     was, now = _comparable(old), _comparable(new)
     for name in MeetingInput.model_fields:
@@ -63,7 +63,7 @@ def replacing(names: Iterable[str]) -> list[str]:
 
 
 def _comparable(meeting: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties less what means the same as nothing."""
+    """The properties without values that mean the same as an absent one."""
     attendees, tenants = meeting.get("attendees"), meeting.get("tenant_ids")
     comparable: dict[str, Any] = {n: _pruned(v) for n, v in meeting.items()}
     if isinstance(attendees, Mapping):
@@ -86,9 +86,9 @@ def _pruned(value: Any, default: object = None) -> Any:
 class Plan:
     """The calls that change the meeting's attendees to the declared ones, in order.
 
-    :param update_except: what each BatchUpdateAttendeeCapabilitiesExcept sets, and for which
-        attendees not.
-    :param update: what each UpdateAttendeeCapabilities sets.
+    :param update_except: for each BatchUpdateAttendeeCapabilitiesExcept, the capabilities and the
+        excluded attendees.
+    :param update: for each UpdateAttendeeCapabilities, the attendee and the capabilities.
     """
 
     remove: list[str]
@@ -98,7 +98,7 @@ class Plan:
 
 
 def capabilities_of(declared: MeetingInput) -> dict[str, Capabilities]:
-    """What each declared attendee may do, by external_user_id."""
+    """The capabilities of each declared attendee, by external_user_id."""
     default = default_capabilities(_features(declared))
     return {
         a.external_user_id: a.capabilities.properties() if a.capabilities else default
@@ -113,8 +113,8 @@ def _features(declared: MeetingInput) -> dict[str, Any] | None:
 def plan(known: Mapping[str, Capabilities | None], declared: MeetingInput) -> Plan:
     """The fewest calls that change the meeting's attendees to the declared ones.
 
-    Removals come first, so that an exchange fits under the limit of 250 attendees. An attendee
-    whose default capabilities no call can set is removed and added again, with a new join token.
+    Removals come first, so that the meeting stays within 250 attendees. An attendee whose default
+    capabilities no call can set is removed and added again, with a new join token.
 
     :param known: the attendees' capabilities, by external_user_id; None where not known.
     :param declared: the meeting as it should be.
@@ -127,7 +127,8 @@ def plan(known: Mapping[str, Capabilities | None], declared: MeetingInput) -> Pl
     update_except: list[tuple[Capabilities, list[str]]] = []
     for common in dict.fromkeys(tuple(c.items()) for c in update.values()):
         target = dict(common)
-        # The service requires one at least: one that has it already, or that is updated alone.
+        # The service requires an excluded attendee: one with these capabilities already, or one
+        # that is updated by a call of its own.
         excluded = [i for i, c in targets.items() if c != target]
         excluded = excluded or [i for i in targets if i not in update][:1] or [*update][:1]
         covered = [i for i, c in update.items() if c == target and i not in excluded]

@@ -11,9 +11,9 @@ MeetingProviderError
     ├── MeetingEnded          the meeting is gone: the service ended it, or somebody deleted it
     ├── RecordingEnded        the recording, or the meeting that it is of, is gone
     ├── AccessDenied          the caller isn't authorized; names the IAM action
-    ├── LimitExceeded         a quota of the account or of the meeting; names the defaults
+    ├── LimitExceeded         a quota of the account or of the meeting is used up
     ├── Throttled             the request rate was exceeded through all retries
-    ├── Unreachable           no usable answer through all retries
+    ├── Unreachable           no usable answer in time
     ├── TokenInUse            the ClientRequestToken belongs to another meeting
     ├── UnderWay              the service still processes the same request
     └── AttendeesRefused      some attendees were refused; lists each with its code and message
@@ -24,12 +24,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-#: How many errors of one file a message lists.
+#: How many errors of a schedule a message lists.
 _MOST_SHOWN: Final = 50
 
 
 class MeetingProviderError(Exception):
-    """The root of all errors that this package raises on purpose."""
+    """The root of this package's own errors."""
 
 
 class InvalidMeeting(MeetingProviderError):
@@ -73,7 +73,7 @@ class InvalidEvent(MeetingProviderError):
 
 
 class NoJoinData(MeetingProviderError):
-    """Join data is empty. There is no such meeting, or Pulumi left out the secret.
+    """Join data is empty: there is no such meeting, or Pulumi could not decrypt the secret.
 
     :param source: what the join data was read from.
     """
@@ -129,7 +129,7 @@ class Throttled(ServiceError):
 
 
 class Unreachable(ServiceError):
-    """The service gave no usable answer, or only failures, through all retries."""
+    """The service gave no usable answer, or only failures, until the time was up."""
 
 
 class TokenInUse(ServiceError):
@@ -137,7 +137,7 @@ class TokenInUse(ServiceError):
 
 
 class UnderWay(ServiceError):
-    """The service still processes the same request, of an earlier attempt or of another caller."""
+    """The service still processes the same request, from an earlier attempt or another caller."""
 
 
 class AttendeesRefused(ServiceError):

@@ -1,4 +1,4 @@
-"""Parses the service's notification messages, from a queue, a topic or an event bus.
+"""Parses the service's notification messages from a queue, a topic or an event bus.
 
     for message in sqs.receive_message(QueueUrl=url)["Messages"]:
         event = parse(message["Body"])
@@ -28,7 +28,7 @@ _SNS_NOTIFICATION: Final = "Notification"
 
 
 class EventType(StrEnum):
-    """All documented event types."""
+    """The documented event types."""
 
     MEETING_STARTED = "chime:MeetingStarted"
     MEETING_ENDED = "chime:MeetingEnded"
@@ -88,7 +88,7 @@ class EventDetail(_Message):
 
 
 class MeetingEvent(_Message):
-    """One message of the service, in the form that EventBridge gives it."""
+    """A message of the service, in EventBridge's form."""
 
     model_config = ConfigDict(
         alias_generator=lambda name: name.replace("_", "-"),
@@ -109,10 +109,10 @@ class MeetingEvent(_Message):
 
 
 def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
-    """The event in a message: an SQS body, the SNS envelope around one, or EventBridge's own form.
+    """The event in a message in EventBridge's form, with or without SNS's envelope.
 
     :param body: JSON as text or bytes, or the parsed JSON.
-    :raises InvalidEvent: it is none of these; the text says why.
+    :raises InvalidEvent: it is not an event of a meeting; the text says why.
     """
     message = _json(body)
     if _SNS_MESSAGE in message and "detail" not in message:
@@ -127,7 +127,10 @@ def parse(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
 
 
 def _published(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message in an SNS envelope. SNS also sends messages of its own, which are refused."""
+    """The message in SNS's envelope.
+
+    :raises InvalidEvent: it is a message of SNS itself, such as a subscription confirmation.
+    """
     kind = envelope.get("Type", _SNS_NOTIFICATION)
     if kind != _SNS_NOTIFICATION:
         raise InvalidEvent(f"it is SNS's own {kind}")

@@ -19,7 +19,7 @@ from meeting_provider.shapes import Shape
 
 
 class Unknown:
-    """A value that isn't known yet. It is taken as valid."""
+    """A value that isn't known yet. It counts as valid."""
 
     def __repr__(self) -> str:
         return "[unknown]"
@@ -77,9 +77,9 @@ class ValidationIssue:
 def by_model(
     model: type[ShapeT], declared: Mapping[str, Any]
 ) -> tuple[ShapeT | None, list[ValidationIssue]]:
-    """The model of the properties, and the issues that the model alone finds.
+    """The properties as a model, and the issues that the model alone finds.
 
-    UNKNOWN values cause no issues. If there are any, the model is None.
+    UNKNOWN values cause no issues, but with any of them there is no model.
     """
     try:
         return model.model_validate(declared, by_alias=False, by_name=True), []
@@ -90,7 +90,7 @@ def by_model(
 
 
 def at(value: Any, loc: Sequence[str | int]) -> Any:
-    """What is at a path, or at the end of it that can be reached."""
+    """The value at a path, or at the longest part of the path that exists."""
     for part in loc:
         if isinstance(value, Mapping):
             value = value.get(part)
@@ -131,7 +131,7 @@ def _count(value: str | list[Any] | dict[str, Any]) -> str:
 
 
 def _mismatch(value: str, pattern: str) -> str:
-    """What in the value the pattern does not allow, or that the value is not an ARN."""
+    """Why the value doesn't match the pattern."""
     allowed = pattern.removeprefix("(?a)").removeprefix("^").removesuffix(r"\Z")
     if allowed.startswith("arn"):
         return f"is not an ARN, which matches {allowed}"

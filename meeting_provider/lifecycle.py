@@ -36,7 +36,7 @@ from meeting_provider.state import State
 if TYPE_CHECKING:
     from meeting_provider.client import ChimeClient
 
-#: Codes in the `Errors` of an answer that may succeed at another attempt.
+#: The temporary error codes of single attendees.
 TRANSIENT: Final = frozenset(
     {"ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling", "TooManyRequests"}
 )
@@ -45,7 +45,7 @@ TRANSIENT: Final = frozenset(
 class Lifecycle:
     """Creates, reads, updates and deletes meetings. Each method raises a ServiceError if it fails.
 
-    :param client: gives the client of a control region and, where one was declared, a profile.
+    :param client: returns the client of a control region and a profile, or None for the default.
     """
 
     def __init__(self, client: Callable[[str, str | None], ChimeClient]) -> None:
@@ -54,8 +54,8 @@ class Lifecycle:
     def create(self, declared: MeetingInput) -> State:
         """Create the meeting with all its attendees. A create that fails deletes its meeting.
 
-        A client_request_token may return an existing meeting. If that has the declared settings, it
-        is completed. It is never deleted on failure.
+        A client_request_token may return an existing meeting. If that has the declared settings,
+        its attendees and tags are changed to the declared ones. It is never deleted on failure.
 
         :raises TokenInUse: the client_request_token returns a meeting with other settings, or one
             that has ended.
@@ -88,8 +88,8 @@ class Lifecycle:
     def find(self, meeting_id: str, control_region: str) -> State | None:
         """An existing meeting to import, with a matching declaration.
 
-        No call returns the client request token, the notification targets and the network type.
-
+        No call returns the client request token, the notification targets, the network type, the
+        transcription and the tags of attendees.
         :returns: None if the control region has no such meeting.
         """
         client = self._client(control_region, None).bounded()
@@ -101,9 +101,10 @@ class Lifecycle:
         return self.read(State(declared, meeting, {}))
 
     def update(self, state: State, declared: MeetingInput) -> State:
-        """Change the meeting in place, with the fewest calls. Attendees that stay keep their token.
+        """Change the meeting in place, with the fewest calls.
 
-        If it fails, the next read finds which changes were made.
+        Attendees that stay keep their token, unless no call can set their capabilities. If the
+        update fails, the next read finds which changes were made.
 
         :raises MeetingEnded: the meeting ended in the meantime.
         :raises AttendeesRefused: the service refused some of the attendees.
@@ -113,10 +114,10 @@ class Lifecycle:
         work.learn([*state.attendees.values()])
         ignored_before = state.declared.get("ignore_undeclared_attendees", False)
         if declared.ignore_undeclared_attendees and not ignored_before:
-            # A refresh took the undeclared attendees as declared: they stay.
+            # A refresh has added the undeclared attendees to the declaration in the state.
             work.forget_undeclared()
         elif ignored_before and not declared.ignore_undeclared_attendees:
-            # The state leaves the undeclared attendees out.
+            # The state doesn't contain the undeclared attendees.
             work.learn(client.list_attendees(state.meeting))
         return work.reconcile(state.tags, state.declared.get("transcription"))
 
@@ -150,7 +151,7 @@ class Reconciler:
         self._errors |= {e.external_user_id: e for e in errors}
 
     def forget_undeclared(self) -> None:
-        """Leave the undeclared attendees alone."""
+        """Ignore the undeclared attendees."""
         self._known = {i: a for i, a in self._known.items() if i in self._wanted}
 
     def reconcile(self, tags: Mapping[str, str], transcription: Mapping[str, Any] | None) -> State:
@@ -159,14 +160,14 @@ class Reconciler:
         A declared attendee whose token is unknown is added again, which returns the same attendee
         with its token.
 
-        :param tags: the meeting's tags as they are.
-        :param transcription: what it is transcribed with; None where it isn't known to be.
+        :param tags: the meeting's present tags.
+        :param transcription: the settings of the running transcription; None if none is known.
         """
         self._known = {
             i: a for i, a in self._known.items() if a.join_token or i not in self._wanted
         }
         arn, wanted = self._meeting.meeting_arn or "", self._declared.tags or {}
-        # Tag operations have quotas of their own: in parallel with the attendees they cost no time.
+        # Tag operations have their own quotas: in parallel with the attendees they take no time.
         with ThreadPoolExecutor(1) as pool:
             retagging = pool.submit(self._client.retag, self._meeting, arn, tags, wanted)
             self._change_attendees()
@@ -202,7 +203,7 @@ class Reconciler:
     def _transcribe(self, before: Mapping[str, Any] | None) -> None:
         """Start, change or stop the transcription.
 
-        One that runs isn't stopped for a change: a stop that is late would end what follows it.
+        To change it, start it again without a stop: a late stop would end the new one.
         """
         wanted = self._declared.transcription
         if wanted and wanted.properties() != before:
@@ -262,13 +263,13 @@ def _create_or_find(client: ChimeClient, declared: MeetingInput) -> State:
 
 
 def _other_settings(declared: MeetingInput, found: MeetingAnswer) -> list[str]:
-    """The arguments whose values differ in the meeting that a token returned."""
+    """The create-only arguments whose values differ in the meeting that a token returned."""
     asked, answered = declared.properties(), found.declared()
     return [n for n in diff.CREATE_ONLY if n in asked and not _agrees(asked[n], answered.get(n))]
 
 
 def _agrees(asked: Any, answered: Any) -> bool:
-    """Whether a response has the requested values. Values that it leaves out don't count."""
+    """Whether a response has the requested values, as far as it contains them."""
     if isinstance(asked, Mapping) and isinstance(answered, Mapping):
         return all(_agrees(v, answered.get(n)) for n, v in asked.items())
     if isinstance(asked, list) and isinstance(answered, list):
@@ -284,14 +285,14 @@ def _token_in_use(meeting: str, what: str) -> TokenInUse:
 def _read(
     client: ChimeClient, meeting: MeetingAnswer
 ) -> tuple[list[AttendeeAnswer], dict[str, str]]:
-    """The attendees and the tags of a meeting: two operations, with a quota each."""
+    """The attendees and the tags of a meeting, read in parallel: each operation has its quota."""
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(client.list_tags, meeting, meeting.meeting_arn or "")
         listed = client.list_attendees(meeting)
     try:
         return listed, reading.result()
     except MeetingEnded as error:
-        # Either the meeting has ended since, or only its tags are not found.
+        # Either the meeting has ended in the meantime, or only its tags are not found.
         client.get_meeting(meeting)
         cause = f"the meeting exists, and its tags are not found ({error.cause})"
         raise ServiceError(error.operation, cause, "run `pulumi up` again", str(meeting)) from error

@@ -39,7 +39,7 @@ class AttendeeArgs(AttendeeSettingsArgs):
 
 
 class NotificationsConfigurationArgs(TypedDict, total=False):
-    """The ARNs of the targets of the meeting's events, in its control region. No FIFO targets."""
+    """The ARNs of the targets of the meeting's events, in its control region. None may be FIFO."""
 
     lambda_function_arn: pulumi.Input[str]
     sns_topic_arn: pulumi.Input[str]
@@ -59,7 +59,7 @@ class ResolutionFeaturesArgs(TypedDict, total=False):
 
 
 class AttendeeFeaturesArgs(TypedDict, total=False):
-    """`max_count` is how many may be in the meeting at once, 1 to 250."""
+    """`max_count` is how many attendees the meeting may have, 1 to 250."""
 
     max_count: pulumi.Input[int]
 
@@ -74,7 +74,7 @@ class MeetingFeaturesArgs(TypedDict, total=False):
 
 
 class TranscriptionArgs(TypedDict, total=False):
-    """One of the two engines' settings, as in the API, in snake_case."""
+    """The settings of one engine: those of the API, in snake_case."""
 
     engine_transcribe_settings: pulumi.Input[Mapping[str, Any]]
     engine_transcribe_medical_settings: pulumi.Input[Mapping[str, pulumi.Input[str]]]
@@ -98,8 +98,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     """
 
     #: The attendees by external_user_id, as declared: `{}`, or `capabilities` and `tags`. Not typed
-    #: as a mapping: Pulumi returns the inputs, which may be a list, of a resource that `--target`
-    #: leaves out, of one with an unknown id, and in its mocks.
+    #: as a mapping: with `--target`, with an unknown id and in mocks, Pulumi returns the inputs,
+    #: which may be a list.
     attendees: pulumi.Output[Any]
     #: Each attendee's AttendeeId, by external_user_id.
     attendee_ids: pulumi.Output[dict[str, str]]
@@ -164,10 +164,10 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :param notifications_configuration: ARNs of a queue, a topic or a function, in the control
             region. No call returns it, so drift can't be detected.
         :param primary_meeting_id: the meeting to replicate: the `id` of the primary.
-        :param tags: up to 50.
+        :param tags: up to 50, with keys of up to 128 and values of up to 256 characters.
         :param transcription: live transcription by Amazon Transcribe, from the meeting's creation
             on. No call returns it, so drift can't be detected.
-        :param tenant_ids: 1 to 5.
+        :param tenant_ids: 1 to 5, each of 2 to 256 characters.
         :param ignore_undeclared_attendees: keep attendees that other programs add to the meeting.
             By default the next `pulumi up` removes them.
         :param control_region: the region of the endpoint that creates the meeting; by default the
@@ -175,13 +175,14 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         :param profile: the profile of AWS's own configuration that the calls are signed with; by
             default the stack's `aws:profile`, else what boto3 finds.
         :param opts: Pulumi's resource options. An AWS provider is an error: a Meeting is not a
-            resource of pulumi-aws, and takes `control_region` and `profile` instead.
-        :raises pulumi.RunError: `opts` has an AWS provider, or imports a meeting.
+            resource of pulumi-aws. Use `control_region` and `profile`.
+        :raises pulumi.RunError: `opts` has an AWS provider, a parent with one while
+            `control_region` is not set, or the id of a meeting to import or to read.
         """
         refuse_options("meeting", name, opts, has_region=control_region is not None)
         inputs = {n: v for n, v in locals().items() if n in MeetingInput.model_fields}
         if isinstance(attendees, Mapping):
-            # Pulumi drops what is None, and with it the attendee.
+            # Pulumi drops a property that is None, and with it the attendee.
             inputs["attendees"] = {i: {} if a is None else a for i, a in attendees.items()}
         inputs["external_meeting_id"] = name if external_meeting_id is None else external_meeting_id
         # The host of an explicit pulumi-python provider does not see the stack's settings.
@@ -196,7 +197,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
             own if opts is None else pulumi.ResourceOptions.merge(own, opts),
         )
         if tags is None:
-            # A preview takes what isn't in the state as unknown.
+            # In a preview, a property that isn't in the state is unknown.
             self.tags = pulumi.Output.from_input(None)
 
     @property
@@ -212,7 +213,7 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         programs need it. `meeting_provider.join_info` converts it to the form for each attendee.
         """
         parts: dict[str, Any] = {name: vars(self)[name] for name in state.JOINING}
-        # As with the tags, what isn't in the state is known to be absent.
+        # As with the tags, a property that isn't in the state is absent.
         parts["meeting_details"] = self.meeting_details.apply(
             lambda details: None if isinstance(details, Unknown) else details,
             run_with_unknowns=True,

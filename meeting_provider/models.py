@@ -80,7 +80,7 @@ Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
 
 
 class Capabilities(Shape):
-    """What an attendee may do (AttendeeCapabilities). The service takes all three or none."""
+    """What an attendee may do (AttendeeCapabilities). The service requires all three or none."""
 
     audio: MediaCapability
     video: MediaCapability
@@ -118,19 +118,19 @@ class AudioFeatures(Shape):
 
 
 class VideoFeatures(Shape):
-    """The most that cameras may send. `None` forbids video."""
+    """The highest resolution of cameras. `None` turns video off."""
 
     max_resolution: Literal["None", "HD", "FHD"] | None = None
 
 
 class ContentFeatures(Shape):
-    """The most that screen shares may send. `None` forbids content."""
+    """The highest resolution of shared screens. `None` turns content off."""
 
     max_resolution: Literal["None", "FHD", "UHD"] | None = None
 
 
 class AttendeeFeatures(Shape):
-    """How many attendees may be in the meeting at once."""
+    """How many attendees the meeting may have."""
 
     max_count: Annotated[int, Field(ge=1, le=MAX_ATTENDEES, strict=True)] | None = None
 
@@ -211,7 +211,7 @@ class MeetingInput(Shape):
         return {**super().properties(), "attendees": attendees}
 
     def create_request(self) -> dict[str, Any]:
-        """The request of CreateMeetingWithAttendees, but for Attendees and ClientRequestToken."""
+        """The CreateMeetingWithAttendees request, without Attendees and ClientRequestToken."""
         settings = arguments(MeetingInput, Argument.SETTING)
         excluded = {"attendees", "tags", "client_request_token", *settings}
         request = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=excluded)
@@ -230,9 +230,9 @@ def _is_forbidden(medium: str, meeting_features: object) -> bool:
 
 
 def default_capabilities(meeting_features: object) -> dict[str, str]:
-    """What the service gives an attendee that declares no capabilities.
+    """The capabilities that the service gives an attendee that declares none.
 
-    :param meeting_features: the meeting's, as Pulumi properties. Any may be unknown.
+    :param meeting_features: the meeting's, as Pulumi properties. Any value may be unknown.
 
     Source: AttendeeCapabilities of the API reference. Receiving content requires receiving video,
     so an attendee can receive video even if only video is turned off.
@@ -246,7 +246,7 @@ def default_capabilities(meeting_features: object) -> dict[str, str]:
 def can_be_set(capabilities: object, meeting_features: object) -> bool:
     """Whether a call can set these capabilities, as far as they are known.
 
-    In a meeting without video but with content, no call can set what a new attendee gets.
+    In a meeting with content and without video, no call can set the default capabilities.
     """
     if not isinstance(capabilities, Mapping):
         return False
@@ -314,11 +314,11 @@ class AttendeesAnswer(Answer):
 
     attendees: list[AttendeeAnswer] = Field(default_factory=list)
     errors: list[AttendeeError] = Field(default_factory=list)
-    #: Of the next page.
+    #: The token of the next page.
     next_token: str | None = None
 
 
 class CreateAnswer(AttendeesAnswer):
-    """What CreateMeetingWithAttendees answers, and GetMeeting, without attendees."""
+    """The response of CreateMeetingWithAttendees, and, without attendees, of GetMeeting."""
 
     meeting: MeetingAnswer

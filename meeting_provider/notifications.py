@@ -19,11 +19,11 @@ from meeting_provider.validation import TARGET_SERVICES, region_problem, target_
 #: The service's principal in a resource's policy.
 PRINCIPAL: Final = "meetings.chime.amazonaws.com"
 
-#: What the service does with a queue and with a topic.
+#: The service's actions on a queue and on a topic.
 QUEUE_ACTIONS: Final = ("sqs:SendMessage", "sqs:GetQueueUrl")
 TOPIC_ACTIONS: Final = ("sns:Publish",)
 
-#: What the service does with a key that encrypts them.
+#: The service's actions on a key that encrypts them.
 KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
 
 #: The arguments that take the ARN of an existing target, with their names in a configuration.
@@ -40,6 +40,12 @@ def policy(
     """A policy that allows only the service these actions, for this account's meetings.
 
     AWS documents the meetings' ARNs both with and without a region: the policy allows both.
+
+    :param resource_arn: the queue or topic.
+    :param actions: the allowed actions.
+    :param partition: the AWS partition, such as `aws`.
+    :param region: the control region of the meetings.
+    :param account: the account of the meetings.
     """
     sources = [f"arn:{partition}:chime:{place}:{account}:*" for place in ("", region)]
     return {
@@ -75,23 +81,22 @@ def key_policy_statement() -> dict[str, Any]:
 
 
 class MeetingNotifications(pulumi.ComponentResource):
-    """An SNS topic and an SQS queue that receive the meetings' events, and nothing else.
+    """An SNS topic and an SQS queue that receive only the meetings' events.
 
     The queue has a dead-letter queue. All are in the meetings' control region. An existing queue,
-    topic or function is given by its ARN and not changed: its own policy has to allow the service
-    to send.
+    topic or function is not changed: its own policy has to allow the service to send.
 
     Queues are encrypted with keys that SQS manages, or with the KMS key in `kms_key_id`, like the
     topic. The policy of that key needs the statement of `key_policy_statement()`.
     """
 
-    #: For `Meeting(notifications_configuration=...)`: known once the policies are in place, so that
-    #: no event is missed.
+    #: For `Meeting(notifications_configuration=...)`. Known only when the policies are in place, so
+    #: that no event is missed.
     configuration: pulumi.Output[Any]
-    #: The topic and the queues; None where there is none.
+    #: The topic and the queues; None if there is none.
     topic_arn: pulumi.Output[str | None]
     queue_arn: pulumi.Output[str | None]
-    #: None also where the queue is one that existed already.
+    #: None also for an existing queue.
     queue_url: pulumi.Output[str | None]
     dead_letter_queue_arn: pulumi.Output[str | None]
     dead_letter_queue_url: pulumi.Output[str | None]
@@ -120,20 +125,22 @@ class MeetingNotifications(pulumi.ComponentResource):
         :param queue: whether to create a queue. Ignored if `queue_arn` is set.
         :param topic_arn: an existing topic.
         :param queue_arn: an existing queue.
-        :param lambda_function_arn: a function that the service is to call; passed through.
+        :param lambda_function_arn: an existing function for the service to call.
         :param kms_key_id: the id, the ARN or the alias of a key, for topic and queues.
         :param message_retention_seconds: how long the queue keeps a message, 60 to 1,209,600;
             345,600 (four days) by default. The dead-letter queue keeps it for 14 days.
-        :param visibility_timeout_seconds: how long a received message is hidden, 0 to 43,200.
+        :param visibility_timeout_seconds: how long a received message is hidden, 0 to 43,200; 30
+            by default.
         :param max_receive_count: how often a message is received before it goes to the
             dead-letter queue.
         :param tags: for topic and queues.
-        :param control_region: the meetings' control region; the stack's `aws:region` by default.
-        :param opts: Pulumi's resource options. An AWS provider has to be of the control region.
+        :param control_region: the meetings' control region; by default the stack's `aws:region`,
+            else that of the environment.
+        :param opts: Pulumi's resource options. An AWS provider has to use the control region.
         :raises InvalidNotifications: no target is requested; an ARN is of another service, of a
-            FIFO target or of another region than the meetings' control region; that region has no
-            endpoint; or the AWS provider is of another region. An `Output` is checked once it is
-            known, before anything is created.
+            FIFO target or not in the control region; that region has no meetings endpoint; or the
+            AWS provider uses another region. An `Output` is checked once it is known, before
+            anything is created.
         """
         self._name = name
         self._control_region = control_region or _control_region()
@@ -152,7 +159,7 @@ class MeetingNotifications(pulumi.ComponentResource):
             region=aws.get_region_output(opts=_invoke(self)).region,
             account=aws.get_caller_identity_output(opts=_invoke(self)).account_id,
         ).apply(self._agreeing)
-        # Nothing is created before the check that the regions are the same.
+        # Nothing is created before the regions are compared.
         self._child = pulumi.ResourceOptions(
             parent=self, depends_on=cast(Any, self._where.apply(lambda _: []))
         )
@@ -208,8 +215,8 @@ class MeetingNotifications(pulumi.ComponentResource):
         if self._control_region not in (None, where["region"]):
             raise InvalidNotifications(
                 f"'{self._name}': its AWS provider is of {where['region']}, and the meetings' "
-                f"control region is {self._control_region}; use a provider of that region, or give "
-                "the meetings and MeetingNotifications the same control_region"
+                f"control region is {self._control_region}; use a provider of that region, or set "
+                "the same control_region for the meetings and MeetingNotifications"
             )
         return where
 
@@ -281,7 +288,7 @@ class MeetingNotifications(pulumi.ComponentResource):
 
 
 def _control_region() -> str | None:
-    """The control region by default, where it is known without a call."""
+    """The default control region, if it is known without a call."""
     return (
         pulumi.Config("aws").get("region")
         or os.environ.get("AWS_REGION")

@@ -26,15 +26,15 @@ R = TypeVar("R")
 
 PROVIDER_KEY: Final = "__provider"
 
-#: The input property that names the arguments that the program gave as secrets. The host of a
-#: dynamic provider gets the values without that mark, and no message may quote them.
+#: The input property that names the arguments that the program passed as secrets. A dynamic
+#: provider gets their values without a mark, and no message may quote them.
 CONFIDENTIAL: Final = "secret_arguments"
 
 
 def _short_errors(method: Callable[P, R]) -> Callable[P, R]:
-    """Raise the package's own errors without their causes, since the host prints whole tracebacks.
+    """Raise the package's own errors without their causes and without the values of secrets.
 
-    Values that the program passed as secrets are removed.
+    The host prints whole tracebacks.
     """
 
     @wraps(method)
@@ -72,12 +72,13 @@ def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
 def refuse_options(
     what: str, name: str, opts: pulumi.ResourceOptions | None, *, has_region: bool
 ) -> None:
-    """Refuse the resource options that a dynamic resource would ignore.
+    """Refuse resource options that a dynamic resource would ignore.
 
     :param what: the kind of resource.
     :param name: the resource's name.
     :param has_region: whether its region is known without a provider.
-    :raises pulumi.RunError: there is an AWS provider, or an id to import or to read.
+    :raises pulumi.RunError: the options have an AWS provider, a parent with one while the region
+        isn't known, or an id to import or to read.
     """
     if opts is None:
         return
@@ -92,7 +93,7 @@ def refuse_options(
             f"{what} '{name}': a {what.capitalize()} doesn't use an AWS provider; give its "
             "control_region and profile as arguments"
         )
-    # The parent's provider is for the AWS resources next to this one. Their regions may differ.
+    # The parent's provider is for the AWS resources beside this one, and its region may differ.
     if opts.parent is not None and opts.parent.get_provider("aws:index:x") and not has_region:
         raise pulumi.RunError(
             f"{what} '{name}': its parent has an AWS provider, which a {what.capitalize()} doesn't "
@@ -120,7 +121,7 @@ class _Provider(dynamic.ResourceProvider):
         checked, issues = self._resources.check(declared, old, self._settings, secret)
         if secret:
             checked[CONFIDENTIAL] = secret
-        # Without a property, Pulumi doesn't print its whole value before the message.
+        # If a failure names a property, Pulumi prints its whole value before the message.
         failures = [dynamic.CheckFailure("", str(issue)) for issue in issues]
         return dynamic.CheckResult(_converted(checked), failures)
 
@@ -148,7 +149,7 @@ class _Provider(dynamic.ResourceProvider):
         if found is None:
             return dynamic.ReadResult("", {})
         outputs, declared = _marked(found, props), declared_in(self._resources, found)
-        # The engine keeps its inputs where none are returned.
+        # If no inputs are returned, the engine keeps its own.
         drifted = declared != declared_in(self._resources, was)
         inputs = _marked(declared, props) if drifted else None
         return dynamic.ReadResult(id_, outputs, inputs)
@@ -178,7 +179,7 @@ class RecordingProvider(_Provider):
 
 
 def _plain_without_secrets(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Pulumi's properties as plain values, less the names of the secret arguments."""
+    """Pulumi's properties as plain values, without the names of the secret arguments."""
     return {n: v for n, v in _converted(props).items() if n != CONFIDENTIAL}
 
 
@@ -188,7 +189,7 @@ def _marked(outputs: Mapping[str, Any], props: Mapping[str, Any]) -> dict[str, A
 
 
 def _converted(value: Any) -> Any:
-    """Properties from Pulumi, or for it: unknowns, whole numbers as such, without nulls."""
+    """Properties from or for Pulumi: unknowns converted, whole numbers as ints, nulls removed."""
     if isinstance(value, Mapping):
         known = {k: v for k, v in value.items() if k != PROVIDER_KEY and v is not None}
         return {k: _converted(v) for k, v in known.items()}

@@ -89,24 +89,25 @@ class Recording(Resource, module="recording", name="Recording"):
         :param name: the resource's name.
         :param source_arn: the meeting's `meeting_arn`.
         :param sink_arn: the ARN of the S3 bucket; a slash and a prefix for the files may follow.
-            The bucket has to be in the meeting's account and region.
+            The bucket has to be in the meeting's account and control region.
         :param artifacts_configuration: what is recorded; by default, the service records the mixed
             audio with the active speaker's video, and content.
         :param source_configuration: `selected_video_streams` with `attendee_ids` or
             `external_user_ids`: whose cameras are recorded.
         :param concatenation_sink_arn: the bucket for one file of each kind, which is written after
-            the recording has ended. By default the recording stays in files of five seconds each.
+            the recording has ended. By default the recording stays in files of five seconds.
         :param sse_aws_key_management_params: `aws_kms_key_id` and `aws_kms_encryption_context`.
         :param sink_iam_role_arn: the role that may use that key.
         :param client_request_token: 2 to 64 characters; random for each create by default.
         :param tags: up to 200.
-        :param control_region: the region of the calls; by default that of the meeting's ARN.
+        :param control_region: the region of the calls; by default that of `source_arn`.
         :param profile: the profile of AWS's own configuration that the calls are signed with; by
             default the stack's `aws:profile`, else what boto3 finds.
         :param opts: Pulumi's resource options. An AWS provider is an error, as for a Meeting.
-        :raises pulumi.RunError: `opts` has an AWS provider, or imports a recording.
+        :raises pulumi.RunError: `opts` has an AWS provider, or the id of a recording to import or
+            to read.
         """
-        # The region is the meeting's, whatever a parent has.
+        # The region is the meeting's, so a parent's AWS provider can't contradict it.
         refuse_options("recording", name, opts, has_region=True)
         given = {n: v for n, v in locals().items() if n in RecordingInput.model_fields}
         inputs = {n: v for n, v in given.items() if v is not None}

@@ -15,7 +15,7 @@ import pulumi_aws as aws
 #: The service's principal in a bucket's policy.
 PRINCIPAL: Final = "mediapipelines.chime.amazonaws.com"
 
-#: What the service does in a bucket. The last two are for concatenation.
+#: The service's actions on a bucket. The last two are for concatenation.
 ACTIONS: Final = ("s3:PutObject", "s3:PutObjectAcl", "s3:GetObject", "s3:ListBucket")
 
 
@@ -68,7 +68,7 @@ class RecordingBucket(pulumi.ComponentResource):
             that has any can't be deleted.
         :param tags: for the bucket.
         :param opts: Pulumi's resource options. The bucket has to be in the meetings' account and
-            region.
+            control region.
         """
         super().__init__("meeting-provider:index:RecordingBucket", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)

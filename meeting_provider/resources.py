@@ -61,10 +61,10 @@ class RecordingOutputs(BaseModel):
     ]
     media_pipeline_arn: Annotated[str, doc("The capture pipeline's ARN.")]
     concatenation_pipeline_id: Annotated[
-        str | None, doc("The concatenation pipeline's id, where there is one.")
+        str | None, doc("The concatenation pipeline's id, if there is one.")
     ] = None
     concatenation_pipeline_arn: Annotated[
-        str | None, doc("The concatenation pipeline's ARN, where there is one.")
+        str | None, doc("The concatenation pipeline's ARN, if there is one.")
     ] = None
 
 
@@ -91,13 +91,13 @@ class ResourceType(Protocol):
         settings: Settings,
         secret: Collection[str],
     ) -> tuple[Properties, list[ValidationIssue]]:
-        """The declaration with its defaults; and all that is wrong with it."""
+        """The declaration with its defaults, and all issues."""
 
     def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
         """Each place that differs between outputs and declaration, with both values."""
 
     def replacing(self, names: Collection[str]) -> list[str]:
-        """Those of the arguments whose change creates a new resource."""
+        """The arguments among these whose change creates a new resource."""
 
     def planned(self, declared: Properties, old: Properties | None) -> Properties:
         """The outputs after a create, or after an update of `old`, as far as they are known."""
@@ -106,16 +106,19 @@ class ResourceType(Protocol):
         """Create the resource, and return its outputs."""
 
     def read(self, outputs: Properties) -> Properties | None:
-        """The outputs as the service has them, declared as they are; None where it is gone."""
+        """The outputs as the service has them, with a matching declaration; None if it is gone."""
 
     def find(self, resource_id: str, settings: Settings) -> Properties | None:
-        """The outputs of a resource that was created elsewhere; None where there is none."""
+        """The outputs of a resource that another program created; None if there is none.
+
+        :raises MeetingProviderError: the region isn't known.
+        """
 
     def update(self, outputs: Properties, declared: Properties) -> Properties:
         """Change the resource in place, and return its outputs."""
 
     def delete(self, outputs: Properties) -> None:
-        """End the resource, where it hasn't ended."""
+        """End the resource, unless it has ended."""
 
 
 class Meetings:
@@ -137,17 +140,17 @@ class Meetings:
         settings: Settings,
         secret: Collection[str],
     ) -> tuple[Properties, list[ValidationIssue]]:
-        """Fill in the regions, and make a mapping of the attendees."""
+        """Fill in the regions, and convert the attendees to a mapping."""
         return checking.check(declared, old, settings, secret)
 
     def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
         """Each place that differs."""
         yield from diff.detailed(old, new)
-        # An attendee whose token the state doesn't have is added again, which returns the token.
+        # An update adds an attendee whose token is not in the state again, which returns the token.
         yield from ((("join_tokens", i), None, UNKNOWN) for i in sorted(state.without_token(old)))
 
     def replacing(self, names: Collection[str]) -> list[str]:
-        """All but attendees and tags."""
+        """Those that can't change in place."""
         return diff.replacing(names)
 
     def planned(self, declared: Properties, old: Properties | None) -> Properties:
@@ -159,17 +162,17 @@ class Meetings:
         return self._lifecycle.create(validation.parse(declared)).outputs()
 
     def read(self, outputs: Properties) -> Properties | None:
-        """The meeting as it is now; None where it has ended."""
+        """The meeting as it is now; None if it has ended."""
         found = self._lifecycle.read(state.from_outputs(outputs))
         return found.outputs() if found else None
 
     def find(self, resource_id: str, settings: Settings) -> Properties | None:
-        """A meeting that was created elsewhere, with a declaration that says the same."""
+        """A meeting that another program created, with a matching declaration."""
         found = self._lifecycle.find(resource_id, settings.known_region())
         return found.outputs() if found else None
 
     def update(self, outputs: Properties, declared: Properties) -> Properties:
-        """Change attendees, their capabilities and the tags."""
+        """Change the attendees, their capabilities, the tags and the transcription."""
         wanted = validation.parse(declared, may_be_empty=True)
         return self._lifecycle.update(state.from_outputs(outputs), wanted).outputs()
 
@@ -218,15 +221,15 @@ class Recordings:
         return declared | {n: (old or {}).get(n, UNKNOWN) for n in names}
 
     def create(self, declared: Properties) -> Properties:
-        """Begin to record."""
+        """Start recording."""
         return self._lifecycle.create(of_recordings.parse(declared))
 
     def read(self, outputs: Properties) -> Properties | None:
-        """The recording as it is now; None where it has ended."""
+        """The recording as it is now; None if it has ended."""
         return self._lifecycle.read(outputs)
 
     def find(self, resource_id: str, settings: Settings) -> Properties | None:
-        """A recording that was begun elsewhere, with a declaration that says the same."""
+        """A recording that another program started, with a matching declaration."""
         return self._lifecycle.find(resource_id, settings.known_region())
 
     def update(self, outputs: Properties, declared: Properties) -> Properties:
@@ -254,15 +257,15 @@ def named(kinds: Mapping[str, ResourceType], name: str) -> ResourceType:
 
 
 def types(profile: str | None = None, cancelled: Event | None = None) -> dict[str, ResourceType]:
-    """All types of resources, by name.
+    """All resource types, by name.
 
-    Their clients are made when they are first used. The threads of a host share them.
+    Their clients are created at the first use, and shared by all threads.
 
-    :param profile: the profile where none was declared; by default what boto3's chain finds.
+    :param profile: the profile of resources that declare none; by default what boto3 finds.
     :param cancelled: when it is set, running operations fail at their next call.
     """
 
-    # An update without a call should not import boto3.
+    # Importing boto3 takes long, and an update may need no call.
     @cache
     def meetings(region: str, declared: str | None) -> ChimeClient:
         from meeting_provider.client import ChimeClient

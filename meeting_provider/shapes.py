@@ -23,7 +23,7 @@ def not_reserved(value: str) -> str:
     return value
 
 
-# The service's patterns know ASCII alone: `\s` and `\w` have none of Unicode's spaces and letters.
+# In the service's patterns, `\s` and `\w` match only ASCII characters.
 _ID_CHARACTERS: Final = r"""(?a)^[-_&@+=,(){}\[\]/«».:|'"#a-zA-Z0-9À-ÿ\s]*\Z"""
 _REQUEST_CHARACTERS: Final = r"^[-_a-zA-Z0-9]*\Z"
 _ARN_CHARACTERS: Final = r"^arn[/:\-_.a-zA-Z0-9]+\Z"
@@ -62,16 +62,16 @@ class Shape(_Wire, extra="forbid"):
     """A declared object. Unknown properties are errors."""
 
     def properties(self) -> dict[str, Any]:
-        """The same as Pulumi properties: snake_case, just what was set."""
+        """The set values as Pulumi properties, in snake_case."""
         return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 class Argument(Enum):
-    """What the provider does with an argument of a resource: metadata of the model's field."""
+    """How the provider handles an argument: metadata of the model's field."""
 
     #: A change is made in place. Without this, it creates a new resource.
     IN_PLACE = "in place"
-    #: The provider's own: the call that creates the resource has no such parameter.
+    #: The request that creates the resource has no such parameter.
     SETTING = "setting"
 
 
@@ -103,6 +103,6 @@ class Answer(_Wire, extra="allow"):
 
 
 class TagsAnswer(Answer):
-    """What ListTagsForResource answers."""
+    """The response of ListTagsForResource."""
 
     tags: list[dict[str, str]] = []

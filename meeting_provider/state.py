@@ -1,7 +1,7 @@
-"""The output properties of a meeting in the Pulumi state, and the join information made from them.
+"""The output properties of a meeting in the Pulumi state, and its join information.
 
-The output properties are the declared properties as `check` left them, `attendees` as a mapping by
-external_user_id, and:
+The output properties are the declared properties as `check` returned them, with `attendees` as a
+mapping by external_user_id, and:
 
 - `meeting_id`, `meeting_arn` and `media_placement`, as the service answered them, in snake_case
 - `attendee_ids` and `join_tokens`, by external_user_id; the join tokens are secret
@@ -132,8 +132,8 @@ def without_token(outputs: Mapping[str, Any]) -> set[str]:
 def join_data(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """The meeting and its attendees as the API has them, each once. It holds join tokens.
 
-    :returns: `{"Meeting": {...}, "Attendees": {external_user_id: {...}}}`, or `{}` where there is
-        no meeting, as in a program's unit tests.
+    :returns: `{"Meeting": {...}, "Attendees": {external_user_id: {...}}}`, or `{}` if there is no
+        meeting, as in a program's unit tests.
     """
     if outputs.get("attendee_ids") is None:
         return {}
@@ -153,10 +153,10 @@ def join_info(join_data: Mapping[str, Any], source: str = "") -> dict[str, dict[
     them by StackReference calls this function.
 
     :param join_data: the `join_data` of a Meeting.
-    :param source: what it was read from, such as the name of a stack. The error names it.
+    :param source: where it was read from, such as the name of a stack. The error names it.
     :returns: by external_user_id, what you pass to the Chime SDK for JavaScript:
         `new MeetingSessionConfiguration(info.Meeting, info.Attendee)`.
-    :raises NoJoinData: there is none, which means that the secret could not be decrypted.
+    :raises NoJoinData: it is empty: Pulumi could not decrypt it, or there is no such meeting.
     """
     if not isinstance(join_data, Mapping) or not join_data.get("Meeting"):
         raise NoJoinData(source)

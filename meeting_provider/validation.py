@@ -54,16 +54,16 @@ def validate(
 
 
 def _order(issue: ValidationIssue) -> tuple[int, list[tuple[bool, str | int]]]:
-    """The model's order, and below an argument that of the paths: Pulumi's mappings have none."""
+    """The sort key: the model's order, then the path, since Pulumi's mappings have no order."""
     first, *below = issue.path
     place = [*MeetingInput.model_fields, first].index(first)
     return place, [(isinstance(part, str), part) for part in below]
 
 
 def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> MeetingInput:
-    """The declared meeting, where all of it is valid and known.
+    """The declared meeting.
 
-    :raises InvalidMeeting: it isn't.
+    :raises InvalidMeeting: a value is invalid, or not known yet.
     """
     meeting, issues = validate(declared, may_be_empty=may_be_empty)
     if meeting is None:
@@ -73,7 +73,7 @@ def parse(declared: Mapping[str, Any], *, may_be_empty: bool = False) -> Meeting
 
 
 def _entries(declared: Mapping[str, Any]) -> list[Any]:
-    """The attendees of a mapping as the API has them."""
+    """The attendees of a mapping as a list, each with its external_user_id."""
     return [
         {**a, "external_user_id": i} if isinstance(a, Mapping) else a
         for i, a in declared["attendees"].items()
@@ -81,7 +81,7 @@ def _entries(declared: Mapping[str, Any]) -> list[Any]:
 
 
 def _at_key(issue: ValidationIssue, keys: Sequence[str]) -> ValidationIssue:
-    """The issue at its place in the mapping that the attendees were declared as."""
+    """The issue with its path in a mapping of attendees instead of in a list."""
     head, *rest = issue.path
     if head != "attendees" or not rest:
         return issue
@@ -122,7 +122,7 @@ def _target_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     targets, region = declared.get("notifications_configuration"), declared.get("control_region")
     for name, service in TARGET_SERVICES.items():
         arn = targets.get(name) if isinstance(targets, Mapping) else None
-        # Another string than an ARN's is an error of its pattern already.
+        # The pattern has already reported a string that is not an ARN.
         if isinstance(arn, str) and arn.startswith("arn"):
             problem = target_problem(arn, service, region if isinstance(region, str) else None)
             if problem:
@@ -131,10 +131,11 @@ def _target_issues(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
 
 
 def target_problem(arn: str, service: str, control_region: str | None) -> str | None:
-    """Why the service can't send a meeting's events to this target; None if it can.
+    """Why the Chime SDK can't send a meeting's events to this target; None if it can.
 
-    :param service: `lambda`, `sns` or `sqs`: what the target has to be of.
-    :param control_region: the meeting's; None where it isn't known.
+    :param arn: the target's ARN.
+    :param service: the target's service: `lambda`, `sns` or `sqs`.
+    :param control_region: the meeting's; None if it isn't known.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/mtgs-sdk-notifications.html
     """

@@ -21,26 +21,26 @@ from meeting_provider.watch.errors import QueueFailed
 from meeting_provider.watch.queue import Queue
 
 _ABOUT: Final = """\
-Reports who joined and left each meeting when, as a table or as CSV.
+Reports who joined and left each meeting, and when, as a table or as CSV.
 
-The messages come from files with one JSON message on each line, as EventBridge, SNS and SQS give
-them, or from a queue of its own. Those of a queue are kept in the file --archive, and deleted from
-the queue once they are on the disk; the report is of the whole file. Exit codes: 0 with a report, 1
-when a file or the queue can't be used, 2 for wrong usage.
+The messages come from files with one JSON message on each line, in EventBridge's form or in SNS's
+envelope, or from a queue that has no other reader. Messages of a queue are kept in the file
+--archive, and deleted from the queue once they are on the disk; the report covers the whole file.
+Exit codes: 0 with a report, 1 if a file or the queue can't be used, 2 for wrong usage.
 """
 
-#: How long a queue has to be empty, in seconds, until all its messages are taken as received.
+#: How long to wait for a message, in seconds, before the queue counts as empty.
 _QUIET_SECONDS: Final = 2
 
-#: How many messages that can't be read are named.
+#: How many unreadable messages are listed.
 _MOST_NAMED: Final = 50
 _LONGEST_LINE: Final = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report; the exit code."""
+    """Write the report, and return the exit code."""
     options = _options(arguments)
-    # Names are in any script, and a terminal's encoding may lack it.
+    # A terminal's encoding may not have the characters of a name.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
     try:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = report.rows(attendance(events), options.timezone)
         _write(found, options.csv)
     except BrokenPipeError:
-        # The reader has seen enough. The interpreter flushes the stream once more at its end.
+        # The interpreter flushes the stream once more at its end, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"error: {error.filename or options.archive}: {error.strerror}", file=sys.stderr)
@@ -76,7 +76,7 @@ def _drain(queue: Queue, archive: Path) -> None:
 
 
 def _events(files: Sequence[Path]) -> list[MeetingEvent] | None:
-    """The events of all files, with what can't be read on stderr; None if a file can't be."""
+    """The events of all files; None if a file can't be read. Bad messages are listed on stderr."""
     events: list[MeetingEvent] = []
     bad: list[BadMessage] = []
     failed = False
@@ -120,14 +120,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--csv", metavar="FILE", help="write CSV instead of a table; - is stdout")
     parser.add_argument(
-        "--timezone", metavar="NAME", type=_zone, default=UTC, help="as Europe/Berlin (UTC)"
+        "--timezone", metavar="NAME", type=_zone, default=UTC, help="an IANA zone (default: UTC)"
     )
-    parser.add_argument("--queue-url", help="a queue whose only reader this is")
+    parser.add_argument("--queue-url", help="a queue that has no other reader")
     parser.add_argument(
         "--archive", metavar="FILE", type=Path, help="where the queue's messages are kept"
     )
-    parser.add_argument("--region", help="the queue's region (boto3's default)")
-    parser.add_argument("--profile", help="a profile of AWS's configuration")
+    parser.add_argument("--region", help="the queue's region (default: boto3's)")
+    parser.add_argument("--profile", help="a profile of AWS's configuration (default: boto3's)")
     options = parser.parse_args(arguments)
     if not options.files and not options.queue_url and not options.archive:
         parser.error("name a FILE, or a queue with --queue-url")

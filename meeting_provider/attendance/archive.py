@@ -1,4 +1,4 @@
-"""A file that keeps notification messages: one JSON message on each line."""
+"""A file of notification messages, with one JSON message on each line."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ _EXPORT_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z\s+")
 
 @dataclass(frozen=True)
 class BadMessage:
-    """A message of a file that can't be used.
+    """A message in a file that can't be used.
 
+    :param source: the file.
     :param line: its line in the file, from 1.
     :param problem: what is wrong with it.
     """
@@ -52,10 +53,10 @@ class Archive:
         self._path = Path(path)
 
     def read(self) -> Iterator[MeetingEvent | BadMessage]:
-        """The file's messages, line by line.
+        """The file's messages, in order.
 
-        A message is in EventBridge's form or in SNS's envelope. A line may begin with a time, as
-        CloudWatch Logs exports it, and have several messages, as Data Firehose writes them by
+        A message is in EventBridge's form or in SNS's envelope. A line may begin with a time, as in
+        exports of CloudWatch Logs, and have several messages, as Data Firehose writes them by
         default. Empty lines are skipped.
 
         :raises OSError: the file can't be read.
@@ -80,7 +81,7 @@ class Archive:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         with open(os.open(self._path, flags, _PRIVATE), "r+b") as file:
-            # A line that a crash cut off stays a line of its own.
+            # If a crash cut off the last line, it stays a separate, unreadable line.
             size = file.seek(0, os.SEEK_END)
             if size and file.seek(size - 1) >= 0 and file.read(1) != b"\n":
                 lines.insert(0, "")
@@ -97,7 +98,7 @@ class Archive:
 def _messages(line: bytes) -> Iterator[str]:
     """The JSON texts of a line.
 
-    :raises InvalidEvent: there is anything else in it.
+    :raises InvalidEvent: the line has something else.
     """
     try:
         text = line.decode("utf-8-sig").strip()

@@ -1,4 +1,4 @@
-"""Moves messages from a queue into a file: each is deleted once it is on the disk."""
+"""Moves messages from a queue to a file. Each is deleted once it is on the disk."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def collect(queue: Queue, archive: Archive, wait: int = 0) -> list[MeetingEvent]
         except InvalidEvent as error:
             _log.warning("message %s stays in the queue: %s", message.id, error)
             bad.append(message)
-    # So that they don't come again at once.
+    # Otherwise they would soon be received again.
     queue.hold(bad)
     archive.append(message.body for message in kept)
     queue.delete(kept)

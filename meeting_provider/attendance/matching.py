@@ -1,7 +1,9 @@
-"""Join and leave events -> who was connected to which meeting from when until when. Pure.
+"""Matches join and leave events to connections.
 
-for meeting in attendance(events):
-    print(meeting.external_meeting_id, meeting.connected(datetime.now(UTC)))
+    for meeting in attendance(events):
+        print(meeting.external_meeting_id, meeting.connected(datetime.now(UTC)))
+
+All functions are pure.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ class End(StrEnum):
 
     LEFT = "left"
     DROPPED = "dropped"
-    #: No leave event, but one that implies the end.
+    # There is no leave event, but another one that implies the end.
     JOINED_AGAIN = "joined again"
     DELETED = "attendee deleted"
     MEETING_ENDED = "meeting ended"
-    #: No event that says so.
+    #: No event says that the connection ended.
     NONE = "none"
 
 
@@ -65,7 +67,7 @@ class Connection:
 
     @property
     def duration(self) -> timedelta | None:
-        """How long the connection lasted; None where its begin or its end is missing."""
+        """How long the connection lasted; None without a join or a leave event."""
         return self.left - self.joined if self.left and self.joined else None
 
 
@@ -92,18 +94,18 @@ class MeetingAttendance:
 
 @dataclass
 class _Meeting:
-    """What the events say of a meeting, in no particular order."""
+    """The events of a meeting, in no particular order."""
 
     names: set[str] = field(default_factory=set)
     ended: datetime | None = None
     users: dict[str, str] = field(default_factory=dict)
     deleted: dict[str, datetime] = field(default_factory=dict)
-    #: For each attendee: when which kind of event happened; End.NONE is a join.
+    #: By attendee_id: the times and kinds of events; End.NONE is a join.
     moves: dict[str, list[tuple[datetime, End]]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read(body: str | bytes | Mapping[str, Any]) -> MeetingEvent:
-    """The event in a message, with what attendance needs of it.
+    """The event in a message, if it has what a report needs.
 
     :param body: as `meeting_provider.events.parse` takes it.
     :raises InvalidEvent: it is not an event of a meeting, has no time, or names no attendee.
@@ -139,7 +141,7 @@ def instant(event: MeetingEvent) -> datetime:
 def attendance(events: Iterable[MeetingEvent]) -> list[MeetingAttendance]:
     """The connections to each meeting, by the time of the events.
 
-    The service's own attendees, which record a meeting, are left out. Events may be in any order
+    The attendees that the service adds to record a meeting are left out. Events may be in any order
     and may be repeated. The meetings are in the order of their first joins; those that nobody
     joined come last.
 
@@ -150,7 +152,8 @@ def attendance(events: Iterable[MeetingEvent]) -> list[MeetingAttendance]:
     seen: set[tuple[object, ...]] = set()
     for event in events:
         detail, time = event.detail, instant(event)
-        # The same event has another id on each way that it takes. Seconds are too coarse for that.
+        # An event has another id in a queue than in a topic, so its time in milliseconds counts.
+        # A time in seconds is too coarse without the id.
         mark = time if detail.timestamp is not None else (time, event.id)
         identity = (detail.meeting_id, detail.attendee_id, detail.event_type, mark)
         if identity not in seen:
@@ -195,12 +198,12 @@ def _attendance(meeting_id: str, meeting: _Meeting) -> MeetingAttendance:
 def _matched(
     moves: Iterable[tuple[datetime, End]], deleted: datetime | None, ended: datetime | None
 ) -> Iterator[tuple[datetime | None, End, datetime | None]]:
-    """An attendee's connections: when joined, and how and when it ended."""
+    """An attendee's connections: the time of the join, and the kind and the time of the end."""
     joined: datetime | None = None
     for time, group in groupby(sorted(moves), key=itemgetter(0)):
         kinds = [kind for _, kind in group]
         while kinds:
-            # Of events with the same time, the one that can follow is taken first.
+            # Among events with the same time, one that can follow the last one comes first.
             fits = (k for k in kinds if (k is End.NONE) == (joined is None))
             kind = next(fits, kinds[0])
             kinds.remove(kind)

@@ -17,7 +17,7 @@ COLUMNS: Final = (
     *("joined", "left", "seconds", "note"),
 )
 
-#: What a spreadsheet takes for the begin of a formula.
+#: The characters that begin a formula in a spreadsheet.
 _FORMULA: Final = ("=", "+", "-", "@")
 
 _NOTES: Final = {
@@ -35,7 +35,7 @@ Row = tuple[str, ...]
 def rows(meetings: Iterable[MeetingAttendance], zone: tzinfo) -> list[Row]:
     """A row for each connection.
 
-    :param zone: the time zone of the times.
+    :param zone: the time zone for all times.
     """
     return [
         (
@@ -54,7 +54,7 @@ def rows(meetings: Iterable[MeetingAttendance], zone: tzinfo) -> list[Row]:
 
 
 def write_csv(file: TextIO, found: Sequence[Row]) -> None:
-    """Write rows with a header. A cell that a spreadsheet would calculate begins with `'`."""
+    """Write rows with a header. Cells that a spreadsheet would read as formulas begin with `'`."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(tuple(map(inert, row)) for row in found)
@@ -83,7 +83,7 @@ def _tables(found: Sequence[Row]) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """Others' text, so that no control character reaches a terminal, and each row is one line."""
+    """Text of other programs, with control characters escaped, so that each row is one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -23,7 +23,7 @@ from meeting_provider.plugin import PACKAGE
 from meeting_provider.resources import types
 from meeting_provider.shapes import Shape
 
-#: The output with the meeting and its attendees as the API has them, which clients join with.
+#: The output that clients join with: the meeting and its attendees, as in the API.
 JOIN_DATA: Final = "join_data"
 
 SECRETS: Final = frozenset({*state.SECRETS, JOIN_DATA})
@@ -39,7 +39,7 @@ _KEYED: Final = ("attendees", "tags", "attendee_ids", "join_tokens", "attendeeId
 #: Properties that keep the API's names at any depth.
 _RAW: Final = ("meeting_details", "meetingDetails", JOIN_DATA, "joinData")
 
-#: Arguments and settings that have other names in messages of the lower layers.
+#: The names of arguments and settings in messages of the lower layers, with those of programs.
 _IN_MESSAGES: Final = {n: c for n, c in _CAMEL.items() if n != c} | {
     f"aws:{setting}": f"{PACKAGE}:{setting}" for setting in ("region", "profile")
 }
@@ -47,21 +47,21 @@ _NAMED: Final = re.compile(rf"\b({'|'.join(_IN_MESSAGES)})\b")
 
 
 class Properties(NamedTuple):
-    """The properties of a message, and the names of those that hold a secret anywhere."""
+    """The properties of a message, and the names of those that contain a secret."""
 
     values: dict[str, Any]
     secret: frozenset[str]
 
 
 def read(struct: struct_pb2.Struct) -> Properties:
-    """The properties of a message, without nulls and with whole numbers as such."""
+    """The properties of a message, without nulls, and with whole numbers as ints."""
     wire = json_format.MessageToDict(struct)
     secret = (n for n, v in wire.items() if _has_secret(v))
     return Properties(_converted(wire, _SNAKE), frozenset(_SNAKE.get(n, n) for n in secret))
 
 
 def write(values: Mapping[str, Any], secret: Collection[str] = ()) -> struct_pb2.Struct:
-    """A message of properties; those whose names are in `secret` are secrets."""
+    """A message of properties. Those whose names are in `secret` are marked as secrets."""
     secrets = {_CAMEL.get(n, n) for n in secret}
     wire = _converted(values, _CAMEL).items()
     marked = {n: rpc.wrap_rpc_secret(v) if n in secrets else v for n, v in wire}
@@ -69,7 +69,7 @@ def write(values: Mapping[str, Any], secret: Collection[str] = ()) -> struct_pb2
 
 
 def path(place: Sequence[str]) -> str:
-    """A place among the properties in Pulumi's notation: `attendees.ann`, `attendees["a b"]`."""
+    """A path in Pulumi's notation: `attendees.ann`, `attendees["a b"]`."""
     first, *keys = place
     if first not in _KEYED:
         keys = [_CAMEL.get(k, k) for k in keys]
@@ -83,7 +83,7 @@ def message(text: str) -> str:
 
 
 def _converted(value: Any, names: Mapping[str, str], parent: str = "") -> Any:
-    """A value with the names of its properties changed, and from or to Pulumi's marks."""
+    """A value with converted names and unknowns, and without the marks of secrets."""
     if rpc.is_rpc_secret(value):
         return _converted(rpc.unwrap_rpc_secret(value), names, parent)
     if isinstance(value, Mapping):

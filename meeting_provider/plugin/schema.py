@@ -25,17 +25,17 @@ SETTINGS: Final = {
     "region": "The control region of meetings that declare none; by default that of the "
     f"environment or the profile. One of {', '.join(CONTROL_REGIONS)}.",
     "profile": "The profile of AWS's own configuration that calls are signed with; by default what "
-    "the AWS SDK finds.",
+    "boto3 finds.",
 }
 
 _ANY: Final = {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}
 _STRINGS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 
-#: Each type of resources.
+#: The resource types.
 _TYPES: Final[Mapping[str, ResourceType]] = types()
-#: Arguments that a program need not give, since Check fills them in.
+#: Required arguments that a program can leave out, because Check fills them in.
 _FILLED_IN: Final = ("externalMeetingId", "mediaRegion", "controlRegion")
-#: The enumerations that aren't called as their property is, by the model that has them.
+#: The enumerations that are not named after their property, by model.
 _ENUMERATIONS: Final = {
     "Capabilities": "MediaCapability",
     "VideoFeatures": "VideoResolution",
@@ -46,7 +46,7 @@ _UNITS: Final = {"Length": " characters", "Items": " entries", "Properties": " e
 
 
 def build() -> dict[str, Any]:
-    """The schema of the models as they are."""
+    """The schema of the present models."""
     shapes = [m for kind in _TYPES.values() for m in (kind.model, kind.outputs)]
     _, found = models_json_schema(
         [(m, "validation") for m in shapes],
@@ -86,7 +86,7 @@ def build() -> dict[str, Any]:
 def _resource(
     model: Mapping[str, Any], outputs: Mapping[str, Any], enumerations: dict[str, Any]
 ) -> dict[str, Any]:
-    """A type of resources, as its model and its outputs are."""
+    """A resource type, from its model and its outputs."""
     inputs, required = _properties(model, enumerations)
     own, always = _properties(outputs, enumerations)
     for name in own.keys() & {*map(to_camel, properties.SECRETS)}:
@@ -113,7 +113,7 @@ def _text(model: Mapping[str, Any]) -> str:
 def _properties(
     model: Mapping[str, Any], enumerations: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The properties of a model, and those that are always there; adds its enumerations."""
+    """The properties of a model, and the names of those always there; adds its enumerations."""
     found: dict[str, dict[str, Any]] = {}
     for name, outer in model["properties"].items():
         node = next((n for n in outer.get("anyOf", ()) if n.get("type") != "null"), outer)
@@ -131,7 +131,7 @@ def _properties(
             found[name]["replaceOnChanges"] = True
         if isinstance(default := outer.get("default"), bool):
             found[name]["default"] = default
-    # Attendees are a mapping for every program, and a list only for the API.
+    # Attendees are a mapping in programs, and a list only in the API.
     if listed := found.get("attendees"):
         listed |= {"type": "object", "additionalProperties": listed.pop("items")}
     return {to_camel(n): p for n, p in found.items()}, [*map(to_camel, model.get("required", ()))]

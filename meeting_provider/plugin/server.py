@@ -1,4 +1,4 @@
-"""Pulumi's ResourceProvider protocol -> the lifecycle. Unknowns and secrets stay here.
+"""The plugin's gRPC server: Pulumi's ResourceProvider protocol -> the resource types.
 
 Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto
 """
@@ -61,7 +61,7 @@ def _secrets(request: Any) -> Iterator[Any]:
 
 
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
-    """One provider: configured once, then called by the engine, many calls at a time."""
+    """One provider. The engine configures it once, and then makes many calls in parallel."""
 
     def __init__(self) -> None:
         self._refreshes = False
@@ -72,7 +72,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Handshake(
         self, request: pb.ProviderHandshakeRequest, context: Context
     ) -> pb.ProviderHandshakeResponse:
-        """Learn what the engine can do."""
+        """Note whether the engine can refresh a resource before it updates it."""
         self._refreshes = request.supports_refresh_before_update
         return pb.ProviderHandshakeResponse(accept_secrets=True)
 
@@ -89,7 +89,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         """Take region and profile from the provider's settings."""
         values = properties.read(request.args).values
         self._settings = Settings(*(values.get(n) for n in schema.SETTINGS))
-        # Nothing is called with settings that aren't known yet.
+        # No call is made while a setting is unknown.
         profile = None if self._settings.profile is UNKNOWN else self._settings.profile
         self._cancelled = threading.Event()
         self._types = types(profile, self._cancelled)
@@ -105,7 +105,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         checked, issues = kind.check(defaults | new.values, old.values, self._settings, new.secret)
         return pb.CheckResponse(
             inputs=properties.write(checked, new.secret),
-            # Without a property, Pulumi doesn't print its whole value before the message.
+            # If a failure names a property, Pulumi prints its whole value before the message.
             failures=[pb.CheckFailure(reason=properties.message(str(i))) for i in issues],
         )
 
@@ -191,7 +191,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _outputs(outputs: dict[str, Any], secret: frozenset[str]) -> struct_pb2.Struct:
-    """Outputs for the engine. A meeting's have what its clients join with."""
+    """Outputs for the engine. A meeting also has `join_data`."""
     if "join_tokens" in outputs:
         is_known = not has_unknown(outputs)
         outputs = outputs | {JOIN_DATA: state.join_data(outputs) if is_known else UNKNOWN}
@@ -205,13 +205,13 @@ def _kind(was: Any, now: Any, *, replaces: bool) -> pb.PropertyDiff:
 
 def main() -> None:
     """Serve, and print the port, until the engine exits or ends the process."""
-    # It reports with a traceback what this plugin doesn't implement.
+    # grpc logs a traceback for each method that this plugin doesn't implement.
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
     engine, ended = os.getppid(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     sizes = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
-    # As many calls at once as an engine makes, and one that cancels them.
+    # Enough for all parallel calls of an engine, and for Cancel.
     server = grpc.server(ThreadPoolExecutor(64), options=[(n, -1) for n in sizes])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -219,4 +219,4 @@ def main() -> None:
     print(port, flush=True)
     while os.getppid() == engine and not ended.wait(1.0):
         pass
-    server.stop(120.0).wait()  # What is under way may end.
+    server.stop(120.0).wait()  # Running calls may finish.

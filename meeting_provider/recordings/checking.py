@@ -22,7 +22,7 @@ CREATE_ONLY: Final = frozenset(RecordingInput.model_fields).difference(
     arguments(RecordingInput, Argument.IN_PLACE)
 )
 
-#: What each ARN has to be of: the service, the beginning of what it names there, and an example.
+#: For each ARN: the service, the prefix of the resource, and a description for errors.
 _ARNS: Final = {
     "source_arn": ("chime", "meeting/", "a meeting: give its meeting_arn"),
     "sink_arn": ("s3", "", "an S3 bucket, such as arn:aws:s3:::my-bucket/prefix"),
@@ -57,9 +57,9 @@ def check(
 
 
 def parse(declared: Mapping[str, Any]) -> RecordingInput:
-    """The declared recording, where all of it is valid and known.
+    """The declared recording.
 
-    :raises InvalidRecording: it isn't.
+    :raises InvalidRecording: a value is invalid, or not known yet.
     """
     recording, issues = by_model(RecordingInput, declared)
     if recording is None:
@@ -73,7 +73,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _region(declared: Mapping[str, Any], settings: Settings) -> Any:
-    """The region that the meeting was created in, which its ARN names."""
+    """The control region of the meeting, from its ARN, or else by default."""
     source = declared.get("source_arn")
     if not isinstance(source, str):
         return UNKNOWN

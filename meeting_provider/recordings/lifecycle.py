@@ -29,7 +29,7 @@ END_SECONDS: Final = 60.0
 class RecordingLifecycle:
     """Creates, reads, updates and deletes recordings. A method that fails raises a ServiceError.
 
-    :param pipelines: gives the client of a region and, where one was declared, a profile.
+    :param pipelines: returns the client of a region and a profile, or None for the default.
     """
 
     def __init__(self, pipelines: Callable[[str, str | None], MediaPipelines]) -> None:
@@ -68,7 +68,7 @@ class RecordingLifecycle:
         }
 
     def read(self, outputs: Mapping[str, Any]) -> Properties | None:
-        """The recording as it is now, with its tags as the declared ones; None if it has ended."""
+        """The recording as it is now, with its present tags as declared; None if it has ended."""
         pipelines, subject = self._known(outputs)
         try:
             found = pipelines.get_capture(subject, outputs["media_pipeline_id"])
@@ -104,7 +104,7 @@ class RecordingLifecycle:
     def update(self, outputs: Mapping[str, Any], declared: RecordingInput) -> Properties:
         """Change the tags. Nothing else can change in place.
 
-        :raises RecordingEnded: it ended in the meantime.
+        :raises RecordingEnded: it is gone.
         """
         pipelines, subject = self._known(outputs)
         tags, wanted = outputs.get("tags") or {}, declared.tags or {}
@@ -113,7 +113,7 @@ class RecordingLifecycle:
         return declared.properties() | kept
 
     def delete(self, outputs: Mapping[str, Any]) -> None:
-        """End the recording, unless it has ended. The concatenation still runs."""
+        """End the recording, unless it has ended. The concatenation runs afterwards."""
         pipelines, subject = self._known(outputs)
         with suppress(RecordingEnded):
             pipelines.delete_capture(subject, outputs["media_pipeline_id"])
@@ -126,7 +126,7 @@ class RecordingLifecycle:
         retry_error_callback=lambda _: None,
     )
     def _wait_for_end(self, pipelines: MediaPipelines, subject: str, pipeline_id: str) -> str:
-        """The status. The meeting can't have another recording before this one has ended."""
+        """Wait, because a meeting can't have another recording before this one has ended."""
         return pipelines.get_capture(subject, pipeline_id).status
 
     def _known(self, outputs: Mapping[str, Any]) -> tuple[MediaPipelines, str]:

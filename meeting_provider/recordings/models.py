@@ -202,7 +202,7 @@ class RecordingInput(Shape):
     ] = None
 
     def capture_request(self) -> dict[str, Any]:
-        """The request of CreateMediaCapturePipeline, but for ClientRequestToken."""
+        """The CreateMediaCapturePipeline request, without ClientRequestToken."""
         own = {"control_region", "profile", "concatenation_sink_arn", "client_request_token"}
         nested = {"artifacts_configuration", "source_configuration"}
         flat = self.model_dump(
@@ -218,9 +218,9 @@ class RecordingInput(Shape):
         }
 
     def concatenation_request(self, media_pipeline_arn: str) -> dict[str, Any]:
-        """The request of CreateMediaConcatenationPipeline, but for ClientRequestToken.
+        """The CreateMediaConcatenationPipeline request, without ClientRequestToken.
 
-        What was recorded is concatenated.
+        It concatenates all kinds of artifacts that are recorded.
         """
         artifacts = self.artifacts_configuration
         composited = artifacts is not None and artifacts.composited_video is not None

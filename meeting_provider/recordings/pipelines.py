@@ -12,13 +12,13 @@ from meeting_provider.shapes import Answer
 
 
 class CaptureAnswer(Answer):
-    """What CreateMediaCapturePipeline and GetMediaCapturePipeline answer."""
+    """The response of CreateMediaCapturePipeline and GetMediaCapturePipeline."""
 
     media_capture_pipeline: PipelineAnswer
 
 
 class ConcatenationAnswer(Answer):
-    """What CreateMediaConcatenationPipeline answers."""
+    """The response of CreateMediaConcatenationPipeline."""
 
     media_concatenation_pipeline: PipelineAnswer
 
@@ -26,8 +26,8 @@ class ConcatenationAnswer(Answer):
 class MediaPipelines(ServiceCalls):
     """The media pipelines of one account in one region. One instance serves all threads.
 
-    Every method raises a ServiceError if its call fails: RecordingEnded if the pipeline is not
-    found.
+    Every method raises a ServiceError if its call fails: RecordingEnded if the service doesn't find
+    the pipeline, or the meeting of a create.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_Operations_Amazon_Chime_SDK_Media_Pipelines.html
     """
@@ -39,7 +39,7 @@ class MediaPipelines(ServiceCalls):
     )
 
     def create_capture(self, subject: str, request: Mapping[str, Any]) -> PipelineAnswer:
-        """Start to record a meeting."""
+        """Start recording a meeting."""
         answer = self.call("CreateMediaCapturePipeline", subject, CaptureAnswer, **request)
         return answer.media_capture_pipeline
 
@@ -51,17 +51,17 @@ class MediaPipelines(ServiceCalls):
         ).media_concatenation_pipeline
 
     def get_capture(self, subject: str, pipeline_id: str) -> PipelineAnswer:
-        """The pipeline as it is."""
+        """The pipeline as it is now."""
         operation = "GetMediaCapturePipeline"
         answer = self.call(operation, subject, CaptureAnswer, MediaPipelineId=pipeline_id)
         return answer.media_capture_pipeline
 
     def delete_capture(self, subject: str, pipeline_id: str) -> None:
-        """End a recording. What was recorded stays."""
+        """End a recording. Its files stay."""
         operation = "DeleteMediaCapturePipeline"
         self.call(operation, subject, Answer, MediaPipelineId=pipeline_id)
 
     def gone(self, operation: str, cause: str, subject: str) -> ServiceError:
-        """The recording, or the meeting that it is of, has ended."""
+        """The error if the pipeline, or the meeting of a create, is not found."""
         remedy = "run `pulumi up --refresh`, which records the replacement"
         return RecordingEnded(operation, cause, remedy, subject)

@@ -18,12 +18,12 @@ from meeting_provider.watch.shutdown import Shutdown
 from meeting_provider.watch.stack import WatchedStack
 
 _ABOUT = """\
-Waits for meetings of a stack that end while they are scheduled, and runs `up` for them.
+Waits for a stack's meetings to end, and runs `up` for those that are still declared.
 
-It needs `pulumi` on PATH, the environment that `pulumi up` needs, and a queue of its own that
-receives the meetings' events, with sqs:ReceiveMessage, sqs:ChangeMessageVisibility and
+It needs `pulumi` on PATH, the environment that `pulumi up` needs, and a queue that receives the
+meetings' events and has no other reader, with sqs:ReceiveMessage, sqs:ChangeMessageVisibility and
 sqs:DeleteMessage. SIGTERM ends it once the running `up` has ended. Exit codes: 0 after a signal, 1
-when it can't begin.
+if it can't start, 2 for wrong usage.
 """
 
 #: The most characters of a line of the log.
@@ -33,7 +33,7 @@ _log: Final = logging.getLogger("meeting_provider.watch")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Watch until asked to end; the exit code."""
+    """Watch until a signal comes, and return the exit code."""
     options = _parser().parse_args(arguments)
     _log_plainly()
     shutdown = Shutdown()
@@ -71,9 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--stack", required=True, help="the stack, as `pulumi --stack` takes it")
     parser.add_argument(
-        "--cwd", type=Path, default=Path(), help="the folder of its program (this one)"
+        "--cwd", type=Path, default=Path(), help="the program's folder (default: the current one)"
     )
-    parser.add_argument("--queue-url", help="the queue (the stack's output queue_url)")
+    parser.add_argument("--queue-url", help="the queue (default: the stack's output queue_url)")
     parser.add_argument(
         "--on-request",
         action="store_true",
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Line(logging.Formatter):
-    """A line for each record: what messages say can't add lines or control a terminal."""
+    """One line for each record: text from messages can't add lines or control a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record, with its control characters escaped, and cut."""
@@ -104,7 +104,7 @@ class _Line(logging.Formatter):
 
 
 def _log_plainly() -> None:
-    """A line for each thing that happens, in UTC. Of libraries only warnings."""
+    """Log the watcher's own records with times in UTC, and only warnings of libraries."""
     handler = logging.StreamHandler()
     formatter = _Line("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime

@@ -12,21 +12,21 @@ from meeting_provider.watch.errors import WatchError
 from meeting_provider.watch.shutdown import Shutdown
 from meeting_provider.watch.stack import WatchedStack
 
-#: The most seconds between two tries.
+#: The longest wait before a retry, in seconds.
 LONGEST_PAUSE = 30
 
 _log = logging.getLogger(__name__)
 
 
 class Consumers:
-    """Consuming stacks, updated on a separate thread, so that the next end doesn't wait for them.
+    """Consuming stacks, updated on a separate thread so that the watcher doesn't wait for them.
 
     The first update includes all resources, since earlier changes are unknown. Later ones include
     the resources with the name of a new meeting or of its event, and their dependents. Stack
     outputs are always updated.
 
-    :param stacks: the stacks. With none, nothing is done.
-    :param shutdown: once it is requested, no other update begins.
+    :param stacks: the stacks, or none.
+    :param shutdown: once it is requested, no other update starts.
     """
 
     def __init__(self, stacks: Sequence[WatchedStack], shutdown: Shutdown) -> None:

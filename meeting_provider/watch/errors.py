@@ -1,7 +1,7 @@
 """The watcher's exceptions.
 
 WatchError
-├── QueueFailed     a call of the queue failed for good, or more often than it is retried
+├── QueueFailed     a call of the queue failed through all retries
 ├── StackFailed     a Pulumi command failed; the text has only its errors
 └── StackBusy       another deploy has locked the stack
 """
@@ -10,7 +10,7 @@ from meeting_provider.errors import MeetingProviderError
 
 
 class WatchError(MeetingProviderError):
-    """The root: the watcher waits and tries again. Says what is wrong in one line."""
+    """The root. The watcher logs the error as one line, waits, and tries again."""
 
 
 class QueueFailed(WatchError):

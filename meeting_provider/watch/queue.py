@@ -12,15 +12,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from meeting_provider.watch.errors import QueueFailed
 
-#: How long a message is hidden at first, in seconds: if the watcher is killed, the message returns
-#: that soon.
+#: How long a received message is hidden, in seconds. It is short, so that the messages of a killed
+#: watcher return soon.
 FIRST_SECONDS: Final = 5
 
-#: How long a message is hidden that needs an `up`. If the `up` takes longer, the message is
-#: received again, which does no harm.
+#: How long a message that needs an `up` is hidden, in seconds. If the `up` takes longer, the
+#: message is received again, which is harmless.
 HOLD_SECONDS: Final = 60
 
-#: The most that SQS waits for a message, in seconds, and the most messages of one call.
+#: SQS's limits: the longest wait for a message, in seconds, and the most messages of one call.
 LONGEST_WAIT: Final = 20
 _BATCH: Final = 10
 
@@ -46,9 +46,7 @@ class Queue:
     :param url: the queue's URL.
     :param region: its region; None for that of boto3's own configuration.
     :param profile: a profile of AWS's configuration, or None.
-
-    Every method raises QueueFailed.
-
+    :raises QueueFailed: the queue can't be used. Every method raises this too.
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
     """
 
@@ -58,12 +56,12 @@ class Queue:
             session = boto3.Session(profile_name=profile, region_name=region)
             self._client = session.client("sqs", config=_CONFIG)
         except (BotoCoreError, ValueError) as error:
-            raise QueueFailed(f"no queue can be reached: {error}") from error
+            raise QueueFailed(f"the queue {url} can't be used: {error}") from error
 
     def receive(self, wait: int = 0) -> list[Message]:
         """Up to ten messages, hidden for FIRST_SECONDS.
 
-        :param wait: how long to wait for the first one, in seconds; LONGEST_WAIT at most.
+        :param wait: how long to wait for the first one, in seconds: 0 to LONGEST_WAIT.
         """
         answer = self._call(
             "receive_message",

@@ -1,7 +1,7 @@
-"""Notification messages -> the meetings that the stack has to replace.
+"""Decides from notification messages and the stack's state which meetings to replace.
 
-A message stays in the queue until the state shows that nothing is left to do about it. So after any
-failure, even of the watcher's process, the state is read again and nothing is lost.
+A message stays in the queue until the state shows that nothing is left to do. So nothing is lost in
+a failure, even if the watcher is killed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from meeting_provider.watch.queue import LONGEST_WAIT, Message, Queue
 from meeting_provider.watch.shutdown import Shutdown, Stopped
 from meeting_provider.watch.stack import EVERY_MEETING, Known, State, WatchedStack
 
-#: How long to collect messages before an `up`, in seconds, so that many ends at once are one `up`.
-#: It is less than the time for which a received message stays hidden.
+#: How long to collect messages before an `up`, in seconds, so that meetings that end together need
+#: one `up`. It is less than the time for which a received message is hidden.
 LONGEST_READ: Final = 3.0
 
-#: How many ids of earlier meetings are remembered, to recognize messages that come late.
+#: How many ids of earlier meetings are kept, to recognize late messages.
 _REMEMBERED: Final = 10_000
 
 #: The most characters of a name or an id that are logged.
@@ -60,10 +60,11 @@ def _shown(text: str) -> str:
 
 
 class Reconciler:
-    """Waits for ends of a stack's meetings, and runs `up` for them, one at a time.
+    """Waits for a stack's meetings to end, and runs one `up` at a time for them.
 
     :param stack: the stack.
-    :param queue: opens the stack's queue; called again when it fails, because it may have changed.
+    :param queue: opens the stack's queue. It is called again after a failure, because the queue may
+        have been replaced.
     :param consumers: the stacks that are updated after meetings have changed.
     :param shutdown: the signals that end the watcher.
     :param on_request: replace an ended meeting only when a message requests it.
@@ -108,7 +109,7 @@ class Reconciler:
             _log.info("ended by a signal")
 
     def _persistently(self, work: Callable[[], None]) -> None:
-        """Retry something until it succeeds, with growing waits.
+        """Do some work, and retry it with growing waits until it succeeds.
 
         :raises tenacity.RetryError: a signal came before it succeeded.
         """
@@ -146,7 +147,7 @@ class Reconciler:
         return self._queue.receive(wait)
 
     def _take(self, messages: Iterable[Message]) -> None:
-        """Record the ends among messages. Other messages need no action."""
+        """Record the ended meetings that messages name, and delete all other messages."""
         others: list[Message] = []
         for message in messages:
             try:
@@ -159,7 +160,7 @@ class Reconciler:
         self._delete(others)
 
     def _end(self, message: Message) -> _End | None:
-        """The end that a message is about, with the message; None if there is nothing to do.
+        """Add a message to the ended meeting that it names; None if it names none.
 
         :raises InvalidEvent: it is neither an event nor a request.
         """
@@ -181,7 +182,10 @@ class Reconciler:
         return end
 
     def _leave_alone(self, message: Message) -> None:
-        """Leave an unreadable message to the dead-letter queue. Its text isn't logged."""
+        """Leave an unreadable message in the queue, which moves it to the dead-letter queue.
+
+        Its text isn't logged, because it may contain secrets.
+        """
         if message.id not in self._unreadable:
             self._unreadable.add(message.id)
             _log.warning(
@@ -196,9 +200,9 @@ class Reconciler:
     # Recovery
 
     def _recover(self) -> None:
-        """Replace the ended meetings that are still declared, and settle finished ends.
+        """Replace the ended meetings that are still declared, and delete their messages.
 
-        :raises WatchError: something is left to do, and a retry may succeed.
+        :raises WatchError: something is left to do.
         """
         before = self._read().meetings
         pending = [e for e in self._ends.values() if self._unsure or not self._is_over(e, before)]
@@ -249,19 +253,18 @@ class Reconciler:
         """The URNs of the meetings that have to be replaced."""
         if self._unsure:
             return {EVERY_MEETING}
-        # An unknown meeting may be one that a failed deploy removed from the state. An update of
-        # all meetings decides that.
+        # A failed deploy may have removed an unknown meeting from the state: update all meetings.
         return {self._urns.get(end.meeting_id, EVERY_MEETING) for end in ends}
 
     def _is_over(self, end: _End, meetings: dict[str, Known]) -> bool:
-        """Whether another meeting has taken its place, even by a deploy."""
+        """Whether an update of the watcher or a deploy has replaced the meeting."""
         urn = self._urns.get(end.meeting_id)
         if urn is None:
             return any(known.name == end.name for known in meetings.values())
         return urn in meetings and meetings[urn].meeting_id != end.meeting_id
 
     def _bring_up(self, urns: set[str]) -> StackFailed | None:
-        """Run `up` for these URNs, and return its failure, which may be partial."""
+        """Run `up` for these URNs, and return its error if some or all of them failed."""
         if not urns:
             return None
         self._shutdown.check()
@@ -275,7 +278,7 @@ class Reconciler:
         return None
 
     def _settle(self, meetings: dict[str, Known], *, is_done: bool) -> None:
-        """Remove the ends that need no more action, and delete their messages."""
+        """Forget the ended meetings that need no more action, and delete their messages."""
         settled: list[Message] = []
         for end in list(self._ends.values()):
             is_over = self._is_over(end, meetings)
@@ -284,17 +287,18 @@ class Reconciler:
             del self._ends[end.meeting_id]
             urn = self._urns.get(end.meeting_id)
             if urn in meetings and meetings[urn].meeting_id == end.meeting_id:
-                # The service says that the meeting exists. The queue repeats the notification.
+                # The service still has the meeting. The queue repeats the notification, and then
+                # moves it to the dead-letter queue.
                 if end.notifications:
-                    _log.warning("%s is said to have ended, and hasn't", end)
+                    _log.warning("%s still exists, but a notification says that it ended", end)
                 settled += end.requests.values()
                 continue
             if not end.is_reported:
                 self._earlier += 1
             elif not is_over:
-                _log.info("%s needs no successor: it is no longer declared", end)
+                _log.info("%s needs no replacement: it is no longer declared", end)
             settled += end.messages
         if self._earlier and self._is_drained:
-            _log.info("%d earlier ends need nothing done", self._earlier)
+            _log.info("%d earlier ends need no action", self._earlier)
             self._earlier = 0
         self._delete(settled)

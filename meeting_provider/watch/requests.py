@@ -1,9 +1,9 @@
-"""Requests for a meeting that has ended: messages for the watcher from other programs.
+"""Messages by which other programs request the replacement of a meeting that has ended.
 
     sqs.send_message(QueueUrl=queue_url, MessageBody=requests.message(meeting_id, name, "my-page"))
 
-A request names the missing meeting. The watcher handles it like the notification that this meeting
-has ended: the service and the state decide whether a meeting is created.
+The watcher handles a request like the notification that the meeting has ended: the service and the
+state decide whether a meeting is created.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Text = Annotated[str, Field(min_length=1)]
 
 
 class MeetingRequest(BaseModel):
-    """A request: the MeetingId of the missing meeting, and its ExternalMeetingId."""
+    """A request: the MeetingId and the ExternalMeetingId of the meeting that has ended."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
@@ -31,7 +31,7 @@ class MeetingRequest(BaseModel):
 
 
 class _Message(BaseModel):
-    """The envelope: like EventBridge's, but with the sender's name as its source."""
+    """The envelope: EventBridge's form, with the sender's name as the source."""
 
     source: _Text
     detail: MeetingRequest
@@ -40,8 +40,8 @@ class _Message(BaseModel):
 def message(meeting_id: str, external_meeting_id: str | None, source: str) -> str:
     """The body of a request's message.
 
-    :param meeting_id: the missing meeting.
-    :param external_meeting_id: its ExternalMeetingId.
+    :param meeting_id: the MeetingId of the meeting that has ended.
+    :param external_meeting_id: its ExternalMeetingId, if it is known.
     :param source: the name of the program that sends it.
     """
     detail = MeetingRequest(meeting_id=meeting_id, external_meeting_id=external_meeting_id)

@@ -13,7 +13,7 @@ class Stopped(BaseException):
 
 
 class Shutdown:
-    """SIGTERM and SIGINT as one request. A second signal does what it does by default."""
+    """SIGTERM and SIGINT as one request. A second signal has its default effect."""
 
     def __init__(self) -> None:
         #: Set once a signal has come.
@@ -26,7 +26,7 @@ class Shutdown:
             signal.signal(number, self._request)
 
     def check(self) -> None:
-        """Raise Stopped if a signal has come. Call this before each step that must not begin then.
+        """Call this before each step that must not start after a signal.
 
         :raises Stopped: a signal has come.
         """

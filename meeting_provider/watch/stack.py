@@ -1,7 +1,7 @@
 """The watched stack: the meetings in its state, and `up` for some of them.
 
-It runs commands of the Automation API's workspace. The API's own `Stack.up` is not used, because it
-reads all outputs in plain text at its end. A watcher that never reads join tokens can't leak them.
+It runs commands by the Automation API's workspace, but not by `Stack.up`, which reads all outputs
+in plain text at its end. A watcher that never reads join tokens can't leak them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RECORDING_TYPE: Final = "pulumi-python:dynamic/recording:Recording"
 EVERY_MEETING: Final = f"urn:pulumi:**{TYPE}::**"
 _EVERY_RECORDING: Final = f"urn:pulumi:**{RECORDING_TYPE}::**"
 
-#: The value of an output in a state that depends on a resource which `--target` left out.
+#: The value in a state of an output that depends on a resource which `--target` left out.
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _UP: Final = (
@@ -46,12 +46,12 @@ _STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _MOST_SAID: Final = 3
 _LONGEST_SAID: Final = 400
 
-#: What names an error in what Pulumi prints; a provider's own is the last line of a traceback.
+#: An error in Pulumi's output. A dynamic provider's error is the last line of a traceback.
 _ERROR: Final = re.compile(
     r"(?:error|meeting_provider\.errors\.\w+): (?!Traceback)(?!update failed)(?P<said>.*\S)"
 )
 
-#: How a self-managed backend names who holds a lock: pkg/backend/diy/lock.go.
+#: How a self-managed backend names the holder of a lock: pkg/backend/diy/lock.go.
 _HOLDER: Final = re.compile(r"created by .*@(?P<host>\S+) \(pid (?P<pid>\d+)\) at ")
 
 
@@ -77,7 +77,7 @@ class State:
     """The meetings in a state that have not been replaced, by URN.
 
     `has_gaps` says that some outputs of the stack are unknown: the program declares a new meeting,
-    such as one whose window has opened, and `--target` left it out.
+    such as one that has opened, and `--target` left it out.
     """
 
     meetings: dict[str, Known]
@@ -152,8 +152,8 @@ class WatchedStack:
             machine that has ended, the lock is released.
         :raises StackFailed: the update failed, at least in part.
         """
-        # A literal that neither the program nor the state has is an error, and a pattern isn't: a
-        # meeting whose time is over is in neither.
+        # A meeting whose time is over is neither in the program nor in the state. For Pulumi, such
+        # a target is an error if it is a literal, but not if it is a pattern.
         named = [each for urn in urns for each in (urn, *self._recordings.get(urn, ()))]
         patterns = [urn if "*" in urn else f"**{urn}" for urn in dict.fromkeys(named)]
         self._run(*_UP, "--refresh", *_targets(patterns))
@@ -179,7 +179,7 @@ class WatchedStack:
         """The output of a command.
 
         :raises StackBusy: another process has locked the stack.
-        :raises StackFailed: it failed.
+        :raises StackFailed: the command failed.
         """
         try:
             return self._workspace.pulumi_command.run(

@@ -133,7 +133,7 @@ def test_nothing_is_made_outside_of_its_window(
 
 
 def settled(watch: Watch) -> str:
-    return "\n".join(x for x in watch.log.splitlines() if "needs no successor" in x)
+    return "\n".join(x for x in watch.log.splitlines() if "needs no replacement" in x)
 
 
 def bring_up(checkout: Checkout) -> None:
@@ -146,7 +146,7 @@ def test_what_a_deploy_ends_is_left_alone(checkout: Checkout, watch: Watch) -> N
     checkout.schedule = SCHEDULE.replace("eu-central-1", "eu-west-1").split("  - name: clinic")[0]
     bring_up(checkout)
     after = checkout.cloud.writes()[-1].number
-    watch.until(lambda: "needs no successor" in watch.log, "the clinic's end is settled")
+    watch.until(lambda: "needs no replacement" in watch.log, "the clinic's end is settled")
     watch.until_quiet()
     assert checkout.cloud.writes(after=after) == []
     assert sorted(m.external_meeting_id for m in watch.known()) == sorted(NAMES[:3])
@@ -189,7 +189,7 @@ def test_a_request_for_a_meeting_that_lives_or_was_replaced_changes_nothing(
     watch.until_quiet()
     assert checkout.cloud.writes(after=after) == []
     assert watch.live("keynote") == [alive]
-    assert "is said to have ended" not in watch.log
+    assert "still exists, but" not in watch.log
 
 
 def test_a_request_brings_up_a_meeting_whose_end_nobody_notified(
@@ -215,7 +215,8 @@ def test_an_end_that_the_service_denies_creates_nothing_and_its_message_stays(wa
     (alive,) = watch.live("keynote")
     ended = ended_message(alive.meeting_id, "keynote")
     watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=ended)
-    watch.until(lambda: "is said to have ended, and hasn't" in watch.log, "it is noticed")
+    warning = "still exists, but a notification says that it ended"
+    watch.until(lambda: warning in watch.log, "it is noticed")
     assert watch.queued() == 1
     assert watch.live("keynote") == [alive]
     watch.sqs.purge_queue(QueueUrl=watch.queue_url)
@@ -451,7 +452,7 @@ def test_what_messages_say_adds_no_lines_to_the_log(watch: Watch) -> None:
     name = "evil\n2026-01-01T00:00:00.000Z forged\x1b[2J\u202e" + "x" * 100_000
     ended = ended_message("y" * 50_000, name)
     watch.sqs.send_message(QueueUrl=watch.queue_url, MessageBody=ended)
-    watch.until(lambda: "needs no successor" in watch.log, "it is settled")
+    watch.until(lambda: "needs no replacement" in watch.log, "it is settled")
     watch.until_quiet()
     assert "evil\\n2026" in watch.log
     assert "\x1b" not in watch.log

@@ -914,7 +914,7 @@ class TestErrors:
         with pytest.raises(MeetingEnded) as error:
             lifecycle().update(made, declared("ana", "ben"))
         self.check_message(
-            error, "the meeting has ended", "`pulumi up --refresh`, which creates its succ"
+            error, "the meeting has ended", "`pulumi up --refresh`, which creates its replacement"
         )
 
     def test_of_a_service_that_says_no_to_the_request_gives_its_words(self, lifecycle: Host):
