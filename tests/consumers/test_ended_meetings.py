@@ -182,8 +182,11 @@ def test_a_meeting_of_another_account_counts_as_there(cloud: Cloud) -> None:
     assert cloud.calls["GetMeeting"] == 0
 
 
-def test_people_who_come_at_once_wait_for_one_call(cloud: Cloud) -> None:
+def test_people_who_come_at_once_wait_for_one_call(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And nobody is led into the meeting that has ended."""
+    monkeypatch.setattr("desk.meetings._LONGEST_WAIT", 60.0)
     cloud.admin.end(cloud.open()["MeetingId"])
     cloud.admin.hold("GetMeeting")
     with ThreadPoolExecutor(8) as pool:
