@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -19,7 +19,7 @@ import click
 from . import page
 from .cases import CASES
 
-FIGURES: Final = Path(__file__).parents[1] / "docs" / "performance.json"
+FIGURES: Final = page.DOCS / "performance.json"
 
 
 @click.command(help=__doc__)
@@ -32,7 +32,7 @@ def main(names: tuple[str, ...], page_only: bool) -> None:
         measured = []
         for figure in CASES[name]():
             click.echo(f"{name}: {figure.what}: {figure.seconds:.1f} s, {figure.megabytes:.0f} MB")
-            measured.append(figure.as_dict())
+            measured.append(asdict(figure))
         kept[name] = measured
         kept["machine"] = {
             "processors": os.cpu_count(),

@@ -1,12 +1,11 @@
-"""A dynamic provider that does nothing."""
+"""A dynamic provider that does nothing: what Pulumi itself takes."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import uuid4
 
-import pulumi
-from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider
+from pulumi.dynamic import CreateResult, Resource, ResourceProvider
 
 
 class NothingProvider(ResourceProvider):
@@ -18,15 +17,9 @@ class NothingProvider(ResourceProvider):
         """Create nothing."""
         return CreateResult(str(uuid4()), props)
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Read nothing."""
-        return ReadResult(id_, props)
-
 
 class Nothing(Resource, module="empty", name="Nothing"):
     """A resource as large as a meeting, that isn't there."""
 
-    attendees: pulumi.Output[dict[str, Any]]
-
-    def __init__(self, name: str, attendees: dict[str, Any]) -> None:
-        super().__init__(NothingProvider(), name, {"attendees": attendees})
+    def __init__(self, name: str, **inputs: Any) -> None:
+        super().__init__(NothingProvider(), name, inputs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from .runs import BURST, LATENCY_SECONDS, RATE
+from .script import THREADS
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
@@ -36,7 +37,10 @@ with its adaptive retries. The quota of meetings at once was raised. Create, cha
 with `PULUMI_SKIP_CHECKPOINTS=true`, except the 15 meetings and where a row says "with checkpoints".
 
 {tables}
-{links}\
+{links}
+With the example schedule, and 148 attendees in the join desk. `make recoveries`
+measures again.
+
 Measured on {processors} processors, at a load average of {load}, with Python {python}, pulumi
 {pulumi} and boto3 {boto3}.
 `make bench` measures again and writes this page.
@@ -51,7 +55,6 @@ TITLES: Final = {
     "overhead": "300 meetings of 10 attendees, without quotas",
 }
 
-
 LINKS: Final = {
     "ends": "a meeting's end to the new value of all of its links",
     "clicks": "20 first clicks at once to a meeting that can be joined",
@@ -60,12 +63,10 @@ LINKS: Final = {
 
 def text(figures: Mapping[str, Any]) -> str:
     """The page."""
-    from .script import THREADS
-
     return PAGE.format(
         answer=_answer(figures),
-        tables="\n".join(_table(t, figures[c]) for c, t in TITLES.items() if c in figures),
-        links=_links(figures.get("links") or {}),
+        tables="\n".join(_figures(title, figures[case]) for case, title in TITLES.items()),
+        links=_links(figures["links"]),
         rate=RATE,
         burst=BURST,
         latency=LATENCY_SECONDS * 1000,
@@ -80,21 +81,11 @@ def write(figures: Mapping[str, Any]) -> None:
     _plot(figures["thousand"], DOCS / "performance.svg")
 
 
-def _links(figures: Mapping[str, Mapping[str, float]]) -> str:
-    if not figures:
-        return ""
-    rows = ["## Links with the watcher", ""]
-    rows += ["| from | times | median, seconds | worst, seconds |", "| --- | ---: | ---: | ---: |"]
-    for kind, title in LINKS.items():
-        if found := figures.get(kind):
-            times, median, worst = (found[n] for n in ("times", "median", "worst"))
-            rows.append(f"| {title} | {times} | {median:.1f} | {worst:.1f} |")
-    rows += ["", "With the example schedule, and 148 attendees in the join desk. `make recoveries`"]
-    return "\n".join(rows) + "\nmeasures again.\n\n"
-
-
 def _answer(figures: Mapping[str, Any]) -> str:
-    day, many = _by_command(figures["day"])["create"], _by_command(figures["thousand"])["create"]
+    day, many = (
+        next(each for each in figures[case] if each["what"] == "create")
+        for case in ("day", "thousand")
+    )
     return (
         f"**15 meetings: the first is there after {day['first']:.1f} seconds, the last after "
         f"{day['seconds']:.1f}.** 1,000 meetings take {many['seconds']:.0f} seconds, "
@@ -103,23 +94,32 @@ def _answer(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _by_command(figures: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {figure["what"]: figure for figure in figures}
-
-
-def _table(title: str, figures: list[dict[str, Any]]) -> str:
-    rows = [f"## {title}", "", "| command | seconds | minimum | ratio | largest process |"]
-    rows.append("| --- | ---: | ---: | ---: | ---: |")
+def _figures(title: str, figures: list[dict[str, Any]]) -> str:
+    rows = []
     for figure in figures:
         least = figure["minimum"]
         # A ratio to less than a second is that of Pulumi's own start.
         ratio = f"{figure['seconds'] / least:.2f}" if least and least >= 1 else ""
         memory = f"{figure['megabytes']:.0f} MB" if figure["megabytes"] else ""
         shown = f"{least:.1f}" if least else ""
-        rows.append(
-            f"| {figure['what']} | {figure['seconds']:.1f} | {shown} | {ratio} | {memory} |"
-        )
-    return "\n".join(rows) + "\n"
+        rows.append((figure["what"], f"{figure['seconds']:.1f}", shown, ratio, memory))
+    return _table(title, ("command", "seconds", "minimum", "ratio", "largest process"), rows)
+
+
+def _links(figures: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [
+        (title, str(found["times"]), f"{found['median']:.1f}", f"{found['worst']:.1f}")
+        for kind, title in LINKS.items()
+        if (found := figures.get(kind))
+    ]
+    columns = ("from", "times", "median, seconds", "worst, seconds")
+    return _table("Links with the watcher", columns, rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    header = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
+    return "\n".join([f"## {title}", "", *header, *lines]) + "\n"
 
 
 def _plot(figures: list[dict[str, Any]], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pulumi commands on the benchmarks' programs, timed as whole processes against an emulator."""
+"""Pulumi commands on the benchmarks' program, timed as whole processes against an emulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ RATE: Final = 10.0
 BURST: Final = 20.0
 LATENCY_SECONDS: Final = 0.15
 
+#: Pulumi writes the state at the end, and not around every step.
+SKIP: Final = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+
 
 def minimum(calls: int) -> float:
     """The least seconds in which the service takes so many calls of one operation."""
@@ -31,87 +34,79 @@ def minimum(calls: int) -> float:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A command that succeeded.
+class Figure:
+    """A measured command that succeeded.
 
+    :param what: the command, for a table.
     :param seconds: from its start to its end.
     :param megabytes: the largest resident memory of one of its processes.
+    :param minimum: the least that the service's quotas allow, in seconds; None without quotas.
     :param first: seconds from its start to the first write to Chime; None without any.
     """
 
+    what: str
     seconds: float
-    megabytes: float
-    first: float | None
+    megabytes: float = 0.0
+    minimum: float | None = None
+    first: float | None = None
 
 
 class Stack:
-    """A stack of one of the benchmarks' programs, and an emulator for it alone."""
+    """A stack of the benchmarks' program, and an emulator for it alone."""
 
-    def __init__(self, program: str, sandbox: Sandbox, folder: Path, **settings: int) -> None:
-        self.sandbox = sandbox
-        self._folder = folder / program
-        shutil.copytree(Path(__file__).parent / "programs" / program, self._folder)
-        self.pulumi("stack", "init", "dev")
-        self.set(**settings)
+    def __init__(self, sandbox: Sandbox, folder: Path, **settings: int | str) -> None:
+        self._sandbox = sandbox
+        self._folder = folder / "program"
+        shutil.copytree(Path(__file__).parent / "program", self._folder)
+        self._pulumi("stack", "init", "dev")
+        self.set(**{"kind": "meeting", **settings})
 
-    def set(self, **settings: int) -> None:
+    def set(self, **settings: int | str) -> None:
         """Set the program's settings."""
         for name, value in settings.items():
-            self.pulumi("config", "set", name, str(value), "--stack", "dev")
+            self._pulumi("config", "set", name, str(value), "--stack", "dev")
 
-    def up(self, **env: str) -> Run:
-        """Time `pulumi up`."""
-        return self.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", env=env)
+    def time(self, command: str, what: str, least: float | None = None, /, **env: str) -> Figure:
+        """Time a command such as `up`, for a figure of this name with this minimum."""
+        self._sandbox.clear_requests()
+        started, clock = time.monotonic(), self._sandbox.now()
+        megabytes = self._pulumi(command, "--yes", "--skip-preview", "--stack", "dev", **env)
+        seconds = time.monotonic() - started
+        writes = self._sandbox.writes()
+        first = writes[0].time - clock if writes else None
+        return Figure(what, seconds, megabytes, least, first)
 
-    def connect_all(self) -> None:
-        """Have somebody connected to each meeting, so that none ends while others are changed."""
-        for meeting in self.sandbox.live():
-            self.sandbox.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
+    def _pulumi(self, *arguments: str, **env: str) -> float:
+        """Run a command; the largest resident memory of one of its processes, in megabytes.
 
-    def refresh(self) -> Run:
-        """Time `pulumi refresh`."""
-        return self.pulumi("refresh", "--yes", "--skip-preview", "--stack", "dev")
-
-    def destroy(self, **env: str) -> Run:
-        """Time `pulumi destroy`."""
-        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev", env=env)
-
-    def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
-        """Time a command. Raises RuntimeError, with the end of its output, where it fails."""
-        self.sandbox.clear_requests()
+        :raises RuntimeError: it failed; with the end of its output.
+        """
         log = self._folder / "log"
         with log.open("w") as output:
-            started, clock = time.monotonic(), self.sandbox.now()
             process = subprocess.Popen(
                 [sys.executable, "-m", "chime_sandbox", "pulumi", *arguments],
                 cwd=self._folder,
-                env=self._environment(env or {}),
+                env={
+                    **os.environ,
+                    "PULUMI_PYTHON_CMD": sys.executable,
+                    "PYTHONPATH": str(ROOT),
+                    # The plugin's executable is beside Python's.
+                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                    "AWS_ENDPOINT_URL": self._sandbox.endpoint,
+                    "AWS_ACCESS_KEY_ID": "sandbox",
+                    "AWS_SECRET_ACCESS_KEY": "sandbox",
+                    "AWS_REGION": "us-east-1",
+                    **env,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
             _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"pulumi {' '.join(arguments)} failed:\n{log.read_text()[-4000:]}")
-        writes = self.sandbox.writes()
-        first = writes[0].time - clock if writes else None
-        return Run(seconds, usage.ru_maxrss / 1024, first)
-
-    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PULUMI_PYTHON_CMD": sys.executable,
-            "PYTHONPATH": str(ROOT),
-            # The plugin's executable is beside Python's.
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "AWS_ENDPOINT_URL": self.sandbox.endpoint,
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "AWS_REGION": "us-east-1",
-            **extra,
-        }
+        return usage.ru_maxrss / 1024
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from support.browser import Browser
 from support.checkout import Checkout
 from support.watching import Watch
 
+from chime_sandbox.server import running
+
 # A browser is no requirement of the project: where it isn't there, its test isn't either.
 _BROWSING = ("chromium", "node", "npm")
 _IN_A_BROWSER = [
@@ -34,6 +36,15 @@ events:
     external_meeting_id: room-7
     attendees: [{external_user_id: doctor-1}]
 """
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +77,13 @@ def watch(checkout: Checkout) -> Iterator[Watch]:
     checkout.cloud.clear_faults()
     if watch.runs:
         watch.kill()
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An emulated AWS."""
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 import pytest
+from consumers.conftest import Clock
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
-from chime_sandbox import server
 from desk import addresses, links
 from desk.parameters import CONFIG, KEPT_ON_MISMATCH, LONGEST_KEPT, LinkKey, Parameters
 from desk.server import Desk
@@ -27,13 +27,6 @@ KEY = "what the links are signed with"
 JOIN = {"Attendee": {"AttendeeId": "a"}, "Meeting": {"MeetingId": "m"}}
 EVENT = "opening: day 1/2"
 ANN = (STACK, EVENT, "ann@example.org")
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An emulated AWS."""
-    with server.running() as found:
-        yield found
 
 
 @pytest.fixture
@@ -59,16 +52,6 @@ def page(tmp_path: Path) -> Path:
         (tmp_path / file).write_text(f"this is {file}")
     (tmp_path / "message.html").write_text("$root|$title|$text")
     return tmp_path
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 @pytest.fixture

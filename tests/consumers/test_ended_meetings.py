@@ -6,14 +6,13 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from consumers.conftest import Clock
 from support import pages
 
-from chime_sandbox import server
 from chime_sandbox.admin import Sandbox
 from desk import addresses
 from desk.answers import Answers
@@ -26,15 +25,6 @@ from meeting_provider.watch import requests
 STACK, EVENT = "dev", "keynote"
 ABOUT = addresses.about(STACK, EVENT)
 QUEUE = addresses.queue(STACK)
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 class Cloud:
@@ -97,13 +87,6 @@ class Cloud:
     def received(self) -> list[str]:
         found = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
         return [m["Body"] for m in found.get("Messages", [])]
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An emulated AWS."""
-    with server.running() as found:
-        yield found
 
 
 @pytest.fixture
@@ -182,8 +165,11 @@ def test_a_meeting_of_another_account_counts_as_there(cloud: Cloud) -> None:
     assert cloud.calls["GetMeeting"] == 0
 
 
-def test_people_who_come_at_once_wait_for_one_call(cloud: Cloud) -> None:
+def test_people_who_come_at_once_wait_for_one_call(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And nobody is led into the meeting that has ended."""
+    monkeypatch.setattr("desk.meetings._LONGEST_WAIT", 60.0)
     cloud.admin.end(cloud.open()["MeetingId"])
     cloud.admin.hold("GetMeeting")
     with ThreadPoolExecutor(8) as pool:

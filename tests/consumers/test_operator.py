@@ -17,7 +17,6 @@ import pytest
 from support.checkout import until
 from werkzeug.test import Client
 
-from chime_sandbox import server
 from desk import addresses, entries, links
 from desk.messages import Messages
 from desk.operator import LONGEST_KEPT
@@ -106,13 +105,6 @@ class Office:
     def event(self, name: str) -> Any:
         [found] = [e for e in self.data()["events"] if e["event"] == name]
         return found
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An emulated AWS."""
-    with server.running() as found:
-        yield found
 
 
 @pytest.fixture

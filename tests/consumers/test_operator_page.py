@@ -18,7 +18,6 @@ from support.checkout import until
 from support.queues import queued
 from support.site import STACK, build_page, reaching, serving
 
-from chime_sandbox import server
 from desk import addresses, entries, links
 
 LONG = "Quarterly-all-hands-of-every-region-and-department-" * 3
@@ -107,12 +106,10 @@ class Site:
         until(lambda: queued(self.sqs, self.queue) == 0, "the desk takes the event")
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An emulated AWS. The page is built."""
+@pytest.fixture(scope="module", autouse=True)
+def page() -> None:
+    """The page's files are built."""
     build_page()
-    with server.running() as found:
-        yield found
 
 
 def opened(endpoint: str, aws: Any, queue: str | None, folder: Path) -> Iterator[Site]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from contextlib import closing
 from dataclasses import asdict
 
@@ -11,6 +12,12 @@ import pytest
 from faults.trial import Position, record
 from support.emulator import Emulator
 from support.host import Host
+
+#: Whether to try everything instead of a selection.
+EVERYTHING = os.environ.get("FAULTS") == "all"
+
+#: For a file whose first test waits for all cases.
+WAITS = pytest.mark.timeout(3 * 3600 if EVERYTHING else 600)
 
 TABLES = pytest.StashKey[list[list[str]]]()
 

@@ -17,6 +17,7 @@ from faults import checks
 from faults.matrix import SIX_MINUTES
 from faults.scenarios import SCENARIOS, Scenario
 from faults.trial import Position, Trial
+from support.checkout import PATIENCE
 from support.emulator import Emulator
 from support.host import HOST_THREADS, Crashed, Host, StepFailed
 
@@ -127,7 +128,7 @@ class _Processes:
             )
         victim = self._next if kill.victim == HOST else self._steady
         running = [self._threads.submit(trial.run, victim) for trial in trials]
-        admin.wait_all_held(len(wave), timeout=60)
+        admin.wait_all_held(len(wave), timeout=PATIENCE)
         if kill.victim == HOST:
             self._next.kill()
             self._next = self._start_host()

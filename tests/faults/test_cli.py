@@ -19,7 +19,7 @@ from faults import checks
 from faults.matrix import SIX_MINUTES
 from faults.scenarios import MAIN, SCENARIOS, Declared, Scenario
 from faults.trial import Trial
-from support.checkout import Checkout
+from support.checkout import PATIENCE, Checkout
 from support.host import Resource
 
 from chime_sandbox.admin import AFTER, BEFORE
@@ -144,7 +144,7 @@ def test_cancel_and_the_next_up_recover(
     for trial, (_, operation, when) in zip(trials, kills, strict=True):
         checkout.cloud.hold(operation, when=when, meeting=trial.external_id(MAIN))
     with stack.running() as cli:
-        checkout.cloud.wait_all_held(len(kills), timeout=60)
+        checkout.cloud.wait_all_held(len(kills), timeout=PATIENCE)
         cli.kill()
         cli.wait()
         checkout.cloud.release()

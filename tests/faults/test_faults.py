@@ -5,21 +5,16 @@ Driven through the provider's real host, without Pulumi's CLI.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from faults import checks, matrix
+from faults.conftest import EVERYTHING, WAITS
 from faults.matrix import FAULTS, LASTING, Result
 from faults.trial import Position
 
 NAMES = [fault.name for fault in (*FAULTS, *LASTING)]
 
 
-#: Whether to try everything instead of a selection.
-EVERYTHING = os.environ.get("FAULTS") == "all"
-
-# The first test waits for all cases.
-pytestmark = pytest.mark.timeout(3 * 3600 if EVERYTHING else 600)
+pytestmark = WAITS
 
 
 @pytest.fixture(scope="module")

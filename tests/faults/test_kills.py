@@ -5,18 +5,13 @@ Driven through the provider's real host; test_cli.py kills Pulumi's CLI.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from faults import checks, kills
+from faults.conftest import EVERYTHING, WAITS
 from faults.kills import KILLS, Kill, Result
 from faults.trial import Position
 
-#: Whether to try everything instead of a selection.
-EVERYTHING = os.environ.get("FAULTS") == "all"
-
-# The first test waits for all cases.
-pytestmark = pytest.mark.timeout(3 * 3600 if EVERYTHING else 600)
+pytestmark = WAITS
 
 
 @pytest.fixture(scope="module")

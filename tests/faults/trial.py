@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from faults.scenarios import COPY, MAIN, SCENARIOS, Declared, Scenario
+from support.checkout import attend
 from support.host import Host, IdOf, Resource, Stack
 
 from chime_sandbox.admin import Sandbox
@@ -72,6 +73,11 @@ class Trial:
             self.stack.up(host, self._program(self.scenario.after))
         finally:
             self.note_tokens()
+
+    def attend(self, cloud: Sandbox) -> None:
+        """Have somebody be in each meeting of the state, so that the service ends none."""
+        known = {resource.id for resource in self.stack.resources}
+        attend(cloud, (m for m in cloud.live() if m.meeting_id in known))
 
     def keep(self) -> None:
         """Note what has to be kept of the meetings that the state has."""

@@ -55,6 +55,7 @@ const commands = {
       bypassCSP: !strict,
       permissions,
     });
+    context.setDefaultTimeout(120_000);
     page = await context.newPage();
     seen = { answers: {}, errors: [] };
     page.on('pageerror', (error) => seen.errors.push(error.message));
@@ -75,12 +76,12 @@ const commands = {
     }
   },
   click: ({ name }) => page.getByRole('button', { name, exact: true }).click(),
-  wait: ({ state }) => page.waitForSelector(`body[data-state=${state}]`, { timeout: 60_000 }),
+  wait: ({ state }) => page.waitForSelector(`body[data-state=${state}]`),
   pass: ({ seconds }) => page.clock.runFor(seconds * 1000),
   /** Where meetings have their signaling. */
   signaling: () => `ws://127.0.0.1:${signaling.address().port}`,
   /** Wait until a client has joined; whether there is one. */
-  async joined({ path, patience = 60 }) {
+  async joined({ path, patience = 120 }) {
     for (let waits = 0; !connected.has(path) && waits < patience * 20; waits += 1) {
       await pause(50);
     }

@@ -20,11 +20,15 @@ from meeting_provider.attendance.__main__ import main
 from meeting_provider.notifications import QUEUE_ACTIONS, policy
 
 Create = Callable[..., Any]
+#: boto3's client, the queue's URL and its ARN.
+Queue = tuple[Any, str, str]
+
+pytestmark = pytest.mark.usefixtures("set_up")
 
 
 @pytest.fixture
-def queue(clients: Callable[..., Any], sandbox: Sandbox) -> tuple[Any, str, str]:  # noqa: ARG001
-    """A queue that admits the service: boto3's client, its URL and its ARN."""
+def queue(clients: Callable[..., Any], sandbox: Sandbox) -> Queue:  # noqa: ARG001
+    """A queue that admits the service."""
     sqs = clients("sqs")
     url = sqs.create_queue(QueueName="attendance")["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -37,12 +41,7 @@ def queue(clients: Callable[..., Any], sandbox: Sandbox) -> tuple[Any, str, str]
 
 
 def test_joins_and_leaves_come_from_the_queue_into_the_report_and_stay_in_the_file(
-    queue: tuple[Any, str, str],
-    new: Create,
-    sandbox: Sandbox,
-    set_up: None,  # noqa: ARG001
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    queue: Queue, new: Create, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A message leaves the queue once it is in the file; what is no event stays in the queue."""
     sqs, url, arn = queue
@@ -88,12 +87,7 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
 
 
 def test_a_file_that_cannot_be_written_leaves_the_messages_in_the_queue(
-    queue: tuple[Any, str, str],
-    new: Create,
-    sandbox: Sandbox,
-    set_up: None,  # noqa: ARG001
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    queue: Queue, new: Create, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sqs, url, arn = queue
     new("ann", NotificationsConfiguration={"SqsQueueArn": arn})
@@ -106,10 +100,7 @@ def test_a_file_that_cannot_be_written_leaves_the_messages_in_the_queue(
 
 
 def test_a_queue_that_is_not_there_is_an_error_of_one_line(
-    queue: tuple[Any, str, str],
-    set_up: None,  # noqa: ARG001
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    queue: Queue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f"{queue[1]}-of-nobody"
     where = ["--queue-url", url, "--archive", str(tmp_path / "x"), "--region", "us-east-1"]

@@ -50,7 +50,7 @@ class Queue:
         while messages := self.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=10,
-            WaitTimeSeconds=1 if len(found) < number else 0,
+            WaitTimeSeconds=20 if len(found) < number else 0,
         ).get("Messages"):
             for each in messages:
                 found.append(each["Body"])
@@ -343,7 +343,7 @@ def test_a_slow_subscriber_keeps_nobody_waiting(chime, clients, sandbox, new, to
     class Subscriber(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked.set()
-            assert deleted.wait(20)
+            assert deleted.wait(120)
             self.send_response(200)
             self.end_headers()
 
@@ -357,7 +357,7 @@ def test_a_slow_subscriber_keeps_nobody_waiting(chime, clients, sandbox, new, to
             TopicArn=topic, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/"
         )
         answer = new(NotificationsConfiguration={"SnsTopicArn": topic})
-        assert asked.wait(20)
+        assert asked.wait(120)
         chime.delete_meeting(MeetingId=answer["Meeting"]["MeetingId"])
         deleted.set()
         assert [each.outcome for each in sandbox.notifications()] == ["delivered", "delivered"]
@@ -384,12 +384,14 @@ def test_what_was_delivered_outlives_the_cloud(tmp_path):
 
 def test_the_state_is_saved_while_somebody_waits_for_messages(clients, sandbox, queue):
     waiting = Thread(
-        target=queue.sqs.receive_message, kwargs={"QueueUrl": queue.url, "WaitTimeSeconds": 2}
+        target=queue.sqs.receive_message, kwargs={"QueueUrl": queue.url, "WaitTimeSeconds": 20}
     )
     waiting.start()
-    while waiting.is_alive():
+    for _ in range(10):
         clients("sns").create_topic(Name="saved")
         waiting.join(0.1)
+    queue.sqs.send_message(QueueUrl=queue.url, MessageBody="the last")
+    waiting.join()
     saving = sandbox.requests(service="sns")
     assert {each.outcome for each in saving} == {"OK"}
     assert sandbox.requests(service="sqs")[-1].number > saving[0].number

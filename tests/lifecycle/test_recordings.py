@@ -252,15 +252,11 @@ FAULTS: dict[str, dict[str, Any]] = {
 CREATES = ["CreateMediaCapturePipeline", "CreateMediaConcatenationPipeline"]
 
 
+@pytest.mark.usefixtures("s3")
 @pytest.mark.parametrize("operation", CREATES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_create_that_meets_a_fault_leaves_one_recording_or_none(
-    recordings: RecordingLifecycle,
-    meeting: State,
-    sandbox: Sandbox,
-    s3: Any,  # noqa: ARG001
-    fault: str,
-    operation: str,
+    recordings: RecordingLifecycle, meeting: State, sandbox: Sandbox, fault: str, operation: str
 ) -> None:
     wanted = recording(meeting, concatenation_sink_arn=f"arn:aws:s3:::{BUCKET}")
     sandbox.fault(operation=operation, **FAULTS[fault])
@@ -274,18 +270,14 @@ def test_a_create_that_meets_a_fault_leaves_one_recording_or_none(
     assert recordings.read(made) == made
 
 
+@pytest.mark.usefixtures("s3")
 @pytest.mark.parametrize(
     "operation",
     ["GetMediaCapturePipeline", "ListTagsForResource", "TagResource", "DeleteMediaCapturePipeline"],
 )
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f != "forbidden"])
 def test_a_fault_that_passes_changes_nothing(
-    recordings: RecordingLifecycle,
-    meeting: State,
-    sandbox: Sandbox,
-    s3: Any,  # noqa: ARG001
-    fault: str,
-    operation: str,
+    recordings: RecordingLifecycle, meeting: State, sandbox: Sandbox, fault: str, operation: str
 ) -> None:
     made = recordings.create(recording(meeting))
     sandbox.fault(operation=operation, **FAULTS[fault])

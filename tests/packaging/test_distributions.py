@@ -100,7 +100,7 @@ def test_the_sandbox_alone_runs_the_emulator(
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
-            [command, *arguments], cwd=folder, capture_output=True, text=True, timeout=60,
+            [command, *arguments], cwd=folder, capture_output=True, text=True, timeout=180,
             env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")}, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

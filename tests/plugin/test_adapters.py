@@ -511,7 +511,7 @@ class TestThePlugin:
         plugin.stub.Cancel(empty_pb2.Empty())
         cloud.release()
         with pytest.raises(grpc.RpcError) as error:
-            creating.result(timeout=60)
+            creating.result(timeout=180)
         assert "it was cancelled before this call" in str(error.value.details())
         assert cloud.live() == []
         plugin.stub.Configure(pb.ConfigureRequest(args=wire({"region": REGION})))

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 import pytest
 from plugin.conftest import Project, meeting
+from support.checkout import PATIENCE
 
 from chime_sandbox.admin import AFTER, BEFORE
 
 PLUGIN, CLI = "the plugin", "the CLI"
+
+
+def serves(process: psutil.Process, project: Project) -> bool:
+    """Whether a process is the plugin's."""
+    with suppress(psutil.NoSuchProcess):
+        return str(project.root / "plugin") in process.cmdline()
+    return False
 
 
 def interrupted(project: Project, victim: str, when: str, calls: dict[str, str]) -> None:
@@ -26,17 +35,17 @@ def interrupted(project: Project, victim: str, when: str, calls: dict[str, str])
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        project.cloud.wait_all_held(len(calls), timeout=60)
+        project.cloud.wait_all_held(len(calls), timeout=PATIENCE)
         engine = psutil.Process(process.pid)
-        serving = str(project.root / "plugin")
-        plugins = [p for p in engine.children(recursive=True) if serving in p.cmdline()]
+        plugins = [p for p in engine.children(recursive=True) if serves(p, project)]
         assert plugins
         for each in [engine] if victim == CLI else plugins:
             each.kill()
         # Where the plugin lives on, it finishes its calls.
         project.cloud.release(drop=when == BEFORE and victim == PLUGIN)
-        process.wait(timeout=60)
-        psutil.wait_procs(plugins, timeout=60)
+        process.wait(timeout=PATIENCE)
+        _, alive = psutil.wait_procs(plugins, timeout=PATIENCE)
+        assert alive == []
     if victim == CLI:
         project.done("cancel", "--yes")
 

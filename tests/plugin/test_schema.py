@@ -25,7 +25,7 @@ def test_the_committed_schema_is_that_of_the_models() -> None:
 
 def test_pulumi_takes_the_schema() -> None:
     command: list[str | Path] = [cli.find().path, "schema", "check", schema.FILE]
-    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 

@@ -55,6 +55,6 @@ class Emulator:
     def close(self) -> None:
         """Stop it."""
         self._process.terminate()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=120)
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -35,7 +35,7 @@ HOST_THREADS: Final = 4
 
 #: How long a call may take, in seconds. An operation of the provider ends within five minutes.
 CALL_SECONDS: Final = 330
-START_SECONDS: Final = 60
+START_SECONDS: Final = 180
 
 Properties = dict[str, Any]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 
 import psutil
 import pytest
-from support.checkout import Checkout
+from support.checkout import PATIENCE, Checkout, until
 
 
 def at_work(checkout: Checkout) -> list[str]:
@@ -29,10 +28,13 @@ def test_an_interrupt_after_the_third_meeting_is_completed_by_the_next_up(
     checkout.leave_desk()
     started = checkout.run(".venv/bin/chime-sandbox", "up")
     assert started.code == 0, started.text
-    checkout.cloud.latency(0.5)
+    # The interrupt is in time on a slow machine, since all but the first three wait, and on one
+    # with many processors, since Pulumi begins four at once.
+    checkout.cloud.fault("hold", "CreateMeetingWithAttendees", skip=3, count=1000)
     running = subprocess.Popen(
-        ["make", "up"], cwd=checkout.root, env=checkout.env(), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        ["make", "up"], cwd=checkout.root, env=checkout.env({"PULUMI_PARALLEL": "4"}),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
     )  # fmt: skip
     assert running.stdout
     shown, created = "", 0
@@ -48,19 +50,18 @@ def test_an_interrupt_after_the_third_meeting_is_completed_by_the_next_up(
     else:
         # Make passes it on, and Pulumi ends at once at a second one.
         running.send_signal(number)
-    rest, _ = running.communicate(timeout=120)
-    shown += rest
+    for line in running.stdout:
+        shown += line
+        if "cancel" in line.lower():
+            break
+    checkout.cloud.clear_faults()
+    shown += running.communicate(timeout=PATIENCE)[0]
 
     assert running.returncode != 0, shown
     assert "Traceback" not in shown
-    for _ in range(200):
-        if not (left := at_work(checkout)):
-            break
-        time.sleep(0.05)
-    assert left == []
+    until(lambda: at_work(checkout) == [], "nothing is at work")
     names = [m.external_meeting_id for m in checkout.cloud.live()]
     assert 3 <= len(names) < 15
-    checkout.cloud.latency(0)
 
     completed = checkout.make("up")
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import boto3
 import pytest
-from support.checkout import Checkout, Run
+from support.checkout import PATIENCE, Checkout, Run
 from support.template import Template
 
 from meeting_provider.events import MeetingEvent, parse
@@ -355,7 +355,7 @@ def test_the_subscriber_shows_events_live_and_stops_on_a_signal(
             time.sleep(0.05)
         waits = notified.calls("ReceiveMessage")
         os.kill(process.pid, number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (0, "")
     # It leaves the wait that it is in, and begins no other.
     assert notified.calls("ReceiveMessage") == waits

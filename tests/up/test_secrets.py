@@ -21,7 +21,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.checkout import Checkout, Run, attend
+from support.checkout import PATIENCE, Checkout, Run, attend
 
 from chime_sandbox.admin import AFTER
 
@@ -106,11 +106,11 @@ class Recorded:
             text=True,
             start_new_session=True,
         )  # fmt: skip
-        self.checkout.cloud.wait_held(60)
+        self.checkout.cloud.wait_held(PATIENCE)
         self.learn()
         os.killpg(process.pid, signal.SIGKILL)
         self.checkout.cloud.clear_faults()
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
         self.runs.append(Run(process.returncode, said, ""))
         state = self.checkout.state_file.read_text()
         self.killed_with += [
