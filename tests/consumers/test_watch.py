@@ -23,6 +23,8 @@ from support.checkout import Checkout
 from support.watching import Watch
 
 from meeting_provider.watch import requests
+from meeting_provider.watch.errors import StackFailed
+from meeting_provider.watch.stack import WatchedStack
 
 ALL = os.environ.get("RECOVERIES") == "all"
 ENDS, KILL_EVERY = (50, 7) if ALL else (6, 4)
@@ -480,6 +482,8 @@ def test_a_development_build_of_the_cli_is_as_good_as_a_release(checkout: Checko
     [
         (("--stack", "nowhere"), "no stack named 'nowhere' found"),
         (("--stack", "dev", "--cwd", ".."), "no Pulumi.yaml"),
+        (("--stack", "dev", "--cwd", "nowhere"), "nowhere is not a folder"),
+        (("--stack", "dev", "--then", "nowhere"), "nowhere is not a folder"),
     ],
 )
 def test_what_can_not_be_watched_is_said_in_one_line(
@@ -491,3 +495,16 @@ def test_what_can_not_be_watched_is_said_in_one_line(
     assert run.code == 1
     assert said in run.err
     assert run.err.count("\n") == 1
+
+
+def test_a_program_that_is_gone_for_a_while_is_a_failure_that_is_retried(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Such as one whose checkout is replaced."""
+    monkeypatch.setenv("PATH", watch.environment["PATH"])
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    stack = WatchedStack("dev", folder)
+    folder.rmdir()
+    with pytest.raises(StackFailed, match="pulumi up of dev of desk failed: .*No such file"):
+        stack.up()
