@@ -506,5 +506,5 @@ def test_a_program_that_is_gone_for_a_while_is_a_failure_that_is_retried(
     folder.mkdir()
     stack = WatchedStack("dev", folder)
     folder.rmdir()
-    with pytest.raises(StackFailed, match="pulumi up of dev of desk failed: .*No such file"):
+    with pytest.raises(StackFailed, match=r"pulumi up of dev of desk failed: .*No such file"):
         stack.up()
