@@ -303,7 +303,8 @@ def test_sigterm_lets_the_running_up_finish(checkout: Checkout, watch: Watch) ->
 def test_sigterm_begins_no_other_up(checkout: Checkout) -> None:
     """Neither of the meetings, whatever is left to be done, nor of who consumes the outputs."""
     checkout.cloud.hold("ListAttendees")
-    watch = Watch(checkout, "--then", "nowhere")
+    (checkout.root / "no-program").mkdir()
+    watch = Watch(checkout, "--then", "no-program")
     watch.start()
     checkout.cloud.wait_held(120)
     watch.ask_to_stop()
@@ -312,6 +313,22 @@ def test_sigterm_begins_no_other_up(checkout: Checkout) -> None:
     assert watch.wait() == 0
     assert watch.log.count("bringing up") == 1
     assert watch.log.rstrip().endswith("ended by a signal")
+
+
+def test_an_interrupt_while_it_begins_is_no_failure(watch: Watch, tmp_path: Path) -> None:
+    """A terminal sends it to Pulumi too, which then fails."""
+    watch.stop()
+    cli = tmp_path / "pulumi"
+    cli.write_text('#!/bin/sh\n[ "$1" = version ] && exit\nkill -INT $PPID\nkill -INT $$\n')
+    cli.chmod(0o755)
+    watch.environment["PATH"] = f"{tmp_path}:{watch.environment['PATH']}"
+    run = subprocess.run(
+        (sys.executable, "-m", "meeting_provider.watch", "--stack", "dev"),
+        env=watch.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.rstrip().endswith("ended by a signal")
+    assert run.stderr.count("\n") == 1
 
 
 def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
