@@ -6,7 +6,6 @@ import os.path
 import pulumi
 
 from meeting_provider import (
-    InvalidNotifications,
     InvalidSchedule,
     Meeting,
     MeetingNotifications,
@@ -33,10 +32,7 @@ for line in plan.news():
 
 shared = {}
 if config.get_bool("notifications") is not False:
-    try:
-        notifications = MeetingNotifications(pulumi.get_project())
-    except InvalidNotifications as error:
-        raise pulumi.RunError(str(error)) from None
+    notifications = MeetingNotifications(pulumi.get_project())
     shared["notifications_configuration"] = notifications.configuration
     pulumi.export("topic_arn", notifications.topic_arn)
     pulumi.export("queue_arn", notifications.queue_arn)
