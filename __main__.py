@@ -6,7 +6,6 @@ import os.path
 import pulumi
 
 from meeting_provider import (
-    InvalidNotifications,
     InvalidSchedule,
     Meeting,
     MeetingNotifications,
@@ -33,17 +32,19 @@ for line in plan.news():
 
 shared = {}
 if config.get_bool("notifications") is not False:
-    try:
-        notifications = MeetingNotifications(pulumi.get_project())
-    except InvalidNotifications as error:
-        raise pulumi.RunError(str(error)) from None
+    notifications = MeetingNotifications(pulumi.get_project())
     shared["notifications_configuration"] = notifications.configuration
     pulumi.export("topic_arn", notifications.topic_arn)
     pulumi.export("queue_arn", notifications.queue_arn)
     pulumi.export("queue_url", notifications.queue_url)
 
-bucket_arn = pulumi.Output.from_input(config.get("recording_bucket_arn"))
-if plan.records and not config.get("recording_bucket_arn"):
+given_arn = config.get("recording_bucket_arn")
+if given_arn and "/" in given_arn:
+    raise pulumi.RunError(
+        f"recording_bucket_arn: '{given_arn}' has a prefix; name the bucket alone"
+    )
+bucket_arn = pulumi.Output.from_input(given_arn)
+if plan.records and not given_arn:
     # Recordings stay when the stack is destroyed.
     kept = pulumi.ResourceOptions(retain_on_delete=True)
     bucket_arn = RecordingBucket(f"{pulumi.get_project()}-recordings", opts=kept).arn

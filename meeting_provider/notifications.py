@@ -80,6 +80,10 @@ def key_policy_statement() -> dict[str, Any]:
     }
 
 
+class _Refused(InvalidNotifications, pulumi.RunError):
+    """Pulumi prints a RunError without a traceback."""
+
+
 class MeetingNotifications(pulumi.ComponentResource):
     """An SNS topic and an SQS queue that receive only the meetings' events.
 
@@ -138,9 +142,9 @@ class MeetingNotifications(pulumi.ComponentResource):
             else that of the environment.
         :param opts: Pulumi's resource options. An AWS provider has to use the control region.
         :raises InvalidNotifications: no target is requested; an ARN is of another service, of a
-            FIFO target or not in the control region; that region has no meetings endpoint; or the
-            AWS provider uses another region. An `Output` is checked once it is known, before
-            anything is created.
+            FIFO target or not in the control region; that region has no meetings endpoint; the key
+            is one that AWS manages; or the AWS provider uses another region. It is a RunError,
+            too. An `Output` is checked once it is known, before anything is created.
         """
         self._name = name
         self._control_region = control_region or _control_region()
@@ -150,10 +154,10 @@ class MeetingNotifications(pulumi.ComponentResource):
             "lambda_function_arn": lambda_function_arn,
         }
         makes_topic, makes_queue = topic and topic_arn is None, queue and queue_arn is None
+        self._kms_key_id = kms_key_id
         self._refuse(given, asks=makes_topic or makes_queue or any(given.values()))
         super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
         self._tags = tags
-        self._kms_key_id = kms_key_id
         self._where = pulumi.Output.all(
             partition=aws.get_partition_output(opts=_invoke(self)).partition,
             region=aws.get_region_output(opts=_invoke(self)).region,
@@ -199,21 +203,24 @@ class MeetingNotifications(pulumi.ComponentResource):
 
     def _refuse(self, given: Mapping[str, object], *, asks: bool) -> None:
         """Raise the errors that are known before anything is declared."""
-        if not asks:
-            raise InvalidNotifications(f"'{self._name}' needs a topic, a queue or a function")
+        problems = [] if asks else ["needs a topic, a queue or a function"]
         region = self._control_region
-        if region is None:
-            return
-        if problem := region_problem(region):
-            raise InvalidNotifications(f"'{self._name}': the control region {problem}")
-        for argument, arn in given.items():
-            if isinstance(arn, str):
-                self._checked(argument, arn, region)
+        if region and (problem := region_problem(region)):
+            problems.append(f"the control region {problem}")
+        elif region:
+            arns = {name: arn for name, arn in given.items() if isinstance(arn, str)}
+            problems += filter(None, (_problem(n, arn, region) for n, arn in arns.items()))
+        key = self._kms_key_id
+        if isinstance(key, str) and "alias/aws/" in key:
+            why = "is a key of AWS's, whose policy can't allow the service to use it"
+            problems.append(f"kms_key_id '{key}' {why}")
+        if problems:
+            raise _Refused("\n".join(f"'{self._name}': {each}" for each in problems))
 
     def _agreeing(self, where: dict[str, str]) -> dict[str, str]:
         """The region of the AWS provider, after a check that it is the control region."""
         if self._control_region not in (None, where["region"]):
-            raise InvalidNotifications(
+            raise _Refused(
                 f"'{self._name}': its AWS provider is of {where['region']}, and the meetings' "
                 f"control region is {self._control_region}; use a provider of that region, or set "
                 "the same control_region for the meetings and MeetingNotifications"
@@ -282,9 +289,15 @@ class MeetingNotifications(pulumi.ComponentResource):
         )
 
     def _checked(self, argument: str, arn: str, region: str) -> str:
-        if problem := target_problem(arn, TARGET_SERVICES[_TARGETS[argument]], region):
-            raise InvalidNotifications(f"'{self._name}': {argument} '{arn}' {problem}")
+        if problem := _problem(argument, arn, region):
+            raise _Refused(f"'{self._name}': {problem}")
         return arn
+
+
+def _problem(argument: str, arn: str, region: str) -> str | None:
+    """Why the service can't send events to an existing target; None if it can."""
+    problem = target_problem(arn, TARGET_SERVICES[_TARGETS[argument]], region)
+    return f"{argument} '{arn}' {problem}" if problem else None
 
 
 def _control_region() -> str | None:

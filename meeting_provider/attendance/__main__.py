@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
@@ -99,14 +100,19 @@ def _events(files: Sequence[Path]) -> list[MeetingEvent] | None:
 
 
 def _write(found: Sequence[report.Row], target: str | None) -> None:
-    if target is None:
-        print(report.table(found))
-    elif target == STANDARD_INPUT:
-        report.write_csv(sys.stdout, found)
-    else:
-        with open(target, "w", encoding="utf-8", newline="") as file:
-            report.write_csv(file, found)
-    sys.stdout.flush()
+    try:
+        if target is None:
+            print(report.table(found))
+        elif target == STANDARD_INPUT:
+            report.write_csv(sys.stdout, found)
+        else:
+            with open(target, "w", encoding="utf-8", newline="") as file:
+                report.write_csv(file, found)
+        sys.stdout.flush()
+    except OSError as error:
+        # An error of writing names no file.
+        error.filename = target if target not in (None, STANDARD_INPUT) else "the output"
+        raise
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -148,4 +154,6 @@ def _zone(name: str) -> tzinfo:
 
 
 if __name__ == "__main__":
+    # An interrupt ends it at once: what it has received is in the archive, or still in the queue.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main())

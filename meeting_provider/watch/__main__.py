@@ -44,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         url = _url(stack, options.queue_url)
         region, profile = stack.setting("aws:region"), stack.setting("aws:profile")
     except WatchError as error:
+        if shutdown.requested.is_set():
+            # A terminal sends the signal to Pulumi too, which then fails.
+            _log.info("ended by a signal")
+            return 0
         print(f"error: {error}", file=sys.stderr)
         return 1
     _log.info("watching %s at %s", stack, url)

@@ -91,7 +91,8 @@ class Queue:
                 QueueUrl=self._url, **request
             )
         except (BotoCoreError, ClientError) as error:
-            raise QueueFailed(f"the queue {self._url} can't be used: {error}") from error
+            said = " ".join(str(error).split())
+            raise QueueFailed(f"the queue {self._url} can't be used: {said}") from error
         return answer
 
 

@@ -89,13 +89,15 @@ class WatchedStack:
 
     :param name: the stack's name, as `pulumi --stack` takes it.
     :param folder: where its Pulumi.yaml is.
-    :raises StackFailed: there is no usable `pulumi` on PATH.
+    :raises StackFailed: the folder doesn't exist, or there is no usable `pulumi` on PATH.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._folder = folder.resolve()
         self._recordings: dict[str, list[str]] = {EVERY_MEETING: [_EVERY_RECORDING]}
+        if not folder.is_dir():
+            raise StackFailed(f"{folder} is not a folder")
         try:
             # A development build has a version that the Automation API refuses.
             command = PulumiCommand(skip_version_check=True)
@@ -193,6 +195,8 @@ class WatchedStack:
             raise StackBusy(f"another deploy has the stack {self}") from None
         except CommandError as error:
             raise StackFailed(f"pulumi {command[0]} of {self} failed: {_said(error)}") from None
+        except OSError as error:
+            raise StackFailed(f"pulumi {command[0]} of {self} failed: {error}") from error
 
 
 def _targets(patterns: Iterable[str]) -> list[str]:

@@ -14,6 +14,8 @@ reference = config.get("meetings") or f"{pulumi.get_organization()}/meetings/{pu
 stack = reference.rpartition("/")[2]
 link_key = config.require_secret("link_key")
 base_url = config.require("base_url")
+if problems := links.problems(base_url, config.require("link_key")):
+    raise pulumi.RunError("\n".join(problems))
 
 #: How long an event waits for the server: as long as SQS keeps one, 14 days.
 EVENTS_KEPT_SECONDS = 1_209_600

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,13 +16,15 @@ from typing import Any
 
 import boto3
 import pytest
+from click import ClickException
+from click.testing import CliRunner
 from consumers.conftest import Clock
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from desk import addresses, links
 from desk.parameters import CONFIG, KEPT_ON_MISMATCH, LONGEST_KEPT, LinkKey, Parameters
-from desk.server import Desk
+from desk.server import PAGE, Desk, listen, main
 from desk.sessions import session
 
 STACK = "dev"
@@ -308,3 +313,41 @@ class TestSilence:
             "total_max_attempts"
         ]
         assert waits <= 6
+
+
+class TestTheCommand:
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            (("--port", "99999"), "99999 is not in the range 0<=x<=65535"),
+            (("--path", "desk"), "--path has to begin with a slash: /desk"),
+            (("--events-queue", "x"), "--events-queue and --events-file need each other"),
+        ],
+    )
+    def test_refuses_wrong_usage(self, options: tuple[str, ...], problem: str) -> None:
+        run = CliRunner().invoke(main, ["--stack", STACK, *options])
+        assert run.exit_code == 2
+        assert problem in run.output
+
+    def test_says_in_one_line_that_there_is_no_region(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+        environment = {**os.environ, "PYTHONPATH": str(PAGE.parent)}
+        run = subprocess.run(
+            [sys.executable, "-m", "desk.server", "--stack", STACK],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 1
+        assert run.stderr == "Error: SSM can't be called: You must specify a region.\n"
+
+    def test_says_in_one_line_that_it_can_not_listen(self, desk: Desk) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(ClickException) as error:
+                listen(desk, "127.0.0.1", port, "")
+        assert error.value.message.startswith(f"can't listen at 127.0.0.1:{port}: ")
+        with pytest.raises(ClickException, match=r"can't listen at nowhere\.invalid:0: "):
+            listen(desk, "nowhere.invalid", 0, "")

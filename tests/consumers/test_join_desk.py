@@ -252,6 +252,10 @@ def test_the_operators_link_is_an_output_and_the_queue_receives_what_happens(des
     settings.write_text(settings.read_text().rstrip() + "\n  meetings:notifications: false\n")
     desk.up()
     assert "events_queue_url" not in json.loads(pulumi(desk, "stack", "output", "--json").out)
+    assert pulumi(desk, "config", "set", "base_url", "desk.example").code == 0
+    wrong = pulumi(desk, "preview")
+    assert wrong.code != 0
+    assert "error: base_url: 'desk.example' is not an http or https address" in wrong.text
 
 
 def kept_files(desk: Desk) -> list[Path]:

@@ -73,3 +73,29 @@ def test_a_link_leads_to_the_desk_with_the_signature_of_its_address() -> None:
     assert parts.path == "/join/keynote/ann.40example.2Eorg"
     address = addresses.attendee("dev", "keynote", "ann@example.org")
     assert parts.query == f"signature={links.sign(KEY, address)}"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://desk.example", "http://127.0.0.1:8047/", "https://x/desk"]
+)
+def test_a_base_url_and_a_key_are_taken(url: str) -> None:
+    assert links.problems(url, "key") == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "desk.example",
+        "javascript:alert(1)",
+        "https://",
+        "https://x?a=b",
+        "https://x#y",
+        "http://[",
+    ],
+)
+def test_another_base_url_and_an_empty_key_are_errors(url: str) -> None:
+    """All at once. The key isn't quoted."""
+    problem, empty = links.problems(url, " ")
+    assert problem == f"base_url: '{url}' is not an http or https address without a query"
+    assert empty == "link_key: is empty, so that anybody could sign links"

@@ -23,6 +23,8 @@ from support.checkout import Checkout
 from support.watching import Watch
 
 from meeting_provider.watch import requests
+from meeting_provider.watch.errors import StackFailed
+from meeting_provider.watch.stack import WatchedStack
 
 ALL = os.environ.get("RECOVERIES") == "all"
 ENDS, KILL_EVERY = (50, 7) if ALL else (6, 4)
@@ -302,7 +304,8 @@ def test_sigterm_lets_the_running_up_finish(checkout: Checkout, watch: Watch) ->
 def test_sigterm_begins_no_other_up(checkout: Checkout) -> None:
     """Neither of the meetings, whatever is left to be done, nor of who consumes the outputs."""
     checkout.cloud.hold("ListAttendees")
-    watch = Watch(checkout, "--then", "nowhere")
+    (checkout.root / "no-program").mkdir()
+    watch = Watch(checkout, "--then", "no-program")
     watch.start()
     checkout.cloud.wait_held(120)
     watch.ask_to_stop()
@@ -311,6 +314,22 @@ def test_sigterm_begins_no_other_up(checkout: Checkout) -> None:
     assert watch.wait() == 0
     assert watch.log.count("bringing up") == 1
     assert watch.log.rstrip().endswith("ended by a signal")
+
+
+def test_an_interrupt_while_it_begins_is_no_failure(watch: Watch, tmp_path: Path) -> None:
+    """A terminal sends it to Pulumi too, which then fails."""
+    watch.stop()
+    cli = tmp_path / "pulumi"
+    cli.write_text('#!/bin/sh\n[ "$1" = version ] && exit\nkill -INT $PPID\nkill -INT $$\n')
+    cli.chmod(0o755)
+    watch.environment["PATH"] = f"{tmp_path}:{watch.environment['PATH']}"
+    run = subprocess.run(
+        (sys.executable, "-m", "meeting_provider.watch", "--stack", "dev"),
+        env=watch.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.rstrip().endswith("ended by a signal")
+    assert run.stderr.count("\n") == 1
 
 
 def test_sigterm_ends_a_watcher_that_waits(watch: Watch) -> None:
@@ -486,6 +505,8 @@ def test_a_development_build_of_the_cli_is_as_good_as_a_release(checkout: Checko
     [
         (("--stack", "nowhere"), "no stack named 'nowhere' found"),
         (("--stack", "dev", "--cwd", ".."), "no Pulumi.yaml"),
+        (("--stack", "dev", "--cwd", "nowhere"), "nowhere is not a folder"),
+        (("--stack", "dev", "--then", "nowhere"), "nowhere is not a folder"),
     ],
 )
 def test_what_can_not_be_watched_is_said_in_one_line(
@@ -497,3 +518,16 @@ def test_what_can_not_be_watched_is_said_in_one_line(
     assert run.code == 1
     assert said in run.err
     assert run.err.count("\n") == 1
+
+
+def test_a_program_that_is_gone_for_a_while_is_a_failure_that_is_retried(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Such as one whose checkout is replaced."""
+    monkeypatch.setenv("PATH", watch.environment["PATH"])
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    stack = WatchedStack("dev", folder)
+    folder.rmdir()
+    with pytest.raises(StackFailed, match=r"pulumi up of dev of desk failed: .*No such file"):
+        stack.up()

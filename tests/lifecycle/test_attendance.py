@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -124,3 +125,21 @@ def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "\\u8a9e" in run.stdout
+
+
+def test_an_interrupt_ends_the_command_without_a_traceback() -> None:
+    source, sink = os.pipe()
+    with subprocess.Popen(
+        (sys.executable, "-m", "meeting_provider.attendance", "-"),
+        stdin=source,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(source)
+        # More than a pipe holds: it is reading once this is written.
+        os.write(sink, b"not a message\n" * 20_000)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        os.close(sink)
+    assert process.returncode == -signal.SIGINT
+    assert said == ""

@@ -349,6 +349,13 @@ class TestCommand:
             f"error: {tmp_path / 'none'}: No such file or directory",
         ]
 
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+    def test_a_full_disk_is_an_error_that_names_the_file(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert command.main([written(tmp_path, MESSAGES), "--csv", "/dev/full"]) == 1
+        assert capsys.readouterr().err == "error: /dev/full: No space left on device\n"
+
 
 def test_times_are_shown_in_the_zone() -> None:
     [(*_, joined, _, _, _)] = report.rows(

@@ -246,6 +246,16 @@ def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: s
         (REGION, {"queue_arn": f"{QUEUE}.fifo"}, "is a FIFO queue; use a standard one"),
         (REGION, {"topic_arn": f"{TOPIC}.fifo"}, "is a FIFO topic; use a standard one"),
         (REGION, {"control_region": "eu-west-1"}, "the control region 'eu-west-1' has no meetings"),
+        (
+            REGION,
+            {"kms_key_id": "alias/aws/sqs"},
+            "kms_key_id 'alias/aws/sqs' is a key of AWS's, whose policy can't allow the service",
+        ),
+        (
+            REGION,
+            {"kms_key_id": "arn:aws:kms:us-east-1:123456789012:alias/aws/sns"},
+            "alias/aws/sns' is a key of AWS's",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_declared(
@@ -255,6 +265,18 @@ def test_what_cannot_be_is_refused_before_anything_is_declared(
         declare(monkeypatch, region, **given)
     assert "'summit'" in str(refused.value)
     assert problem in str(refused.value)
+    # Pulumi prints these without a traceback.
+    assert isinstance(refused.value, pulumi.RunError)
+
+
+def test_all_that_is_wrong_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidNotifications) as refused:
+        declare(
+            monkeypatch, topic_arn="mine", queue_arn=f"{QUEUE}.fifo", kms_key_id="alias/aws/sqs"
+        )
+    assert [line.split()[1] for line in str(refused.value).splitlines()] == [
+        *("topic_arn", "queue_arn", "kms_key_id")
+    ]
 
 
 @pytest.mark.parametrize("region", [REGION, None])

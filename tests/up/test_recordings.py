@@ -86,6 +86,15 @@ def test_recording_and_transcription_follow_the_meeting(up: Checkout) -> None:
     assert up.outputs()["recordings"]["keynote"] != was
 
 
+def test_a_bucket_with_a_prefix_is_an_error(up: Checkout) -> None:
+    """The files would not be in the folders that the outputs name."""
+    arn = "arn:aws:s3:::shared/summit"
+    assert up.pulumi("config", "set", "recording_bucket_arn", arn, "--stack", "dev").code == 0
+    run = up.pulumi("preview", "--stack", "dev")
+    assert run.code != 0
+    assert f"error: recording_bucket_arn: '{arn}' has a prefix; name the bucket alone" in run.text
+
+
 def test_the_watcher_brings_the_recording_up_with_its_meeting(up: Checkout) -> None:
     watch = Watch(up)
     watch.start()

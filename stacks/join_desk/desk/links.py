@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 from desk import addresses
 
@@ -35,6 +36,21 @@ def operator(base_url: str, key: str, stack: str) -> str:
     :param stack: the stack of the meetings.
     """
     return f"{base_url.rstrip('/')}/operator?signature={sign(key, addresses.operator(stack))}"
+
+
+def problems(base_url: str, key: str) -> list[str]:
+    """What is wrong with the settings that links are made of, a sentence each."""
+    found = []
+    try:
+        url = urlsplit(base_url)
+        is_usable = url.scheme in ("http", "https") and bool(url.hostname)
+    except ValueError:
+        is_usable = False
+    if not is_usable or "?" in base_url or "#" in base_url:
+        found.append(f"base_url: '{base_url}' is not an http or https address without a query")
+    if not key.strip():
+        found.append("link_key: is empty, so that anybody could sign links")
+    return found
 
 
 def sign(key: str, address: str) -> str:

@@ -97,7 +97,7 @@ class Parameters:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            raise Unavailable(str(error)) from error
+            raise Unavailable(" ".join(str(error).split())) from error
         finally:
             self._readers.release()
 

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 import boto3
 import click
+from botocore.exceptions import BotoCoreError
 from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -239,7 +240,13 @@ def _json(value: dict[str, Any], status: int) -> Response:
 @click.option("--stack", required=True, help="The stack of the meetings.")
 @click.option("--region", help="Where its parameters are; boto3 finds one by default.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=8047, show_default=True, help="The port; 0 for any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8047,
+    show_default=True,
+    help="The port; 0 for any that is free.",
+)
 @click.option(
     "--path",
     default="",
@@ -269,10 +276,15 @@ def main(
     """Serve until a signal says to end."""
     if bool(events_queue) is not bool(events_file):
         raise click.UsageError("--events-queue and --events-file need each other")
+    if path and not path.startswith("/"):
+        raise click.UsageError(f"--path has to begin with a slash: /{path}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # Botocore's debugging messages have the join information in them.
     logging.disable(logging.DEBUG)
-    parameters = Parameters(boto3.client("ssm", region_name=region, config=CONFIG))
+    try:
+        parameters = Parameters(boto3.client("ssm", region_name=region, config=CONFIG))
+    except (BotoCoreError, ValueError) as error:
+        raise click.ClickException(f"SSM can't be called: {error}") from error
     address = addresses.link_key(stack)
     try:
         key = LinkKey(parameters, address)
@@ -284,16 +296,8 @@ def main(
     if not (PAGE / "build").exists():
         raise click.ClickException(f"the page isn't built: npm install && npm run build, in {PAGE}")
     messages = _messages(events_queue, events_file, region)
-    server: Any = create_server(
-        Desk(parameters, stack, key, meetings=of_account(), requests=requests, messages=messages),
-        host=host,
-        port=port,
-        threads=_THREADS,
-        channel_timeout=_IDLE_SECONDS,
-        cleanup_interval=_IDLE_SECONDS // 3,
-        url_prefix=path.rstrip("/"),
-        ident="",
-    )
+    desk = Desk(parameters, stack, key, meetings=of_account(), requests=requests, messages=messages)
+    server = listen(desk, host, port, path)
     if messages:
         threading.Thread(target=messages.follow, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -302,6 +306,29 @@ def main(
     click.echo(f"the desk is at http://{host}:{found[0][1]}{path.rstrip('/')}")
     server.run()
     click.echo("closed")
+
+
+def listen(desk: Desk, host: str, port: int, path: str) -> Any:
+    """Waitress's server of a desk.
+
+    :param host: the name or address to listen at.
+    :param port: the port; 0 for any that is free.
+    :param path: the path of the addresses, as a proxy passes them on.
+    :raises click.ClickException: it can't listen there.
+    """
+    try:
+        return create_server(
+            desk,
+            host=host,
+            port=port,
+            threads=_THREADS,
+            channel_timeout=_IDLE_SECONDS,
+            cleanup_interval=_IDLE_SECONDS // 3,
+            url_prefix=path.rstrip("/"),
+            ident="",
+        )
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"can't listen at {host}:{port}: {error}") from error
 
 
 def _requests(parameters: Parameters, stack: str) -> MeetingRequests:

@@ -5,7 +5,7 @@ import os
 import pulumi
 import pulumi_aws as aws
 
-from meeting_provider import InvalidNotifications, Meeting, MeetingNotifications, Recording
+from meeting_provider import Meeting, MeetingNotifications, Recording
 
 PEOPLE = ["ann"]
 case = os.environ["CASE"]
@@ -48,8 +48,5 @@ match case:
     case "notified elsewhere" | "notified there":
         options = pulumi.ResourceOptions(provider=provider())
         region = {"control_region": "eu-central-1"} if case == "notified there" else {}
-        try:
-            notified = MeetingNotifications("notified", opts=options, **region)
-        except InvalidNotifications as error:
-            raise pulumi.RunError(str(error)) from None
+        notified = MeetingNotifications("notified", opts=options, **region)
         Meeting("keynote", attendees, notifications_configuration=notified.configuration, **region)
