@@ -1,4 +1,4 @@
-"""`chime-sandbox admin`: the admin route for people."""
+"""The commands of `chime-sandbox admin`, which call the admin route."""
 
 import json
 from collections import Counter
@@ -45,7 +45,7 @@ def _ids(sandbox: Sandbox, meeting: str, attendee: str) -> tuple[str, str]:
 )
 @click.pass_context
 def admin(context: click.Context, endpoint: str) -> None:
-    """Look into the emulator, move its clock, and inject faults."""
+    """Inspect the emulator, move its clock, and inject faults."""
     context.obj = Sandbox(endpoint)
 
 

@@ -307,7 +307,7 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     process = start("--state-file", state)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 1
-    assert "is no state file of the sandbox" in errors
+    assert "is not a state file of the sandbox" in errors
     assert state.read_text() == "do not lose this" * 100
 
 
