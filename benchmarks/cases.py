@@ -1,4 +1,4 @@
-"""What is measured, and the least that each can take."""
+"""The benchmarks, each with the least time that the quotas allow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from . import script
 from .runs import Run, Stack, emulator, minimum
 
-#: How often what has no quota to wait for is repeated.
+#: How often a benchmark without quotas is repeated.
 REPEATS: Final = 3
 
 

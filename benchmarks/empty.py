@@ -24,7 +24,7 @@ class NothingProvider(ResourceProvider):
 
 
 class Nothing(Resource, module="empty", name="Nothing"):
-    """A resource as large as a meeting, that isn't there."""
+    """A resource with the size of a meeting that doesn't exist."""
 
     attendees: pulumi.Output[dict[str, Any]]
 

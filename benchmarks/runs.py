@@ -19,14 +19,14 @@ from chime_sandbox.server import running
 
 ROOT: Final = Path(__file__).parents[1]
 
-#: What the service is known to allow for each operation, and how long its answers take.
+#: The service's quota for each operation, per second and at once, and the duration of a call.
 RATE: Final = 10.0
 BURST: Final = 20.0
 LATENCY_SECONDS: Final = 0.15
 
 
 def minimum(calls: int) -> float:
-    """The least seconds in which the service takes so many calls of one operation."""
+    """The least seconds that the service takes for this many calls of one operation."""
     return max(0.0, (calls - BURST) / RATE) + LATENCY_SECONDS
 
 
@@ -64,7 +64,7 @@ class Stack:
         return self.pulumi("up", "--yes", "--skip-preview", "--stack", "dev", env=env)
 
     def connect_all(self) -> None:
-        """Have somebody connected to each meeting, so that none ends while others are changed."""
+        """Connect an attendee to each meeting, so that none ends while others are changed."""
         for meeting in self.sandbox.live():
             self.sandbox.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
 
@@ -77,7 +77,7 @@ class Stack:
         return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev", env=env)
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
-        """Time a command. Raises RuntimeError, with the end of its output, where it fails."""
+        """Time a command. Raises RuntimeError with the end of its output if it fails."""
         self.sandbox.clear_requests()
         log = self._folder / "log"
         with log.open("w") as output:

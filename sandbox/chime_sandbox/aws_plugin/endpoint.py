@@ -85,7 +85,7 @@ class Clients:
             return self._clients[service, region]
 
     def _authenticated(self) -> "Session":
-        """The boto3 session. It uses no metadata service and no proxy: they aren't on the loopback."""
+        """The boto3 session, which uses no metadata service and no proxy, only the loopback."""
         if self._session is None:
             from boto3.session import Session
 

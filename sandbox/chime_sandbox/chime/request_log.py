@@ -22,8 +22,8 @@ DROPPED = "dropped"
 class Entry:
     """A call or a notification. `time` is on the emulator's clock.
 
-    Of a call, `outcome` is `OK` or the error's code, `status` is 0 without an answer, `items` is the
-    number of attendees or tags, and `fault` is the fault or quota that affected it.
+    Of a call, `outcome` is `OK` or the error's code, `status` is 0 without an answer, `items` is
+    the number of attendees or tags, and `fault` is the fault or quota that affected it.
 
     Of a notification, `target` is the ARN, `operation` the event type, `outcome` `delivered` or
     `dropped`, and `fault` why it was dropped.
