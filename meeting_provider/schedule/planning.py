@@ -326,7 +326,7 @@ class _Draft:
             texts = invitation.texts(self._disclosure)
             event = Event(_name(invitation.name, window), declared, window, *texts, recording)
             if not self._add(event):
-                what = f"is there twice; the meeting '{event.name}' belongs to the first one"
+                what = f"is a duplicate; the meeting '{event.name}' belongs to the first one"
                 self._reports.append(str(invitation.report(what)))
 
     def _add(self, event: Event) -> bool:
@@ -435,11 +435,11 @@ def _event_issues(
         return
     name = event.get("name")
     if not isinstance(name, str) or not name:
-        yield ValidationIssue((*path, "name"), "is required, and must be a text")
+        yield ValidationIssue((*path, "name"), "is required, and a string")
         name = "unnamed"
     for text in _TEXTS:
         if not isinstance(event.get(text, ""), str):
-            yield ValidationIssue((*path, text), "is not a text")
+            yield ValidationIssue((*path, text), "is not a string")
     yield from _unknown_keys(path, event, _OWN)
     yield from _recording_issues(path, event)
     if "recurrence" in event:

@@ -191,7 +191,7 @@ def _parsed(value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise ValueError(f"'{value}' is not a time; {_AS}")
     if value.year not in _YEARS:
-        raise ValueError(f"'{value}' is in a year out of reach")
+        raise ValueError(f"'{value}' is not in the years {_YEARS[0]} to {_YEARS[-1]}")
     return value
 
 

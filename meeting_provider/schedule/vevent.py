@@ -279,7 +279,7 @@ def _read_moment(entry: Property, text: str, calendar: Calendar, notes: list[Not
         raise ValueError(f"'{text[:40]}' is not a time")
     year, month, day, hour, minute, second, offset = match.groups()
     if int(year) not in _YEARS:
-        raise ValueError(f"'{text[:40]}' is in a year out of reach")
+        raise ValueError(f"'{text[:40]}' is not in the years {_YEARS[0]} to {_YEARS[-1]}")
     local = datetime(int(year), int(month), int(day))
     if hour is None or entry.parameters.get("VALUE", "").upper() == "DATE":
         return Moment(local, None, is_date=True)

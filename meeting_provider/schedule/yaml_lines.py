@@ -146,7 +146,7 @@ class Document:
 def _name(key: yaml.Node) -> str:
     """A key as it is written: `on` is not a boolean."""
     if not isinstance(key, yaml.ScalarNode):
-        raise ConstructorError(None, None, "a key must be a text", key.start_mark)
+        raise ConstructorError(None, None, "a key must be a string", key.start_mark)
     return str(key.value)
 
 

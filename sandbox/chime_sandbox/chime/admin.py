@@ -227,7 +227,7 @@ class Admin:
     def _living(self, meeting_id: str) -> Meeting:
         meeting = self._service.meetings.any(meeting_id)
         if meeting is None or meeting.ended_at is not None:
-            raise exceptions.NotFound(f"no living meeting {meeting_id}")
+            raise exceptions.NotFound(f"no active meeting {meeting_id}")
         return meeting
 
 

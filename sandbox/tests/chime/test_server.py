@@ -477,7 +477,7 @@ def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, n
     }  # fmt: skip
     second = new("ana")["Meeting"]["MeetingId"]
     code, _, errors = command(endpoint, "end", "keynote")
-    assert (code, errors.partition(";")[0]) == (1, "Error: 2 living meetings are called keynote")
+    assert (code, errors.partition(";")[0]) == (1, "Error: 2 active meetings are called keynote")
     assert command(endpoint, "end", second)[0] == 0
     assert [each.meeting_id for each in sandbox.live()] == [first]
     assert command(endpoint, "end", "keynote")[0] == 0
@@ -487,8 +487,8 @@ def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, n
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("end", "nobody"), "no living meeting is called nobody; `meetings` shows"),
-        (("leave", "nobody", "ana"), "no living meeting is called nobody; `meetings` shows"),
+        (("end", "nobody"), "no active meeting is called nobody; `meetings` lists"),
+        (("leave", "nobody", "ana"), "no active meeting is called nobody; `meetings` lists"),
         (("fault", "GetMeeting"), "no kind of fault is 'GetMeeting'; there are throttle, failure,"),
         (("fault", "drop", "Meet"), "the API has no operation Meet"),
     ],
