@@ -97,7 +97,7 @@ def _answer(figures: Mapping[str, Any]) -> str:
     day, many = _by_command(figures["day"])["create"], _by_command(figures["thousand"])["create"]
     return (
         f"**15 meetings: the first is there after {day['first']:.1f} seconds, the last after "
-        f"{day['seconds']:.1f}.** 1,000 meetings take {many['seconds']:.0f} seconds, "
+        f"{day['seconds']:.1f}.**\n1,000 meetings take {many['seconds']:.0f} seconds, "
         f"{many['seconds'] / many['minimum']:.2f} times the {many['minimum']:.0f} seconds that the "
         "service's quotas allow."
     )
