@@ -2,38 +2,37 @@
 STACK ?= dev
 PYTHON := .venv/bin/python
 SANDBOX := .venv/bin/chime-sandbox
-# The stack `dev` lives in the sandbox; any other goes to the AWS account and the Pulumi backend
-# that the environment is set up for.
+# The stack `dev` is in the sandbox. All others use the AWS account and the Pulumi backend of the
+# environment.
 CLI := $(or $(PULUMI),pulumi)
 NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(CLI) on PATH: \
 	see https://www.pulumi.com/docs/install/)
 PULUMI_RUN = $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,\
 	$(if $(shell command -v $(CLI)),$(CLI),$(NO_CLI)))
-# The join desk is a program of its own. A stack has one where the desk has settings for it.
+# The join desk is a separate program. A stack has one if the desk has settings for it.
 DESK := stacks/join_desk
 HAS_DESK := $(wildcard $(DESK)/Pulumi.$(STACK).yaml)
 DESK_RUN = $(PULUMI_RUN) -C $(DESK)
 PORT ?= 8047
-# The sandbox's stack has a queue, from which `make watch` takes requests for a meeting.
+# In the sandbox, `make watch` handles requests for meetings.
 REQUEST ?= $(if $(filter dev,$(STACK)),--request-meetings)
 TO ?= .sandbox/invitations
 EVENTS ?= .sandbox/events-$(STACK).jsonl
 NO_DESK = $(error the join desk has no settings for the stack $(STACK): $(DESK)/Pulumi.$(STACK).yaml)
 AWS_RUN := $(if $(filter dev,$(STACK)),$(SANDBOX) run --)
-# A setting of the stack; nothing where it has none of that name.
+# A setting of the stack; empty if it isn't set.
 SETTING = $$($(PULUMI_RUN) config get $(1) --stack $(STACK) 2>/dev/null)
-# An output of the join desk; nothing where it has none of that name.
+# An output of the join desk; empty if there is none.
 DESK_OUTPUT = $$($(DESK_RUN) stack output $(1) --stack $(STACK) 2>/dev/null)
 
-# Differences in short: what changes, without the properties that stay, ids, providers and stacks.
+# Shortens diffs to what changes, without unchanged properties, ids, providers and stacks.
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 CHANGES := grep --line-buffered --invert-match --extended-regexp \
 	'^ {8,}(("[^"]*"|[][A-Za-z0-9_./@-]+) *: |[]}]+$$|\[(id|provider)=)|pulumi:pulumi:Stack(Reference)?:|^$$'
 
-# At a terminal, Pulumi shows the progress of what changes. Elsewhere it prints a line for each
-# resource, changed or not, unless it is asked for the differences. Pulumi takes the shell's place,
-# so that a signal reaches it.
+# At a terminal, Pulumi shows the progress of changes. Elsewhere, it prints a line for each resource,
+# changed or not, unless --diff is set. Pulumi replaces the shell, so that signals reach it.
 define UPDATE
 	@$(1) stack select --create $(STACK)
 	@up=($(1) up --yes --skip-preview --suppress-outputs --suppress-progress --stack $(STACK)); \
@@ -51,7 +50,7 @@ TEST_TOOLS := check-jsonschema hypothesis psutil pytest pytest-timeout pytest-xd
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: ready ## bring the schedule's meetings up, in the sandbox or with STACK=... on AWS
+up: ready ## deploy the schedule's meetings, in the sandbox or with STACK=... on AWS
 	$(call UPDATE,$(PULUMI_RUN))
 ifneq (,$(HAS_DESK))
 	@echo
@@ -76,7 +75,7 @@ endif
 	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
 	@$(SANDBOX) down
 
-events: ready ## follow what happens in the meetings; FOLLOW='--count 3' stops after three events
+events: ready ## follow the events of the meetings; FOLLOW='--count 3' stops after three
 	@profile=$(call SETTING,aws:profile); \
 	queue=$$($(PULUMI_RUN) stack output queue_arn --stack $(STACK)) && \
 	env $${profile:+AWS_PROFILE="$$profile"} $(AWS_RUN) $(PYTHON) examples/subscriber.py $(FOLLOW) "$$queue"
@@ -98,9 +97,9 @@ invitations: ready ## write each attendee's invitation into the folder TO
 	PYTHONPATH=$(DESK) $(PYTHON) -m desk.invitations --to $(TO) $${now:+--now "$$now"} $(INVITE) \
 	"$(or $(SCHEDULE),$${schedule:-schedule.yaml})"
 
-# An update saves its state once, at its end: all that it creates, the next one creates again. An end
-# of a meeting then reaches 20 links a second or two sooner.
-watch: ready ## bring up, within seconds, each meeting that ends too soon
+# Without checkpoints, 20 links of a replaced meeting are updated a second or two sooner. If an update
+# is interrupted, the next one creates the same resources again, which is safe here.
+watch: ready ## replace each meeting that ends too soon, within seconds
 	@env PULUMI_SKIP_CHECKPOINTS=true $(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK) \
 	$(if $(HAS_DESK),--then $(DESK)) $(WATCH)
 
@@ -113,7 +112,7 @@ test: .venv/.dev yaml ## run every test
 test-unit: .venv/.dev ## run the tests that start no process
 	$(PYTHON) -m pytest --quiet tests/unit tests/schedule
 
-test-lowest: .venv/.dev ## run the same, and the lifecycle's, with the oldest versions of what is needed
+test-lowest: .venv/.dev ## run these and the lifecycle's tests with the oldest versions of dependencies
 	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv/lowest
 	@.venv/bin/uv pip install --quiet --python .venv/lowest/bin/python --constraint constraints.txt \
 		$(TEST_TOOLS)
@@ -124,17 +123,17 @@ test-lowest: .venv/.dev ## run the same, and the lifecycle's, with the oldest ve
 bench: .venv/.dev cli ## measure, and write docs/performance.md; BENCH='day thousand'
 	$(PYTHON) -m benchmarks $(BENCH)
 
-faults: .venv/.dev cli ## try every fault and every kill at every call, and print the matrices
+faults: .venv/.dev cli ## test every fault and every kill at every call, and print the results
 	FAULTS=all $(PYTHON) -m pytest tests/faults
 
-soak: .venv/.dev ## ten thousand steps of change, drift, fault and crash in any order
+soak: .venv/.dev ## run 10,000 random steps of changes, drift, faults and crashes
 	$(PYTHON) -m pytest tests/soak --hypothesis-profile=soak --capture=no
 
-recoveries: .venv/.dev cli ## end fifty meetings in a row, and measure how soon the watcher and the links have the next ones
+recoveries: .venv/.dev cli ## end 50 meetings, and measure how soon the watcher replaces them and updates the links
 	RECOVERIES=all $(PYTHON) -m pytest --capture=no --timeout=3600 tests/consumers/test_watch.py \
 	tests/consumers/test_links_follow.py -k "every_end or test_links_follow"
 
-lint: .venv/.dev ## ruff, strict mypy and the layers
+lint: .venv/.dev ## run ruff, mypy in strict mode, and the check of the layers
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
@@ -148,15 +147,15 @@ $(DESK)/page/build/join.js: $(wildcard $(DESK)/page/*.*)
 	@npm --prefix $(DESK)/page install --no-audit --no-fund --no-package-lock --ignore-scripts
 	@npm --prefix $(DESK)/page run build
 
-# Building the CLI and setting up the environment, where either is needed, go on side by side.
+# The CLI is built, and the environment set up, in parallel, if they are needed.
 ready:
 	@$(MAKE) --silent --no-print-directory --jobs=2 .venv/.sandbox cli
 
-# Tests run programs in YAML too.
+# Tests also run programs in YAML.
 yaml: $(PYTHON)
 	@$(PYTHON) sandbox/chime_sandbox/pulumi/cli.py --yaml >/dev/null
 
-# Only the sandbox's stack runs without a Pulumi of the user's own.
+# Only the sandbox's stack runs without the user's own Pulumi.
 cli: $(PYTHON)
 	@$(if $(filter dev,$(STACK)),$(PYTHON) sandbox/chime_sandbox/pulumi/cli.py >/dev/null)
 
@@ -170,7 +169,7 @@ $(PYTHON):
 	$(call INSTALL,--editable '.[desk]' --editable './sandbox[pulumi]')
 
 .venv/.dev: .venv/.sandbox
-	@echo "adding what tests and lint need to .venv, once"
+	@echo "adding the packages for tests and lint to .venv, once"
 	$(call INSTALL,--editable '.[dev]' --editable './sandbox[pulumi]')
 
 define INSTALL

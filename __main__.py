@@ -51,7 +51,7 @@ if plan.records and not given_arn:
 
 
 def record(event: schedule.Event, meeting: Meeting) -> Recording:
-    """Record a meeting. A bucket without a prefix has a folder for each recording."""
+    """Record a meeting. Since the bucket has no prefix, each recording has a folder of its own."""
     arguments = dict(event.recording or {})
     if arguments.pop("concatenate", True):
         arguments["concatenation_sink_arn"] = bucket_arn
@@ -59,7 +59,7 @@ def record(event: schedule.Event, meeting: Meeting) -> Recording:
 
 
 def folders(recording: Recording) -> pulumi.Output[dict[str, str]]:
-    """Where the files of a recording are, and, once it has ended, the concatenated ones."""
+    """The folders of a recording: the captured files and, if there is one, the concatenation."""
     ids = [recording.media_pipeline_id, recording.concatenation_pipeline_id]
     return pulumi.Output.all(recording.sink_arn, *ids).apply(
         lambda known: {
@@ -82,13 +82,13 @@ async def declare() -> pulumi.Inputs:
     return {
         **({"recordings": recordings} if recordings else {}),
         "meeting_ids": {name: m.id for name, m in meetings.items()},
-        # Each meeting is here once: consumers call meeting_provider.join_info.
+        # Each meeting once, which keeps the state small: consumers call meeting_provider.join_info.
         "join_data": {name: m.join_data for name, m in meetings.items()},
         # Titles and times, for pages and invitations.
         "events": {event.name: event.details() for event in plan.open},
         "upcoming": {opening.name: opening.details() for opening in plan.upcoming},
         "attendee_directory": pulumi.Output.secret(dict(plan.directory)),
-        # A program that writes invitations needs the same ids.
+        # The program that writes invitations calculates the same ids.
         **{
             name: pulumi.Output.secret(value)
             for name in ("calendar_ids", "calendar_key")

@@ -1,1 +1,1 @@
-"""What docs/performance.md says, measured on the real Pulumi CLI against the emulator."""
+"""The measurements of docs/performance.md, on the real Pulumi CLI against the emulator."""

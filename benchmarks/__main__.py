@@ -2,7 +2,7 @@
 
     python -m benchmarks [CASE ...]
 
-The figures are kept in docs/performance.json: a case that isn't named keeps those it had.
+The figures are kept in docs/performance.json. A case that isn't named keeps its figures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is measured, and the least that each can take."""
+"""The benchmarks, each with the least time that the quotas allow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from . import script
 from .runs import SKIP, Figure, Stack, emulator, minimum
 
-#: How often what has no quota to wait for is repeated. The median counts.
+#: How often a benchmark without quotas is repeated. The median counts.
 REPEATS: Final = 3
 
 

@@ -19,7 +19,7 @@ class NothingProvider(ResourceProvider):
 
 
 class Nothing(Resource, module="empty", name="Nothing"):
-    """A resource as large as a meeting, that isn't there."""
+    """A resource with the size of a meeting that doesn't exist."""
 
     def __init__(self, name: str, **inputs: Any) -> None:
         super().__init__(NothingProvider(), name, inputs)

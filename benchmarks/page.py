@@ -1,4 +1,4 @@
-"""docs/performance.md, and its plot, from the figures."""
+"""Writes docs/performance.md and its plot from the figures."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ PAGE: Final = """\
 
 {answer}
 
-Set three things for a large schedule:
+For a large schedule:
 
-1. `PULUMI_SKIP_CHECKPOINTS=true`, with a backend of your own (a folder or a bucket). Pulumi
-   otherwise writes the whole state around every step, which grows with the square of the number of
-   meetings. An `up` that is interrupted then loses track of what it created: the service ends
-   those meetings five minutes later. Pulumi Cloud doesn't need this.
-2. Declare the meetings in `pulumi.run`, as the project's `__main__.py` does, so that the first are
-   created while the rest are still being declared.
-3. [Higher quotas](https://docs.aws.amazon.com/chime-sdk/latest/dg/meetings-sdk-quotas.html). By
-   default an account has 250 meetings at once in a region, so 1,000 need a higher quota. The quota
-   of {rate:.0f} requests a second for each operation decides nearly all of the time.
+1. With a self-managed backend (a folder or a bucket), set `PULUMI_SKIP_CHECKPOINTS=true`. Otherwise
+   Pulumi writes the whole state before and after every step, so the time grows with the square of
+   the number of meetings. With this setting, an interrupted `up` loses track of the meetings that
+   it created: the service ends them five minutes later. Pulumi Cloud doesn't need it.
+2. Declare the meetings in `pulumi.run`, as the project's `__main__.py` does, so that Pulumi creates
+   the first ones while the program declares the others.
+3. Request [higher quotas](https://docs.aws.amazon.com/chime-sdk/latest/dg/meetings-sdk-quotas.html).
+   By default an account can have 250 active meetings in a region. The quota of {rate:.0f} requests
+   per second for each operation determines nearly all of the time.
 
 ![Seconds for 1,000 meetings: the quotas' minimum, this provider, and a script](performance.svg)
 
 All figures are whole commands of the real Pulumi CLI against the emulator, which has the service's
-quotas ({rate:.0f} requests a second for each operation, {burst:.0f} at once) and answers after
-{latency:.0f} ms. The minimum is what those allow. The script calls boto3 from {threads} threads,
-with its adaptive retries. The quota of meetings at once was raised. Create, change and destroy ran
-with `PULUMI_SKIP_CHECKPOINTS=true`, except the 15 meetings and where a row says "with checkpoints".
+quotas ({rate:.0f} requests per second for each operation, {burst:.0f} at once) and answers after
+{latency:.0f} ms. The minimum is what these allow. The script calls boto3 from {threads} threads,
+with boto3's adaptive retries. The quota of active meetings was raised. Create, change and destroy
+ran with `PULUMI_SKIP_CHECKPOINTS=true`, except for the 15 meetings and in rows "with checkpoints".
 
 {tables}
 {links}
@@ -88,7 +88,7 @@ def _answer(figures: Mapping[str, Any]) -> str:
     )
     return (
         f"**15 meetings: the first is there after {day['first']:.1f} seconds, the last after "
-        f"{day['seconds']:.1f}.** 1,000 meetings take {many['seconds']:.0f} seconds, "
+        f"{day['seconds']:.1f}.**\n1,000 meetings take {many['seconds']:.0f} seconds, "
         f"{many['seconds'] / many['minimum']:.2f} times the {many['minimum']:.0f} seconds that the "
         "service's quotas allow."
     )
@@ -98,7 +98,7 @@ def _figures(title: str, figures: list[dict[str, Any]]) -> str:
     rows = []
     for figure in figures:
         least = figure["minimum"]
-        # A ratio to less than a second is that of Pulumi's own start.
+        # Below a second, the ratio would only show the start of Pulumi.
         ratio = f"{figure['seconds'] / least:.2f}" if least and least >= 1 else ""
         memory = f"{figure['megabytes']:.0f} MB" if figure["megabytes"] else ""
         shown = f"{least:.1f}" if least else ""
@@ -126,7 +126,7 @@ def _plot(figures: list[dict[str, Any]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    # The same figures make the same file.
+    # With the same figures, the file stays the same.
     matplotlib.rcParams["svg.hashsalt"] = "performance"
     from matplotlib import pyplot
 

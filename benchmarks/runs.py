@@ -19,7 +19,7 @@ from chime_sandbox.server import running
 
 ROOT: Final = Path(__file__).parents[1]
 
-#: What the service is known to allow for each operation, and how long its answers take.
+#: The service's quota for each operation, per second and at once, and the duration of a call.
 RATE: Final = 10.0
 BURST: Final = 20.0
 LATENCY_SECONDS: Final = 0.15
@@ -29,7 +29,7 @@ SKIP: Final = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 
 
 def minimum(calls: int) -> float:
-    """The least seconds in which the service takes so many calls of one operation."""
+    """The least seconds that the service takes for this many calls of one operation."""
     return max(0.0, (calls - BURST) / RATE) + LATENCY_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""The same meetings by a script of a few lines: boto3's adaptive retries, and a pool of threads."""
+"""Creates the same meetings by a short script, with boto3's adaptive retries and threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ THREADS = 16
 
 
 def create(endpoint: str, meetings: int, attendees: int) -> float:
-    """Create meetings; the seconds that it took."""
+    """Create meetings, and return how many seconds it took."""
     client = boto3.client(
         "chime-sdk-meetings",
         region_name="us-east-1",

@@ -1,4 +1,4 @@
-"""Follow what happens in meetings: print each event as it arrives in their queue.
+"""Follow the events of meetings: print each one as it arrives in their queue.
 
     python examples/subscriber.py arn:aws:sqs:eu-central-1:123456789012:meetings-7c2ec30
 
@@ -23,15 +23,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from meeting_provider import InvalidEvent, MeetingEvent
 from meeting_provider.events import parse
 
-#: The longest that SQS lets a call wait for messages.
+#: SQS's limits for one call: the longest wait, and the most messages.
 LONGEST_WAIT_SECONDS = 20
 MOST_AT_ONCE = 10
 
 
 class Interrupted(BaseException):
-    """A signal came while there was nothing to do but wait.
+    """A signal came while the program was waiting.
 
-    It is not an Exception, which boto3 would take for a failed call and retry.
+    It is not an Exception, because boto3 would retry the call.
     """
 
 
@@ -70,7 +70,7 @@ class Queue:
         ]
 
     def receive(self, seconds: float, most: int) -> list[Mapping[str, Any]]:
-        """The next messages, waiting so long for the first."""
+        """Up to `most` messages, waiting up to `seconds` for the first."""
         answer: Mapping[str, Any] = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=most,
@@ -84,7 +84,7 @@ class Queue:
 
 
 def follow(queue: Queue, stop: Stop, *, count: float, idle: float) -> None:
-    """Print events as they arrive, until there were so many, or none for so many seconds."""
+    """Print events as they arrive, until there were `count`, or none for `idle` seconds."""
     heard = time.monotonic()
     while count > 0 and not stop.is_asked and (left := heard + idle - time.monotonic()) > 0:
         messages: list[Mapping[str, Any]] = []
@@ -101,25 +101,29 @@ def follow(queue: Queue, stop: Stop, *, count: float, idle: float) -> None:
 
 
 def line(event: MeetingEvent) -> str:
-    """An event as people read it."""
+    """An event as one line of text."""
     detail = event.detail
     kind = str(detail.event_type).removeprefix("chime:")
     shown = [f"{event.time:%Y-%m-%d %H:%M:%S}" if event.time else "-", f"{kind:27}"]
     shown += [detail.meeting_id, detail.external_meeting_id or "", detail.external_user_id or ""]
-    # Names and ids are others' text: no control character reaches the terminal.
+    # Names and ids come from other programs: no control character may reach the terminal.
     text = "  ".join(shown).rstrip()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def main() -> None:
     """Follow the queue that the command line names."""
-    parser = argparse.ArgumentParser(description="Print what happens in meetings.")
+    parser = argparse.ArgumentParser(description="Print the events of meetings.")
     parser.add_argument("queue", metavar="QUEUE_ARN", help="the stack's output queue_arn")
     parser.add_argument(
         "--count", type=int, default=math.inf, metavar="N", help="stop after N events"
     )
     parser.add_argument(
-        "--idle", type=float, default=math.inf, metavar="SECONDS", help="stop after so long without"
+        "--idle",
+        type=float,
+        default=math.inf,
+        metavar="SECONDS",
+        help="stop after SECONDS without an event",
     )
     asked = parser.parse_args()
     try:

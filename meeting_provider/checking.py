@@ -104,7 +104,7 @@ def stale_token(
     changed = [n for n in replacing if not has_unknown(declared.get(n))]
     if changed:
         text = f"has to change together with {', '.join(changed)}, or be left out"
-        why = "the service returns the same one for the same token"
+        why = "for the same token, the service returns the old resource"
         yield ValidationIssue(("client_request_token",), f"{text}: {why}")
 
 

@@ -1,4 +1,4 @@
-"""Declares the stack's own part of the schedule, with a queue of its own."""
+"""Declares the stack's part of the schedule, with its own topic and queue."""
 
 import pulumi
 from split import STACKS, stack_of

@@ -1,6 +1,6 @@
-"""The rule: which stack each event of the schedule is in.
+"""The rule that assigns each event of the schedule to a stack.
 
-python split.py    the stacks' names, one a line
+python split.py    prints the names of the stacks, one on each line
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from zlib import crc32
 
 from meeting_provider.schedule import Event
 
-#: Rooms that are busy enough for a stack of their own, which is named after them.
+#: The busy rooms, which have stacks of their own with the same names.
 ROOMS: Final = ("main-hall", "track-1", "track-2")
 
 #: The stacks of all other events.
@@ -20,10 +20,10 @@ STACKS: Final = ROOMS + OTHERS
 
 
 def stack_of(event: Event) -> str:
-    """The one stack that an event is in: the same on every machine, whatever else is declared.
+    """The stack of an event. It depends only on the event's room and name.
 
-    Changing the rule moves meetings to other stacks, which replaces them. So add a room before the
-    schedule is deployed, and give it a stack of its own.
+    Changing the rule moves meetings to other stacks, which replaces them. So add a room before you
+    deploy the schedule.
     """
     room = (event.arguments.get("tags") or {}).get("room")
     if room in ROOMS:

@@ -1,4 +1,4 @@
-"""A YAML schedule, or iCalendar files -> the meetings that are open now."""
+"""Reads a YAML schedule or iCalendar files, and returns the meetings that are open now."""
 
 from meeting_provider.schedule.disclosure import Disclosure
 from meeting_provider.schedule.planning import (

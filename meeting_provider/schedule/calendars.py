@@ -1,7 +1,7 @@
-"""iCalendar files -> their events, with times and attendees.
+"""Reads iCalendar files: their events, with times and attendees.
 
-A file that can't be read, an event without a usable time, an attendee without an address: each is
-reported with file, line and UID, and everything else is used.
+An event without a usable time or an attendee without an address is reported with file, line and
+UID, and everything else is used. A damaged file is an error, but in a folder only a report.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _TAME: Final = re.compile(r"(?!aws:)[A-Za-z0-9][A-Za-z0-9._@+=-]{1,46}", re.IGNO
 
 
 class NoCalendar(ValueError):
-    """There is no calendar at all, not even an empty one: an export has failed."""
+    """There is no calendar, or the file is incomplete: an export may have failed."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What could not be used, with its file, line and UID."""
+    """A part of a calendar that can't be used, with its file, line and UID."""
 
     path: str
     line: int
@@ -102,7 +102,7 @@ class Invitation:
         return people(self.component, self.uninvited)
 
     def texts(self, disclosure: Disclosure) -> tuple[str, str]:
-        """Title and description, which are not secret. Private events have none."""
+        """Title and description, which aren't secret. Private and confidential events have none."""
         if self.component.text("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL"):
             return "", ""
         title, description = map(self.component.prose, ("SUMMARY", "DESCRIPTION"))
@@ -128,7 +128,7 @@ class Invitation:
         return {p.external_user_id(uid, disclosure): p.address for p in self._people[0]}
 
     def reports(self) -> Iterator[Report]:
-        """Why attendees, or all of them, can't be invited."""
+        """The attendees that can't be used, and why there can't be a meeting."""
         found, unusable = self._people
         yield from (self.report(message, line) for line, message in unusable)
         if not found:
@@ -138,7 +138,7 @@ class Invitation:
 
     @property
     def can_meet(self) -> bool:
-        """Whether there are as many people as a meeting takes."""
+        """Whether the event has attendees, and no more than a meeting can have."""
         return 0 < len(self._people[0]) <= MAX_ATTENDEES
 
     def report(self, message: str, line: int | None = None) -> Report:
@@ -150,10 +150,10 @@ class Invitation:
 def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]]:
     """The events of a calendar file, or of all files of a folder, and reports on unusable ones.
 
-    `zone` is the zone of floating times and days, unless the calendar names one itself.
-
-    :raises NoCalendar: there is no calendar, or the file isn't complete: missing events would count
-        as removed, and their meetings would be ended. In a folder, this is only a report.
+    :param path: the file or folder.
+    :param zone: the zone of floating times and days, unless the calendar names one itself.
+    :raises NoCalendar: there is no calendar, or the file isn't complete: the meetings of missing
+        events would be ended. In a folder with other calendars, this is only a report.
     """
     reports: list[Report] = []
     damage: list[Report] = []
@@ -167,7 +167,7 @@ def read(path: Path, zone: tzinfo = UTC) -> tuple[list[Invitation], list[Report]
         raise NoCalendar("; ".join(said))
     for calendar in calendars:
         for revision in _events(calendar, reports):
-            # Without a UID nothing can be a revision of something else.
+            # An event without a UID can't be a revision of another one.
             own = f"\n{calendar.path}\n{revision.component.line}"
             revisions[revision.uid or own].append(revision)
     invitations = [i for group in revisions.values() for i in _invitations(group, reports)]
@@ -226,7 +226,7 @@ def _report(path: str, event: Component, message: str, line: int | None = None) 
 
 
 def _invitations(revisions: Sequence[Revision], reports: list[Report]) -> Iterator[Invitation]:
-    """The parts of one event: its series, those of them that were moved, and single times."""
+    """The parts of one event: its series, moved parts of them, and single occurrences."""
     identity = Identity([r.component for r in revisions])
     uninvitations = [r for r in revisions if r.is_uninvitation]
     additions = [r for r in revisions if r.is_addition]
@@ -277,7 +277,7 @@ def _is_current(change: Revision, masters: Sequence[Revision], reports: list[Rep
 def _uninvited_from(
     uninvitations: Sequence[Revision], changes: Sequence[Revision], masters: Sequence[Revision]
 ) -> Iterator[Revision]:
-    """The single recurrences that somebody no longer attends, as changes of their series."""
+    """The single recurrences from which attendees were removed, as changes of their series."""
     for uninvitation in uninvitations:
         recurrence = uninvitation.recurrence
         if recurrence is None:
@@ -290,7 +290,7 @@ def _uninvited_from(
 
 
 def _named_by_time(revision: Revision, changes: Sequence[Revision] = ()) -> Series:
-    """The series of a revision beside others of its event, without what was changed of it."""
+    """The series of a revision beside others of its event, without the changed recurrences."""
     series = revision.series
     placed = [c.recurrence for c in changes if c.recurrence and not c.is_future]
     singles = {r.mark(series.zone, series.all_day) for r in placed}
@@ -338,10 +338,7 @@ def _invitation(
 
 
 def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
-    """The revision that counts.
-
-    Several events of one calendar that share a UID, and are no revisions of each other, all count.
-    """
+    """The newest revision, and those of its calendar with the same SEQUENCE and other starts."""
     if not masters:
         return []
     newest = max(masters, key=lambda m: m.age)
@@ -351,7 +348,7 @@ def _newest_masters(masters: Sequence[Revision]) -> list[Revision]:
 
 
 def _newest_changes(changes: Sequence[Revision], masters: Sequence[Revision]) -> list[Revision]:
-    """The revision that counts of each recurrence, by what the masters know it by."""
+    """The newest revision of each recurrence, by the masters' mark of it."""
     if masters:
         changes = [vevent.known_to(masters[-1].series, c) for c in changes]
     newest = {(c.series.stamp, c.is_future): c for c in sorted(changes, key=lambda c: c.age)}

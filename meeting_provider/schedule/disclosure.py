@@ -12,7 +12,7 @@ _IDS: Final = ("digest", "address")
 class Disclosure:
     """Which personal data may be outside of secrets: by default none.
 
-    :param key: the key of the digests that are used as ids.
+    :param key: the key of the digests that are the ids of attendees.
     :param addresses: whether to use mail addresses as ids, and names as tags.
     """
 

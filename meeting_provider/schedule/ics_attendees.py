@@ -1,10 +1,9 @@
-"""The ATTENDEE and ORGANIZER lines of an event -> attendees of a meeting.
+"""Reads the ATTENDEE and ORGANIZER lines of an event as attendees of a meeting.
 
-Mail addresses and names are personal data, which AWS advises against in ids. So each person gets an
-id that is a digest (HMAC-SHA-256) of the event's UID and the address: the same in every occurrence
-and after every change of the event, and a different one in every other event. Without a key,
-somebody who knows a UID can test whether an id belongs to a guessed address; with a secret key
-nobody can.
+AWS advises against personal data in ids, such as mail addresses and names. So the id of a person is
+a digest (HMAC-SHA-256) of the event's UID and the address: the same in every occurrence and after
+every change of the event, and another one in every other event. Without a key, somebody who knows a
+UID can test whether an id belongs to a guessed address.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from meeting_provider.schedule.ics_lines import Component, Property
 _ABSENT: Final = ("DECLINED", "DELEGATED")
 _THINGS: Final = ("ROOM", "RESOURCE")
 _TAGS: Final = ("ROLE", "PARTSTAT", "CUTYPE")
-#: Addresses that stand for nobody.
+#: Addresses that don't belong to a person.
 _NOBODY: Final = ("unknownorganizer@calendar.google.com",)
 _DOUBLED: Final = re.compile(r"\A(?:mailto:\s*)+", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
@@ -42,7 +41,7 @@ class Person:
     tags: Mapping[str, str]
 
     def external_user_id(self, uid: str, disclosure: Disclosure) -> str:
-        """The id in a meeting of the event with a UID."""
+        """The id in the meetings of the event with this UID."""
         if disclosure.addresses and _fits(self.address):
             return self.address
         message = f"{uid}\n{self.address}".encode()
@@ -58,7 +57,7 @@ class Person:
 
 @lru_cache(maxsize=4096)
 def _fits(external_user_id: str, **tags: str) -> bool:
-    """Whether a meeting takes an attendee like this."""
+    """Whether an attendee with this id and these tags is valid."""
     try:
         AttendeeInput(external_user_id=external_user_id, tags=tags)
     except ValidationError:
@@ -68,7 +67,7 @@ def _fits(external_user_id: str, **tags: str) -> bool:
 
 def names_somebody(text: str, event: Component) -> bool:
     """Whether a text has the mail address of a person of an event."""
-    # Most events needn't be read for that: an address has an @.
+    # A text without an @ has no address, so that most events needn't be read.
     found = _entries(event, []) if "@" in text else ()
     return any(address and address in text.lower() for address in map(_address, found))
 
@@ -89,7 +88,7 @@ def addresses(event: Component) -> frozenset[str]:
 def people(
     event: Component, uninvited: Set[str] = frozenset()
 ) -> tuple[list[Person], list[tuple[int, str]]]:
-    """The people to invite, with the organizer, and the lines that can't be used.
+    """The people to invite, including the organizer, and the lines that can't be used.
 
     Rooms and other resources, attendees who declined or delegated, and those whose addresses are
     `uninvited` are left out.
@@ -139,7 +138,7 @@ def _address(entry: Property) -> str:
 
 @lru_cache(maxsize=4096)
 def _read_address(value: str, email: str) -> str:
-    """The mail address, wherever the program that wrote the line put it; empty for none."""
+    """The mail address, from the value or the parameter EMAIL; empty if there is none."""
     value = _DOUBLED.sub("mailto:", value.strip())
     scheme, _, rest = value.rpartition(":")
     candidates = [email]

@@ -1,7 +1,7 @@
-"""An iCalendar stream -> its components, with the line of everything in it.
+"""Parses an iCalendar stream into components and properties, with their lines.
 
-Source: RFC 5545 3.1 to 3.6. The reader accepts what programs write: any line ends, a fold within a
-character, byte order marks, lines broken without a fold. `damage` lists what is incomplete.
+Source: RFC 5545 3.1 to 3.6. The parser also accepts what programs really write: any line ends,
+folds within a character, byte order marks, and lines broken without a fold.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from icalendar.parser import Contentline
 _LINE_END: Final = re.compile(rb"\r*\n|\r")
 _NAME: Final = re.compile(r"([A-Za-z0-9-]+)\s*[;:]")
 _PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=("(?:\\.|[^"\\])*"|[^;]*)')
-# A line without escapes and lists in its parameters, as nearly all are.
+# A line without escapes and lists in its parameters. Nearly all lines are like this.
 _PLAIN: Final = re.compile(
     r"""([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"^\\]*"|[^",;:^\\]*))*):(.*)""", re.DOTALL
 )
 _TIMES: Final = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
-# A time may hold colons, and so may a zone's name without quotes: tzone://Microsoft/Utc.
+# Both a time and a zone's name without quotes may have colons: tzone://Microsoft/Utc.
 _TIMES_VALUE: Final = re.compile(r":(\s*\d{4}-?\d\d[-+:.,/\w\s]*)\Z")
 _BEGIN: Final = "BEGIN:VCALENDAR"
 _PEOPLE: Final = ("ATTENDEE", "ORGANIZER")
 _MAIL_VALUE: Final = re.compile(r":(\s*(?:mailto|smtp):.*)\Z", re.IGNORECASE | re.DOTALL)
-#: Components that stand directly in a calendar. One that begins ends any that is still open.
+#: Components at the top level of a calendar. Their BEGIN ends any component that is still open.
 _OUTER: Final = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE")
-#: Properties of an event, and the components in which they are the rest of a torn one.
+#: Properties of an event. In these components they are what is left of a damaged event.
 _OF_EVENTS: Final = ("DTSTAMP", "ORGANIZER")
 _WITHOUT_EVENTS: Final = ("", "VCALENDAR", "VTIMEZONE", "STANDARD", "DAYLIGHT", "VALARM")
 
 
 @dataclass(frozen=True)
 class Property:
-    """A line with its name, its parameters (names in upper case) and its value as it stands."""
+    """A line with its name, its parameters (names in upper case) and its raw value."""
 
     line: int
     name: str
@@ -47,7 +47,7 @@ class Property:
     def parse(cls, line: int, text: str) -> Property:
         """Read a content line.
 
-        :raises ValueError: if it isn't one.
+        :raises ValueError: it isn't one.
         """
         name, colon, value = text.partition(":")
         if colon and ";" not in name:
@@ -65,8 +65,8 @@ class Property:
         except ValueError:
             if _name(text) in _PEOPLE:
                 return cls.loosely(line, text)
-            # The cause quotes the line, and with it the people it names.
-            raise ValueError("it is no property of a calendar") from None
+            # The cause quotes the line, which may contain personal data.
+            raise ValueError("it is not a property of a calendar") from None
         parameters = {
             str(k).upper(): ",".join(v) if isinstance(v, list) else str(v) for k, v in given.items()
         }
@@ -74,15 +74,15 @@ class Property:
 
     @classmethod
     def loosely(cls, line: int, text: str) -> Property:
-        """Read a line of a person, however its name is written: the address is what counts.
+        """Read a line with a person whose name is not quoted correctly, for its address.
 
-        :raises ValueError: if it has no value.
+        :raises ValueError: it has no value.
         """
         if found := _MAIL_VALUE.search(text):
             return cls._split(line, text[: found.start()], found[1])
         head, colon, value = text.rpartition(":")
         if not colon:
-            raise ValueError("it is no property of a calendar")
+            raise ValueError("it is not a property of a calendar")
         return cls._split(line, head, value)
 
     @classmethod
@@ -93,10 +93,12 @@ class Property:
 
 @dataclass
 class Component:
-    """A component: `VEVENT` and the line that it begins at.
+    """A component, such as a VEVENT.
 
-    `ended_at` is the line of what ends it, its END or the BEGIN of the next one, and None if it was
-    truncated. `has_end` says whether it is its END.
+    :param line: the line of its BEGIN.
+    :param ended_at: the line of its END, or else of the BEGIN of the next one; None if it was
+        truncated.
+    :param has_end: whether it has an END.
     """
 
     name: str
@@ -107,22 +109,22 @@ class Component:
     has_end: bool = False
 
     def all(self, name: str) -> list[Property]:
-        """Every property of a name.
+        """All properties with a name.
 
-        :raises ValueError: if one can't be read.
+        :raises ValueError: one can't be read.
         """
         return [Property.parse(*line) for line in self.lines.get(name, ())]
 
     def first(self, name: str) -> Property | None:
-        """The first property of a name.
+        """The first property with a name.
 
-        :raises ValueError: if it can't be read.
+        :raises ValueError: it can't be read.
         """
         found = self.lines.get(name)
         return Property.parse(*found[0]) if found else None
 
     def text(self, name: str) -> str:
-        """The value of the first property of a name, trimmed; empty where there is none."""
+        """The value of the first property with a name, trimmed; empty if there is none."""
         try:
             found = self.first(name)
         except ValueError:
@@ -130,20 +132,21 @@ class Component:
         return found.value.strip() if found else ""
 
     def prose(self, name: str) -> str:
-        """The text of the first property of a name, without its escapes (RFC 5545, 3.3.11)."""
+        """The text of the first property with a name, without escapes (RFC 5545, 3.3.11)."""
         return re.sub(r"\\(.)", lambda m: "\n" if m[1] in "nN" else m[1], self.text(name))
 
     @cached_property
     def uid(self) -> str:
-        """The UID, or nothing."""
+        """The UID; empty if there is none."""
         return self.text("UID")
 
 
 @dataclass
 class Stream:
-    """The calendars of a stream, and what is damaged in it, by line.
+    """The calendars of a stream.
 
-    A stream with `damage` may have lost events: it was cut off, or put together from pieces.
+    :param damage: by line, why events may be missing: the stream was cut off or joined from parts.
+    :param notes: by line, problems without an effect on events.
     """
 
     calendars: list[Component] = field(default_factory=list)
@@ -170,7 +173,7 @@ def read(data: bytes) -> Stream:
 
 
 class _Reader:
-    """Puts components together."""
+    """Assembles components from lines."""
 
     def __init__(self) -> None:
         self.stream = Stream()
@@ -217,7 +220,7 @@ class _Reader:
         del self.open[depth:]
 
     def _reopen(self, line: int) -> bool:
-        """Take what follows a calendar's end as a part of it."""
+        """Read components after the end of a calendar as parts of it."""
         if self.stream.calendars:
             self.open = [self.stream.calendars[-1]]
             self.stream.notes.append(
@@ -226,12 +229,12 @@ class _Reader:
         return bool(self.open)
 
     def close_calendar(self) -> None:
-        """Check the calendar that a stream's end, or another calendar, comes after."""
+        """Check the calendar before the end of the stream or the next calendar."""
         calendar = self.open[0] if self.open else None
         if calendar is None or (calendar.has_end and len(self.open) == 1):
             return
         events = [c for c in calendar.components if c.name == "VEVENT"]
-        # Outlook's feeds of December 2023 end the last event only, and not the calendar.
+        # Outlook's feeds of December 2023 have an END only for the last event.
         is_outlook = (
             len(events) > 1 and events[-1].has_end and not any(e.has_end for e in events[:-1])
         )
@@ -252,7 +255,7 @@ def _value(text: str) -> str:
 
 
 def _whole_lines(data: bytes) -> Iterator[tuple[int, str]]:
-    """The unfolded lines, each with the number of its first."""
+    """The unfolded lines, each with the number of its first line."""
     if encoding := _utf_16(data):
         data = data.decode(encoding, "replace").encode()
     number = 0
@@ -263,13 +266,13 @@ def _whole_lines(data: bytes) -> Iterator[tuple[int, str]]:
             continue
         if number:
             yield number, _decoded(b"".join(parts))
-        # Files that were joined have a byte order mark each.
+        # In joined files, each part may begin with a byte order mark.
         number, parts = place, [line.removeprefix(b"\xef\xbb\xbf")]
     yield number, _decoded(b"".join(parts))
 
 
 def _utf_16(data: bytes) -> str:
-    """The encoding, if it is UTF-16, with a byte order mark or without; else nothing."""
+    """The encoding if the data is UTF-16, with or without a byte order mark; else empty."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     return {b"B\0": "utf-16-le", b"\0B": "utf-16-be"}.get(data[:2], "")

@@ -1,6 +1,6 @@
-"""When a meeting should exist: an event's times, and the window around each of them.
+"""Calculates when a meeting should exist: an event's times, and the window around each of them.
 
-All instants are in UTC; an event's zone decides where its local times lie, and how they are shown.
+Instants are in UTC. The event's zone is for local times, and for the times that are shown.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from meeting_provider.schedule.rrule import Rule, to_utc
 #: How far ahead to look for the next opening. All common rules have an occurrence in a year.
 HORIZON: Final = timedelta(days=366)
 
-#: More occurrences of one event than this at once are a mistake in its rule.
+#: More simultaneous occurrences of one event than this are a mistake in its rule.
 MOST_AT_ONCE: Final = 100
 
-#: A rule that gives nothing in this time never does: 29 February, a Monday, is in it twice.
+#: A rule without a time in this span never has one: even a Monday, 29 February is in each span.
 _EVER: Final = timedelta(days=41 * 366)
 
 _MINUTE: Final = timedelta(minutes=1)
-# A day on the wall's clock is this much longer at most, at the date line.
+# A wall-clock day is longer than 24 hours by at most this, if a zone crosses the date line.
 _LONGER: Final = timedelta(days=1)
 
 
@@ -42,10 +42,10 @@ class Margins:
 
 @dataclass(frozen=True)
 class Window:
-    """The time that one meeting should exist: from `opens` up to, and without, `closes`.
+    """The time that one meeting should exist: from `opens` until just before `closes`.
 
-    Every time has a zone, the event's own. `recurrence` names the occurrence of a recurring event:
-    the time that its rule gives it, even where it was moved.
+    All times are in the event's zone. `recurrence` names the occurrence of a recurring event by its
+    original time, even if it was moved.
     """
 
     opens: datetime
@@ -71,7 +71,7 @@ class Segment:
     moved: timedelta = timedelta()
 
     def has(self, recurrence: datetime) -> bool:
-        """Whether a recurrence is of this part."""
+        """Whether a recurrence belongs to this part."""
         return (self.since is None or self.since <= recurrence) and (
             self.until is None or recurrence < self.until
         )
@@ -81,12 +81,14 @@ class Segment:
 class Series:
     """All times of an event.
 
-    `first` and `zone` are the local time that it starts at; `lasts` is elapsed time, or, where
-    it is `nominal`, time on the wall's clock (a day is a day, even one of 23 hours). `excluded`
-    has instants, and dates whose occurrences are all left out. `added` has more starts, each with
-    a length of its own or None. `includes_first` says that `first` takes place even if the rule
-    leaves it out. `stamp` is set where the event is itself one recurrence of another: what that one
-    knows it by.
+    :param first: the local time of the first start.
+    :param zone: the zone of local times.
+    :param lasts: the length: elapsed time, or, if `nominal`, wall-clock time (a day is a day, even
+        if it has 23 hours).
+    :param added: more starts, each with its own length or None.
+    :param includes_first: whether `first` takes place even if the rule doesn't include it.
+    :param excluded: instants, and dates whose occurrences are all left out.
+    :param stamp: the mark of a single recurrence of another series; None for all others.
     """
 
     first: datetime
@@ -107,13 +109,13 @@ class Series:
         return self.rule is not None or bool(self.added) or self.stamp is not None
 
     def mark(self, recurrence: datetime) -> datetime | date:
-        """What a recurrence is known by: its instant, in UTC, or its day where it is one."""
+        """The mark of a recurrence: its instant, in UTC, or, if it takes whole days, its day."""
         return self._local(recurrence).date() if self.all_day else recurrence
 
     def windows(self, margins: Margins, since: datetime, until: datetime) -> Iterator[Window]:
         """The windows that open up to `until` and close after `since`, in order.
 
-        :raises ValueError: where the rule can't be followed that far.
+        :raises ValueError: the rule can't be followed that far.
         """
         nominally = _LONGER if self.nominal or self.segment.moved else timedelta()
         lasts = max([self.lasts, *(length for _, length in self.added if length)])
@@ -127,9 +129,9 @@ class Series:
                 yield window
 
     def first_recurrence(self) -> datetime | None:
-        """The first time that ever comes of the rule and the exceptions, in UTC; None for never.
+        """The first recurrence that is not excluded, in UTC; None if there is none.
 
-        :raises ValueError: if the rule can't be followed.
+        :raises ValueError: the rule can't be followed.
         """
         first = to_utc(self.first, self.zone)
         return next(self._recurrences(first, first + _EVER), None)
@@ -139,7 +141,7 @@ class Series:
         return any(True for _ in self._recurrences(recurrence, recurrence))
 
     def _recurrences(self, since: datetime, until: datetime) -> Iterator[datetime]:
-        """What rule and additions give, in UTC, without the exceptions."""
+        """The times of the rule and the additions, without the exceptions, in UTC."""
         own = self.rule.starts(self.first, self.zone, since, until) if self.rule else iter(())
         added = [a for a, _ in self.added]
         if self.includes_first or not self.rule:
@@ -174,7 +176,7 @@ class Series:
 
 
 def _name(mark: datetime | date) -> str:
-    """A recurrence's name: `20270301T0900Z`, or `20270301` where it is a day."""
+    """A recurrence's name: `20270301T0900Z`, or `20270301` for a day."""
     if not isinstance(mark, datetime):
         return f"{mark:%Y%m%d}"
     precise = "%Y%m%dT%H%M%SZ" if mark.second else "%Y%m%dT%H%MZ"
@@ -184,7 +186,8 @@ def _name(mark: datetime | date) -> str:
 def at(now: datetime, series: Series, margins: Margins) -> tuple[list[Window], Window | None]:
     """The windows that are open now, and the one that opens next within HORIZON.
 
-    :raises ValueError: where the series can't be followed, or TooManyAtOnce.
+    :raises TooManyAtOnce: too many are open.
+    :raises ValueError: the series can't be followed.
     """
     found: list[Window] = []
     for window in series.windows(margins, now, now + HORIZON):

@@ -1,9 +1,10 @@
-"""A schedule -> the meetings that should exist now, and what opens next.
+"""Plans a schedule: the meetings that should exist now, and those that open next.
 
-A schedule is a YAML file: `events`, a list of events, and `defaults`, which are arguments of all of
-them. An event with a `start` has a meeting while its window is open (times.py has the arguments);
-an event without one always has a meeting. `calendars` names iCalendar files, or folders of them,
-relative to the schedule. A section whose name begins with `x-` is for anchors, and is ignored.
+A schedule is a YAML file: `events`, a list of events, and `defaults`, the arguments of events that
+don't set their own. An event with a `start` has a meeting while its window is open (times.py has
+the arguments); an event without one always has a meeting. `calendars` names iCalendar files, or
+folders of them, relative to the schedule. A section whose name begins with `x-` is ignored: it is
+for anchors.
 
     defaults:
       zone: Europe/Berlin
@@ -58,22 +59,24 @@ _SECTIONS: Final = ("calendars", "defaults", "events")
 _SHARED: Final = (*ARGUMENTS, "recording", *times.SHARED)
 _TEXTS: Final = ("title", "description")
 _OWN: Final = ("name", *_TEXTS, *ARGUMENTS, "recording", *times.ARGUMENTS)
-#: The argument that no two meetings can share: the same token returns the same meeting.
+#: The argument that meetings can't share: the same token returns the same meeting.
 _SINGULAR: Final = "client_request_token"
 _LONGEST_NAME: Final = 64 - times.STAMP_LENGTH
 _RECURRENCE: Final = re.compile(r"-\d{8}(T\d{4}(\d\d)?Z)?\Z")
 
-#: How many openings a preview names, and how many open meetings.
+#: How many of the next openings are shown, and how many of the open meetings.
 _SHOWN_NEXT: Final = 5
 _SHOWN_OPEN: Final = 20
 
 
 @dataclass(frozen=True)
 class Event:
-    """A meeting that should exist: its name, the arguments to declare it with, and until when.
+    """A meeting that should exist now.
 
-    Without a window it always should. `recording` has the arguments of its Recording; None where
-    it isn't recorded.
+    :param name: the name of the resource.
+    :param arguments: the arguments of the Meeting.
+    :param window: when the meeting should exist; None for always.
+    :param recording: the arguments of its Recording; None if it isn't recorded.
     """
 
     name: str
@@ -84,9 +87,9 @@ class Event:
     recording: Mapping[str, Any] | None = None
 
     def details(self) -> dict[str, str]:
-        """The event's name, its title and description, and its times in RFC 3339.
+        """The event's name, title, description and times in RFC 3339.
 
-        All occurrences of a recurring event have the same event's name.
+        All occurrences of a recurring event have the name of the event.
         """
         found = {"title": self.title, "description": self.description}
         times = _details(self.name, self.window) if self.window else {"event": self.name}
@@ -102,7 +105,7 @@ class Opening:
     title: str = ""
 
     def details(self) -> dict[str, str]:
-        """The event's name, its title, and its times in RFC 3339."""
+        """The event's name, title and times in RFC 3339."""
         return {**({"title": self.title} if self.title else {}), **_details(self.name, self.window)}
 
 
@@ -115,10 +118,11 @@ def _details(name: str, window: Window) -> dict[str, str]:
 class Plan:
     """The open and the next meetings of a schedule at one instant.
 
-    `upcoming` has the next opening of each event, in order. `reports` lists what in the calendars
-    can't be used. `records` says whether any meeting is recorded, now or at another time.
-    `directory` has the mail address of each external_user_id in the open meetings of calendars. It
-    is personal data.
+    :param upcoming: the next opening of each event, in order.
+    :param reports: the parts of calendars that can't be used, and why.
+    :param records: whether any meeting is recorded, now or at another time.
+    :param directory: the mail address of each external_user_id in the open meetings of calendars,
+        which is personal data.
     """
 
     now: datetime
@@ -129,7 +133,10 @@ class Plan:
     directory: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def news(self) -> Iterator[str]:
-        """What is open until when, and what opens next, a line each; nothing of untimed events."""
+        """Lines that name the open meetings with their ends, and the next ones with their times.
+
+        Events without times are left out.
+        """
         timed = [(e.name, e.window) for e in self.open if e.window]
         for name, window in timed[:_SHOWN_OPEN]:
             yield f"{name} is open until {_shown(window.closes)}"
@@ -148,8 +155,10 @@ def _shown(time: datetime) -> str:
 
 
 def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
-    """The meetings of a schedule that should exist at an instant, by default the present one.
+    """The meetings of a schedule that should exist at an instant.
 
+    :param path: a YAML file, an iCalendar file, or a folder of iCalendar files.
+    :param now: the instant, with a zone; by default the present one.
     :raises InvalidSchedule: with all issues at once, each with file, line and path.
     """
     return plan(path, now).open
@@ -158,10 +167,11 @@ def load(path: str | Path, now: datetime | None = None) -> tuple[Event, ...]:
 def plan(
     path: str | Path, now: datetime | None = None, disclosure: Disclosure | None = None
 ) -> Plan:
-    """The plan of a schedule at an instant, by default the present one.
+    """The plan of a schedule at an instant.
 
-    `disclosure` says which personal data in calendars may be outside of secrets.
-
+    :param path: as for `load`.
+    :param now: as for `load`.
+    :param disclosure: which personal data in calendars may be outside of secrets; by default none.
     :raises InvalidSchedule: with all issues at once, each with file, line and path. Unusable parts
         of a calendar are not issues: they are in `reports`.
     """
@@ -173,10 +183,11 @@ def plan(
 
 @dataclass(frozen=True)
 class Entry:
-    """An event, or a part of one that has its own times or attendees, whenever it takes place.
+    """An event, or a part of one with its own times or attendees, whenever it takes place.
 
-    `name` is the event's, without the time of a recurrence. Without a series it has no times.
-    `attendees` has each external_user_id with its mail address, or "" where none is known.
+    :param name: the event's name, without the time of a recurrence.
+    :param series: its times; None if it has none.
+    :param attendees: each external_user_id with its mail address, or "" if none is known.
     """
 
     name: str
@@ -188,9 +199,11 @@ class Entry:
 
 
 def entries(path: str | Path, disclosure: Disclosure | None = None) -> tuple[Entry, ...]:
-    """All events of a schedule, past ones among them.
+    """All events of a schedule, including past ones.
 
-    :raises InvalidSchedule: as `plan`.
+    :param path: as for `load`.
+    :param disclosure: as for `plan`.
+    :raises InvalidSchedule: as for `plan`.
     """
     draft = _Draft(datetime.now(UTC), disclosure or Disclosure())
     draft.add(Path(path))
@@ -223,9 +236,9 @@ class _Draft:
         return Plan(self._now, events, upcoming, reports, self._records, self._directory)
 
     def add_document(self, path: Path) -> None:
-        """Add what a YAML file says."""
+        """Add a YAML file."""
         document = Document.read(path)
-        # An issue of the defaults is found once for each event, and said once.
+        # An issue of the defaults is found for each event, and reported once.
         if issues := dict.fromkeys([*document.issues, *_issues(document.content, path.parent)]):
             raise InvalidSchedule(str(path), document.places(issues))
         defaults = document.content.get("defaults") or {}
@@ -261,8 +274,8 @@ class _Draft:
             self._upcoming.append(Opening(_name(name, coming), coming, texts.get("title", "")))
 
     def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
-        """Add what is scheduled in a calendar, or in a folder of them."""
-        # The calendars' libraries are loaded where there are calendars.
+        """Add the events of a calendar, or of a folder of calendars."""
+        # The libraries for calendars are imported only if there is one.
         from meeting_provider.schedule import calendars
 
         shared, _ = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
@@ -314,7 +327,7 @@ class _Draft:
             texts = invitation.texts(self._disclosure)
             event = Event(_name(invitation.name, window), declared, window, *texts, recording)
             if not self._add(event):
-                what = f"is there twice; the meeting '{event.name}' belongs to the first one"
+                what = f"is a duplicate; the meeting '{event.name}' belongs to the first one"
                 self._reports.append(str(invitation.report(what)))
 
     def _add(self, event: Event) -> bool:
@@ -322,7 +335,7 @@ class _Draft:
 
 
 def _recording(said: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The arguments of the recording; None where there is to be none."""
+    """The arguments of the recording; None if the event isn't recorded."""
     recording = said.get("recording")
     return {} if recording is True else None if recording is False else recording
 
@@ -423,11 +436,11 @@ def _event_issues(
         return
     name = event.get("name")
     if not isinstance(name, str) or not name:
-        yield ValidationIssue((*path, "name"), "is required, and must be a text")
+        yield ValidationIssue((*path, "name"), "is required, and a string")
         name = "unnamed"
     for text in _TEXTS:
         if not isinstance(event.get(text, ""), str):
-            yield ValidationIssue((*path, text), "is not a text")
+            yield ValidationIssue((*path, text), "is not a string")
     yield from _unknown_keys(path, event, _OWN)
     yield from _recording_issues(path, event)
     if "recurrence" in event:
@@ -452,7 +465,7 @@ def _recording_issues(path: IssuePath, said: Mapping[str, Any]) -> Iterator[Vali
     yield from _unknown_keys((*path, "recording"), recording, RECORDING, "a recording")
     if not isinstance(recording.get("concatenate", True), bool):
         yield ValidationIssue((*path, "recording", "concatenate"), "is not a boolean")
-    # What the program that declares the recording adds isn't known here.
+    # The program that declares the recording adds these arguments.
     added = dict.fromkeys(("source_arn", "sink_arn", "control_region"), UNKNOWN)
     given = {k: v for k, v in recording.items() if k in RECORDING and k != "concatenate"}
     for issue in by_model(RecordingInput, {**added, **given})[1]:
@@ -482,7 +495,7 @@ def _meeting_issues(name: str, declared: Mapping[str, Any]) -> list[ValidationIs
 def _source(
     path: IssuePath, issue: IssuePath, event: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> IssuePath:
-    """Where the issue stands: in the event at `path`, in the defaults, or in its name."""
+    """The path of an issue: in the event at `path`, in the defaults, or at the event's name."""
     head, *rest = issue
     if head == "external_meeting_id" and head not in event and head not in defaults:
         return (*path, "name")

@@ -1,11 +1,11 @@
-"""A recurrence rule of RFC 5545 (3.3.10) -> its times within a span.
+"""Calculates the times of a recurrence rule of RFC 5545 (3.3.10) within a span.
 
 All parts of rules are supported, and an unknown part is an error. The calculation starts near the
-requested span, however long ago the rule began, and stops at its end: dateutil's rrule looks for a
-rule's next time until the year 9999, which takes seconds for a rule that never matches.
+requested span, however long ago the rule began, and stops at the end of the span. dateutil's rrule
+searches until the year 9999, which takes seconds for a rule that never matches.
 
-A local time that a change to daylight saving time leaves out is taken with the offset before the
-change (3.3.5), as calendars show it; one that comes twice is the first of the two.
+A local time that a change to daylight saving time skips has the offset before the change (3.3.5),
+as in calendars. A local time that occurs twice is the first of the two.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _DAYS: Final = {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"}
 _WEEKDAYS: Final = {n: i for i, n in enumerate(("MO", "TU", "WE", "TH", "FR", "SA", "SU"))}
 _WEEKDAY: Final = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 
-#: The numbers that a part may list: the greatest, and whether it counts from the end too.
+#: The numbers that a part may list, and whether they may be negative, to count from the end.
 _RANGES: Final = {
     "BYSECOND": (range(60), False),
     "BYMINUTE": (range(60), False),
@@ -52,7 +52,7 @@ _OF_DAY: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _DAY: Final = 24 * 60 * 60
 _GREATEST_INTERVAL: Final = 10_000
 _MOST_STEPS: Final = 100_000
-# Local times run ahead of and behind instants where clocks change, by a day at the date line.
+# Where clocks change, local times differ from instants: by up to a day at the date line.
 _SLACK: Final = timedelta(days=2)
 _FINE_SLACK: Final = timedelta(hours=3)
 _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z)?)?")
@@ -61,7 +61,7 @@ _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z)?)?")
 def to_utc(local: datetime, zone: tzinfo) -> datetime:
     """The instant of a local time.
 
-    :raises ValueError: if it lies outside the years that a calendar has.
+    :raises ValueError: it is outside of the years that Python supports.
     """
     try:
         return local.replace(tzinfo=zone).astimezone(UTC)
@@ -71,7 +71,7 @@ def to_utc(local: datetime, zone: tzinfo) -> datetime:
 
 @dataclass(frozen=True)
 class Rule:
-    """A recurrence rule. `until` is an instant where the rule says so in UTC, or a local time."""
+    """A recurrence rule. `until` is an instant if the rule has it in UTC, else a local time."""
 
     frequency: str
     interval: int = 1
@@ -86,7 +86,7 @@ class Rule:
     def parse(cls, text: str) -> Rule:
         """Read `FREQ=WEEKLY;BYDAY=MO`, with or without `RRULE:` before it.
 
-        :raises ValueError: with what is wrong, in one sentence.
+        :raises ValueError: it is not a valid rule; the text says why in one sentence.
         """
         parts = _parts(text)
         frequency = parts.get("FREQ", "")
@@ -115,8 +115,8 @@ class Rule:
     def for_days(self) -> Rule:
         """The rule of an event that takes whole days.
 
-        Times of the day are ignored (RFC 5545, 3.3.10). An UNTIL in UTC is the midnight of the
-        writer's zone: its date is the one twelve hours later.
+        Times of the day are ignored (RFC 5545, 3.3.10). An UNTIL in UTC is midnight in the writer's
+        zone, so its date is the one twelve hours later.
         """
         until = self.until
         if until is not None and until.tzinfo:
@@ -125,13 +125,13 @@ class Rule:
         return replace(self, until=until, by=by)
 
     def begins_with(self, first: datetime, zone: tzinfo) -> bool:
-        """Whether `first`, a local time, is a recurrence itself.
+        """Whether `first`, a local time, is itself a recurrence.
 
-        :raises ValueError: if the rule can't be followed.
+        :raises ValueError: the rule can't be followed.
         """
         start = to_utc(first, zone)
         days = dict(self.by).get("BYDAY", ())
-        # Most rules needn't be followed for that.
+        # For most rules, the weekday decides.
         if len(self.by) == bool(days) and not any(place for _, place in days):
             on_day = not days or first.weekday() in dict(days)
             return on_day and not self._is_over(first, start)
@@ -146,9 +146,8 @@ class Rule:
     ) -> Iterator[datetime]:
         """The recurrences from `since` to `until`, in UTC and in order.
 
-        `first` is the local time in `zone` that the rule begins at.
-
-        :raises ValueError: if getting there takes too many steps.
+        :param first: the local time in `zone` at which the rule begins.
+        :raises ValueError: the calculation takes too many steps.
         """
         low, high = (t.astimezone(zone).replace(tzinfo=None) for t in (since, until))
         slack = _FINE_SLACK if self.frequency in _FINE else _SLACK
@@ -185,7 +184,7 @@ class Rule:
     def _coarse_starts(
         self, first: datetime, begin: datetime, high: datetime
     ) -> Iterator[datetime]:
-        """What recurs by the day, week, month or year: the days of each period, at their times."""
+        """The starts of a daily, weekly, monthly or yearly rule: the days, each at all times."""
         by = dict(self.by)
         times = sorted(
             time(hour, minute, second, first.microsecond)
@@ -203,7 +202,7 @@ class Rule:
                     yield start
 
     def _periods(self, begin: datetime, last: date) -> Iterator[Iterable[date]]:
-        """The days of each period from the one that `begin` is in."""
+        """The days of each period, from the period of `begin` on."""
         day = begin.date()
         if self.frequency in _MONTHS:
             months = dict(self.by).get("BYMONTH", range(1, 13))
@@ -220,7 +219,7 @@ class Rule:
             yield map(date.fromordinal, range(ordinal, ordinal + size))
 
     def _is_meant(self, first: datetime) -> Callable[[date], bool]:
-        """A test whether the rule selects a day. Its first time implies the missing parts."""
+        """A test whether the rule selects a day. `first` implies the parts that it doesn't have."""
         by = dict(self.by)
         if not by.keys() & _DAYS:
             if self.frequency in _MONTHS:
@@ -254,7 +253,7 @@ class Rule:
         return is_meant
 
     def _fine_starts(self, first: datetime, begin: datetime, high: datetime) -> Iterator[datetime]:
-        """What recurs by the hour, minute or second: the days first, and then the times of each."""
+        """The starts of an hourly, minutely or secondly rule: the days, and the times of each."""
         unit = int(_UNITS[self.frequency].total_seconds())
         step = unit * self.interval
         by = dict(self.by)
@@ -293,7 +292,7 @@ class Rule:
                             yield start
 
     def _with_skipped_days(self, first: datetime, high: datetime) -> Iterator[datetime]:
-        """Days that a month lacks are taken as the next or the last one before: RFC 7529, 4.1."""
+        """The starts of a rule with SKIP, which moves days that a month lacks (RFC 7529, 4.1)."""
         by = dict(self.by)
         days = by.get("BYMONTHDAY", (first.day,))
         months = by.get("BYMONTH", (first.month,) if self.frequency == "YEARLY" else ())
@@ -320,7 +319,7 @@ class Rule:
         return (after if is_late else begin) - timedelta(days=1)
 
     def _entry(self, first: datetime, low: datetime) -> tuple[datetime, int | None]:
-        """A later beginning with the same recurrences from `low` on, and the count that is left."""
+        """A later begin with the same recurrences from `low` on, and the remaining count."""
         each = self._in_each_period(first)
         if (self.count is not None and each is None) or self.skip != "OMIT":
             return first, self.count
@@ -347,7 +346,7 @@ class Rule:
         return None if self.count is None else self.count - consumed
 
     def _in_each_period(self, first: datetime) -> int | None:
-        """How many recurrences every period has; None where it is not always the same."""
+        """How many recurrences each period has; None if the number varies."""
         by = dict(self.by)
         if self.frequency in _UNITS:
             if not by:
@@ -362,7 +361,7 @@ class Rule:
 
 
 def _is_once_a_month(by: Mapping[str, tuple[Any, ...]], day: int) -> bool:
-    """Whether every month has the one day that is meant, exactly once."""
+    """Whether the rule selects exactly one day of every month."""
     if not by:
         return day <= 28
     if by.keys() == {"BYMONTHDAY"}:
@@ -386,7 +385,7 @@ def _days_of(month: int) -> Iterator[date]:
 
 
 def _picked(found: Sequence[_T], places: Iterable[int]) -> list[_T]:
-    """What BYSETPOS takes of a set."""
+    """The elements that BYSETPOS selects."""
     count = len(found)
     indices = {place - 1 if place > 0 else count + place for place in places}
     return [found[i] for i in sorted(indices) if 0 <= i < count]
@@ -408,7 +407,7 @@ def _is_nth(day: date, place: int, of_month: bool) -> bool:
 
 def _weeks(day: date, first_weekday: int) -> set[int]:
     """The number of a day's week, from the beginning and from the end of the week's year."""
-    # Most of a week's days are in the year that its middle is in.
+    # A week belongs to the year of its middle day.
     middle = day + timedelta(days=3 - (day.weekday() - first_weekday) % 7)
     return {(n - 1) // 7 + 1 if n > 0 else -((-n - 1) // 7 + 1) for n in _of_year(middle)}
 
@@ -469,7 +468,7 @@ def _weekdays(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _until(text: str) -> datetime:
-    """The last instant or local time that may be; a date stands for all of its day."""
+    """The last possible instant or local time. A date includes its whole day."""
     match = _UNTIL.fullmatch(text)
     if not match:
         raise ValueError(f"UNTIL={text} is not a date or a time")

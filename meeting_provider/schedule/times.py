@@ -1,5 +1,4 @@
-"""The time arguments of an entry of a schedule -> a series of windows, or issues.
-
+"""Reads the time arguments of an entry of a schedule.
 start: 2027-03-01T09:00          # or with an offset: 2027-03-01T09:00:00+01:00
 end: 2027-03-01T09:30
 zone: Europe/Berlin
@@ -27,7 +26,7 @@ SHARED: Final = ("zone", "opens_before", "stays_after")
 #: All time arguments of an entry.
 ARGUMENTS: Final = ("start", "end", *SHARED, "recurrence", "exceptions")
 
-#: What the time of a recurrence adds to a name: `-20270301T090000Z`.
+#: The length of what the time of a recurrence adds to a name: `-20270301T090000Z`.
 STAMP_LENGTH: Final = 17
 
 _TIME: Final = re.compile(
@@ -42,7 +41,7 @@ _AS: Final = "write 2027-03-01T09:00:00+01:00, or 2027-03-01T09:00 and a `zone`"
 
 @dataclass(frozen=True)
 class Times:
-    """When an entry takes place. Without a series it always does."""
+    """When an entry takes place. An entry without a series is always open."""
 
     series: Series | None
     margins: Margins
@@ -55,7 +54,7 @@ def read(said: Mapping[str, Any]) -> tuple[Times, list[ValidationIssue]]:
 
 
 def zone_of(said: Mapping[str, Any]) -> tzinfo:
-    """The default zone of local times."""
+    """The zone of local times; UTC without a valid one."""
     return _Reader(said).zone or UTC
 
 
@@ -89,7 +88,7 @@ class _Reader:
         end = self._time("end", self.said["end"]) if "end" in self.said else None
         if not start or not end:
             return None
-        # An end that recurs is a time on the wall's clock; one that comes once is an instant.
+        # The end of a recurring entry is a wall-clock time, and that of a single one an instant.
         nominal = rule is not None and self._is_local("start") and self._is_local("end")
         lasts = end[0] - start[0] if nominal else to_utc(*end) - to_utc(*start)
         if not timedelta() < lasts <= _LONGEST:
@@ -148,7 +147,7 @@ class _Reader:
                 yield to_utc(*time)
 
     def _time(self, name: str, value: Any, *place: int) -> tuple[datetime, tzinfo] | None:
-        """The local time and its zone; None, and an issue, where it is no time."""
+        """The local time and its zone; None, and an issue, if it is not a time."""
         try:
             time = _parsed(value)
         except ValueError as error:
@@ -165,7 +164,7 @@ class _Reader:
         return time, self.zone
 
     def _is_local(self, name: str) -> bool:
-        """Whether a time that can be read has no offset of its own."""
+        """Whether a valid time has no offset."""
         return _parsed(self.said[name]).tzinfo is None
 
 
@@ -173,7 +172,7 @@ def _never_happens(series: Series) -> bool:
     try:
         return series.first_recurrence() is None
     except ValueError:
-        # It can't be followed: the plan reports that.
+        # The plan reports that the rule can't be followed.
         return False
 
 
@@ -196,14 +195,14 @@ def _parsed(value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise ValueError(f"'{value}' is not a time; {_AS}")
     if value.year not in _YEARS:
-        raise ValueError(f"'{value}' is in a year out of reach")
+        raise ValueError(f"'{value}' is not in the years {_YEARS[0]} to {_YEARS[-1]}")
     return value
 
 
 def instant(text: str) -> datetime:
     """An RFC 3339 time, in UTC.
 
-    :raises ValueError: where it is none.
+    :raises ValueError: the text is not a time with an offset.
     """
     time = _parsed(text)
     if time.tzinfo is None:

@@ -1,8 +1,8 @@
-"""The zone that a calendar means by a TZID.
+"""Finds the zone that a calendar means by a TZID.
 
 Programs use IANA names, Windows names, paths of their own, or display names, and usually add the
 rules (VTIMEZONE). A known name takes precedence over the rules, which may be incomplete or
-outdated. A name that is only an offset doesn't, if the rules have daylight saving time.
+outdated, unless the name is only an offset and the rules have daylight saving time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OBSERVANCES: Final = ("STANDARD", "DAYLIGHT")
 _RULES: Final = ("DTSTART", "TZOFFSETFROM", "TZOFFSETTO", "RRULE", "RDATE")
 _UTC_OFFSET: Final = re.compile(r"([+-]?)(\d\d):?(\d\d):?(\d\d)?")
 _ONSET: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z)?)?")
-# 1601, where Windows begins to count, is 400 and some steps from now.
+# Rules of Windows begin in 1601, which would be more than 400 steps for each calculation.
 _EARLIEST_YEAR: Final = 1972
 _LONGEST_COUNT: Final = 500
 _YEAR: Final = timedelta(days=366)
@@ -52,7 +52,7 @@ class _Onset:
 
 @dataclass(frozen=True)
 class _Observance:
-    """The onsets that one STANDARD or DAYLIGHT has."""
+    """The onsets of one STANDARD or DAYLIGHT component."""
 
     before: timedelta
     after: timedelta
@@ -77,7 +77,7 @@ class _Observance:
 
 
 class DefinedZone(tzinfo):
-    """The zone that a VTIMEZONE's own rules make. Source: RFC 5545, 3.6.5."""
+    """The zone that the rules of a VTIMEZONE define. Source: RFC 5545, 3.6.5."""
 
     def __init__(self, observances: tuple[_Observance, ...]) -> None:
         self._observances = observances
@@ -85,7 +85,7 @@ class DefinedZone(tzinfo):
 
     @property
     def has_daylight(self) -> bool:
-        """Whether the offset changes nowadays."""
+        """Whether the offset changes in the present rules."""
         return len({o.after for o in self._near(2027)[-4:]}) > 1
 
     def _near(self, year: int) -> list[_Onset]:
@@ -95,7 +95,7 @@ class DefinedZone(tzinfo):
         return self._years[year]
 
     def utcoffset(self, dt: datetime | None) -> timedelta:
-        """The offset at a local time: in a gap the one before it, of two the first (PEP 495)."""
+        """The offset at a local time, as in PEP 495: in a gap, the one before it."""
         if dt is None:
             return timedelta()
         local = dt.replace(tzinfo=None)
@@ -125,7 +125,7 @@ class DefinedZone(tzinfo):
 
 @cache
 def named(name: str) -> tzinfo | None:
-    """The zone of a name, by IANA or Windows, also at the end of a path; None for no such name."""
+    """The zone with an IANA or Windows name, also at the end of a path; None if there is none."""
     name = name.strip().strip('"').strip()
     parts = name.strip("/").split("/")
     for depth in (len(parts), 3, 2, 1):
@@ -160,7 +160,10 @@ def _windows() -> dict[str, str]:
 
 
 def of(tzid: str, definition: Component | None) -> tzinfo | None:
-    """The zone of a TZID whose VTIMEZONE, if there is one, is `definition`."""
+    """The zone of a TZID; None if it is unknown.
+
+    :param definition: its VTIMEZONE, or None.
+    """
     zone = named(tzid)
     if definition and (zone is None or _is_fixed(tzid)):
         located = definition.text("X-LIC-LOCATION")
@@ -177,7 +180,7 @@ def _is_fixed(tzid: str) -> bool:
 
 
 def _defined(definition: Component) -> DefinedZone | None:
-    """The zone that a VTIMEZONE's own rules make; None if they can't be followed."""
+    """The zone that the rules of a VTIMEZONE define; None if they can't be followed."""
     said = tuple(
         (name, tuple(text for _, text in observance.lines.get(name, ())))
         for observance in definition.components
@@ -187,7 +190,7 @@ def _defined(definition: Component) -> DefinedZone | None:
     return _built(said)
 
 
-# Calendars of one folder mostly share a few definitions.
+# The calendars of one folder usually share a few definitions.
 @lru_cache(maxsize=1024)
 def _built(said: tuple[tuple[str, tuple[str, ...]], ...]) -> DefinedZone | None:
     size = len(_RULES)
@@ -242,7 +245,7 @@ def _offset(text: str) -> timedelta:
 
 
 def _onset(text: str, before: timedelta) -> datetime:
-    """The local time of an onset, by the clock before it."""
+    """The local time of an onset, with the offset before it."""
     match = _ONSET.fullmatch(text.strip())
     if not match:
         raise ValueError(f"'{text[:40]}' is not a time")
@@ -253,8 +256,9 @@ def _onset(text: str, before: timedelta) -> datetime:
 
 @cache
 def _listed(tzid: str) -> tzinfo | None:
-    """The zone of a name that people use: `Eastern Time`, `Zurich`, `UTC+03:00`, or an entry of a
-    list: `(UTC+01:00) Amsterdam, Berlin`, by its first known city.
+    """The zone with a display name, such as `Eastern Time`, `Zurich` or `UTC+03:00`.
+
+    `(UTC+01:00) Amsterdam, Berlin` is the zone of the first known city.
     """
     text = tzid.strip().strip('"').replace("\\", "").strip()
     match = _OFFSET.fullmatch(text)
@@ -276,7 +280,7 @@ def _listed(tzid: str) -> tzinfo | None:
 
 @cache
 def _cities() -> dict[str, ZoneInfo]:
-    """Zones by the last part of their names, as far as no two share it."""
+    """Zones by the last part of their names, if only one zone has it."""
     found: dict[str, list[str]] = {}
     for name in available_timezones():
         area, _, city = name.rpartition("/")

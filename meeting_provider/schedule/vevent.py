@@ -1,7 +1,7 @@
-"""One VEVENT -> its times, the recurrence that it changes, and its revision.
+"""Reads one VEVENT: its times, the recurrence that it changes, and its revision.
 
-Source: RFC 5545 3.6.1 and 3.8. If the time of the event can't be determined, that is an error.
-Other unusable properties are reported and ignored.
+Source: RFC 5545 3.6.1 and 3.8. It is an error if the time of the event can't be determined. Other
+unusable properties are reported and ignored.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _CALLED_OFF: Final = re.compile(
     r"(cancell?ed|abgesagt|annul[ée]e?|cancelad[oa]|annullat[oa]|geannuleerd)\s*:", re.IGNORECASE
 )
 
-#: Unusable parts of an event: the line, and why.
+#: A problem of an event: the line, and a message.
 Note = tuple[int, str]
 
 
 class Unusable(ValueError):
-    """A VEVENT can't be used; says at which line, and why."""
+    """A VEVENT can't be used; has the line and the reason."""
 
     def __init__(self, line: int, message: str) -> None:
         self.line = line
@@ -49,7 +49,7 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True)
 class Moment:
-    """A time as it is written: local, in a zone or, floating, in whichever is the reader's."""
+    """A time as it is written: local in a zone, or floating, without a zone."""
 
     local: datetime
     zone: tzinfo | None = None
@@ -60,13 +60,13 @@ class Moment:
         return to_utc(self.local, self.zone or floating)
 
     def mark(self, series_zone: tzinfo, all_day: bool) -> datetime | date:
-        """What it marks of a series: one of its instants, or whatever is on one of its days."""
+        """The mark in a series: an instant, or a day for all occurrences on it."""
         if all_day:
             return self._day(series_zone)
         return self.local.date() if self.is_date else self.instant(series_zone)
 
     def _day(self, series_zone: tzinfo) -> date:
-        """The day that is meant: of a UTC instant, the one that it begins in the writer's zone."""
+        """The day. A UTC instant is the midnight at which the day begins in the writer's zone."""
         if self.zone is not UTC:
             return self.local.date()
         local = self.instant(UTC).astimezone(series_zone)
@@ -74,7 +74,7 @@ class Moment:
         return local.date() if is_midnight else (self.local + timedelta(hours=12)).date()
 
     def within(self, series: Series) -> datetime:
-        """The recurrence of a series that is meant, in UTC; by a day, the one on that day."""
+        """The recurrence of a series at this time, or, for a day, on this day, in UTC."""
         if self.is_date or series.all_day:
             day = self._day(series.zone)
             return to_utc(datetime.combine(day, series.first.time()), series.zone)
@@ -83,7 +83,7 @@ class Moment:
 
 @dataclass
 class Calendar:
-    """What the events of one VCALENDAR share."""
+    """The properties that the events of one VCALENDAR share."""
 
     path: str
     component: Component
@@ -106,11 +106,11 @@ class Calendar:
 
     @property
     def method(self) -> str:
-        """What the calendar is sent for: PUBLISH, REQUEST, CANCEL and others, or nothing."""
+        """The iTIP method: PUBLISH, REQUEST, CANCEL and others; empty if there is none."""
         return self.component.text("METHOD").upper()
 
     def find_zone(self, tzid: str) -> tzinfo | None:
-        """The zone of a TZID, by its name, or by the VTIMEZONE that came along."""
+        """The zone of a TZID, by its name or by a VTIMEZONE of the calendar."""
         tzid = _tzid(tzid)
         if tzid not in self._zones:
             self._zones[tzid] = timezones.of(tzid, self.definitions.get(tzid))
@@ -119,10 +119,10 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Revision:
-    """A VEVENT as read: a series, or, with a `recurrence`, one time of a series by itself.
+    """A VEVENT: a series, or, with a `recurrence`, one occurrence of a series.
 
-    `whole` is its series as if it had no RECURRENCE-ID. An addition is one more time of a series.
-    An uninvitation says who no longer attends.
+    `whole` is its series as if it had no RECURRENCE-ID. An addition is one more occurrence of a
+    series. An uninvitation names attendees that are removed.
     """
 
     calendar: Calendar
@@ -154,7 +154,7 @@ def read(event: Component, calendar: Calendar) -> Revision:
     recurrence = _moment(event, "RECURRENCE-ID", calendar, notes)
     start = _moment(event, "DTSTART", calendar, notes)
     if start is None:
-        # RFC 5546's own examples of a cancellation have none.
+        # The cancellations in the examples of RFC 5546 have no DTSTART.
         if not (is_cancelled or is_uninvitation):
             raise Unusable(event.line, "has no DTSTART")
         start = recurrence or Moment(_EPOCH, UTC)
@@ -207,7 +207,7 @@ def _is_cancelled(event: Component, calendar: Calendar, notes: list[Note]) -> bo
             notes.append((event.lines["STATUS"][0][0], f"STATUS:{status} is read as CANCELLED"))
         return True
     if calendar.method == "CANCEL":
-        # Without a status it is for the attendees that it names: RFC 5546, 3.2.5.
+        # Without a STATUS, it removes the attendees that it names: RFC 5546, 3.2.5.
         return "ATTENDEE" not in event.lines
     is_free = event.text("TRANSP").upper() == "TRANSPARENT"
     is_free = is_free or event.text("X-MICROSOFT-CDO-BUSYSTATUS").upper() == "FREE"
@@ -218,7 +218,7 @@ def _is_cancelled(event: Component, calendar: Calendar, notes: list[Note]) -> bo
 
 
 def single(revision: Revision, at: datetime, recurrence: Moment) -> Revision:
-    """The recurrence of a series at an instant, as a change of it that changes nothing."""
+    """The recurrence of a series at an instant, as a revision that changes nothing."""
     series = revision.series
     local = at.astimezone(series.zone).replace(tzinfo=None)
     own = Series(
@@ -228,7 +228,7 @@ def single(revision: Revision, at: datetime, recurrence: Moment) -> Revision:
 
 
 def known_to(series: Series, change: Revision) -> Revision:
-    """A revision of one recurrence, by what the series itself knows that one by."""
+    """A revision of one recurrence, with the mark that the series has for it."""
     if not change.recurrence:
         return change
     mark = series.mark(change.recurrence.within(series))
@@ -252,7 +252,7 @@ def _tzid(text: str) -> str:
 
 
 def _age(event: Component) -> tuple[int, str]:
-    """What grows from revision to revision."""
+    """The sort key of revisions: SEQUENCE, then the time of the last change."""
     sequence = event.text("SEQUENCE")
     modified = max(event.text("LAST-MODIFIED"), event.text("DTSTAMP"))
     return int(sequence) if re.fullmatch(r"\d{1,9}", sequence) else 0, modified
@@ -279,11 +279,11 @@ def _read_moment(entry: Property, text: str, calendar: Calendar, notes: list[Not
         raise ValueError(f"'{text[:40]}' is not a time")
     year, month, day, hour, minute, second, offset = match.groups()
     if int(year) not in _YEARS:
-        raise ValueError(f"'{text[:40]}' is in a year out of reach")
+        raise ValueError(f"'{text[:40]}' is not in the years {_YEARS[0]} to {_YEARS[-1]}")
     local = datetime(int(year), int(month), int(day))
     if hour is None or entry.parameters.get("VALUE", "").upper() == "DATE":
         return Moment(local, None, is_date=True)
-    # 24:00 is the next day's beginning, and a leap second the second before it.
+    # 24:00 is the begin of the next day, and a leap second counts as the second before it.
     local += timedelta(hours=int(hour), minutes=int(minute), seconds=min(int(second or 0), 59))
     if int(hour) > 24 or int(minute) > 59:
         raise ValueError(f"'{text[:40]}' is not a time of a day")
@@ -315,7 +315,7 @@ def _zone(entry: Property, calendar: Calendar, notes: list[Note]) -> tzinfo | No
 def _lasts(
     event: Component, start: Moment, calendar: Calendar, notes: list[Note]
 ) -> tuple[timedelta, bool]:
-    """How long it takes, and whether that is by the wall's clock."""
+    """The length, and whether it is wall-clock time."""
     default = _DAY if start.is_date else timedelta()
     try:
         lasts, nominal = _given_length(event, start, calendar, notes)
@@ -364,7 +364,7 @@ def _rule(event: Component, notes: list[Note]) -> Rule | None:
 
 
 def _is_outside(event: Component, series: Series, notes: list[Note]) -> bool:
-    """Whether DTSTART is none of the rule's times. Calendars show it nevertheless."""
+    """Whether DTSTART is not one of the rule's times. Calendars show it nevertheless."""
     rule = series.rule
     try:
         if rule is None or rule.begins_with(series.first, series.zone):
@@ -380,7 +380,7 @@ def _is_outside(event: Component, series: Series, notes: list[Note]) -> bool:
 def _marks(
     event: Component, calendar: Calendar, series: Series, notes: list[Note]
 ) -> Iterator[datetime | date]:
-    """What EXDATE takes from a series."""
+    """The exceptions of a series, from EXDATE."""
     for moment in _moments(event, "EXDATE", calendar, notes):
         yield moment.mark(series.zone, series.all_day)
 
@@ -388,7 +388,7 @@ def _marks(
 def _added(
     event: Component, calendar: Calendar, series: Series, notes: list[Note]
 ) -> Iterator[tuple[datetime, timedelta | None]]:
-    """What RDATE adds to a series: starts, and the length of each that is a period."""
+    """The starts that RDATE adds to a series, each with its length if it is a period."""
     for line, text in event.lines.get("RDATE", ()):
         try:
             entry = Property.parse(line, text)
@@ -403,7 +403,7 @@ def _added(
 def _period(
     entry: Property, start: datetime, end: str, calendar: Calendar, series: Series
 ) -> timedelta:
-    """How long a period takes, whose end is a time or a duration. Source: RFC 5545, 3.3.9."""
+    """The length of a period, whose end is a time or a duration. Source: RFC 5545, 3.3.9."""
     if "P" in end.upper():
         lasts = _duration(end.strip().upper())
     else:
@@ -419,7 +419,7 @@ def _moments(
     for line, text in event.lines.get(name, ()):
         try:
             entry = Property.parse(line, text)
-            # Of a period it is the beginning that says which recurrence it is.
+            # A period is identified by its start.
             times = [t.partition("/")[0] for t in entry.value.split(",") if t.strip()]
             yield from [_read_moment(entry, t, calendar, notes) for t in times]
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""A YAML file with the line of every entry, for error messages."""
+"""Reads a YAML file with the line of every entry, for error messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_BY_ALIASES: Final = 300_000
 #: A text of this length counts as one more entry.
 _TEXT: Final = 100
 
-#: Properties that are numbers. YAML's reading of any other one as a number is a mistake.
+#: Properties that are numbers. If YAML reads another one as a number, that is a mistake.
 _NUMBERS: Final = ("opens_before", "stays_after", "max_count")
 _KINDS: Final = {
     "bool": "a boolean",
@@ -39,7 +39,7 @@ class Document:
         self.content: Any = None
         self.issues: list[ValidationIssue] = []
         self._marks: dict[IssuePath, yaml.Mark | None] = {(): None}
-        #: What is written where YAML has read something other than text.
+        #: For each value that YAML reads as something other than text, how to write it.
         self._misread: dict[IssuePath, str] = {}
         self._seen: set[int] = set()
 
@@ -47,7 +47,7 @@ class Document:
     def read(cls, path: Path) -> Document:
         """Read a file in UTF-8, or in UTF-16 with a byte order mark.
 
-        :raises InvalidSchedule: if it can't be read, or is not YAML.
+        :raises InvalidSchedule: it can't be read, or is not YAML.
         """
         document = cls(path)
         loader = None
@@ -130,7 +130,7 @@ class Document:
         return name, self._value(loader, value, (*path, name))
 
     def _note_repetitions(self, node: yaml.MappingNode, path: IssuePath) -> None:
-        # Through an alias a mapping comes again, with what `<<` has merged into it by now.
+        # An alias repeats a mapping, into which `<<` may have merged other keys by now.
         if id(node) in self._seen:
             return
         self._seen.add(id(node))
@@ -144,16 +144,16 @@ class Document:
 
 
 def _name(key: yaml.Node) -> str:
-    """A key as it is written: `on` is no boolean."""
+    """A key as it is written: `on` is not a boolean."""
     if not isinstance(key, yaml.ScalarNode):
-        raise ConstructorError(None, None, "a key must be a text", key.start_mark)
+        raise ConstructorError(None, None, "a key must be a string", key.start_mark)
     return str(key.value)
 
 
 def _check_size(root: yaml.Node) -> None:
-    """Refuse collections that contain themselves, and those that aliases make too large.
+    """Refuse collections that contain themselves or that aliases make too large.
 
-    :raises ConstructorError: with the place of the smallest collection that is too large.
+    :raises ConstructorError: there is one. It has the place of the smallest one.
     """
     sizes: dict[int, int] = {}
     open_ones: set[int] = set()
@@ -185,7 +185,7 @@ def _check_size(root: yaml.Node) -> None:
 
 
 def _line(data: bytes, error: ReaderError) -> int:
-    """The line of what can't be read; the position is one of the bytes, or of their text."""
+    """The line of the error, whose position is one in the bytes or in their text."""
     if error.encoding != "unicode":
         return data[: error.position].count(b"\n") + 1
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-#: Where `python -m chime_sandbox` keeps its files, in the current folder.
+#: Where `chime-sandbox` keeps its files, in the current folder.
 HOME: Final = Path(".sandbox")
 
-#: The file that has the endpoint of the emulated AWS, and that is locked while that runs.
+#: The file with the endpoint of the emulated AWS, which is locked while the emulator runs.
 ENDPOINT_FILE: Final = HOME / "endpoint"

@@ -26,8 +26,8 @@ def main() -> None:
     STS and SSM. It listens on the loopback interface, and keeps all files in
     .sandbox/ of the current folder.
 
-    Variables that are set already are left as they are: with AWS_ENDPOINT_URL
-    no emulator is started, and PULUMI names the Pulumi CLI to use.
+    Variables that are already set are not changed: with AWS_ENDPOINT_URL no
+    emulator is started, and PULUMI names the Pulumi CLI to use.
     """
 
 
@@ -66,7 +66,7 @@ main.add_command(admin)
 
 
 def _become(command: Sequence[str], *, is_pulumi: bool = False) -> NoReturn:
-    """Become the command, so that all signals reach it."""
+    """Replace this process by the command, so that all signals reach it."""
     try:
         cli = find()
         variables = environment(cli)
@@ -80,7 +80,7 @@ def _become(command: Sequence[str], *, is_pulumi: bool = False) -> NoReturn:
 
 
 def main_with_one_line_errors() -> None:
-    """Run the command line, with an error of the emulator as one line."""
+    """Run the command line, and report an error of the emulator in one line."""
     try:
         main(prog_name="chime-sandbox")
     except SandboxError as error:

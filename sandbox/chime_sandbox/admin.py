@@ -155,9 +155,10 @@ class Sandbox:
     # What happened
 
     def requests(self, *, after: int = 0, service: str | None = "chime") -> list[Call]:
-        """The calls so far, oldest first: those of one service, or of all with None.
+        """The calls so far, oldest first.
 
-        `after` is the number of a call; only later ones are given.
+        :param after: the number of a call: only later ones are returned.
+        :param service: the service; None for all services and the notifications.
         """
         calls = [Call(**each) for each in self._get("requests", after=after)]
         return [call for call in calls if service in (None, call.service)]
@@ -243,9 +244,12 @@ class Sandbox:
     ) -> None:
         """Inject a fault into the next `count` calls of an operation, after `skip` calls.
 
-        `meeting` limits it to one meeting, by MeetingId or ExternalMeetingId;
-        `kind` is throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or
-        hold; `seconds` the length of a delay, or the Retry-After of unavailable.
+        :param kind: throttle, failure, unavailable, limit, forbidden, conflict, drop, delay, end or
+            hold.
+        :param operation: the operation's name in the API; `*` for any.
+        :param when: whether the fault takes effect `before` or `after` the service acts.
+        :param seconds: the length of a delay, or the Retry-After of unavailable.
+        :param meeting: a MeetingId or ExternalMeetingId, to affect only this meeting.
         """
         self._post(
             "faults", kind=kind, operation=operation, when=when, count=count, skip=skip,
@@ -294,7 +298,7 @@ class Sandbox:
         return self.wait_all_held(1, timeout)[0]
 
     def wait_all_held(self, number: int, timeout: float = 60.0) -> list[Held]:
-        """The calls that are held, waiting up to `timeout` seconds for so many of them.
+        """The calls that are held, waiting up to `timeout` seconds for `number` of them.
 
         Raises SandboxError if there are fewer by then.
         """
@@ -309,8 +313,8 @@ class Sandbox:
     def release(self, number: int | None = None, *, drop: bool = False) -> int:
         """Release one held call, or all, and return how many were released.
 
-        With `drop` their connections are closed instead: a call that is held before the service
-        acts has no effect then.
+        With `drop` their connections are closed. A call that is held before the service acts then
+        has no effect.
         """
         query = {"drop": int(drop)} | ({} if number is None else {"number": number})
         return int(self._send("DELETE", f"holds?{urlencode(query)}")["released"])
@@ -322,7 +326,7 @@ class Sandbox:
     ) -> None:
         """Allow an operation, or each, `rate` calls a second and `burst` at once.
 
-        None lifts the quota; without `burst` it is the rate.
+        A `rate` of None removes the quota. `burst` is the rate by default.
         """
         self._post("quotas", operation=operation, rate=rate, burst=burst)
 
@@ -375,5 +379,5 @@ class Sandbox:
         except URLError as error:
             raise SandboxError(f"no sandbox answers at {self.endpoint}: {error.reason}") from None
         except ConnectionError as error:
-            # It ended while it answered: a connection that breaks then is no URLError.
+            # A connection that breaks while the emulator answers is not a URLError.
             raise SandboxError(f"no sandbox answers at {self.endpoint}: {error}") from None

@@ -1,4 +1,4 @@
-"""`chime-sandbox admin`: the admin route for people."""
+"""The commands of `chime-sandbox admin`, which call the admin route."""
 
 import json
 from collections import Counter
@@ -21,8 +21,8 @@ def _endpoint_here() -> str:
 def _meeting(sandbox: Sandbox, named: str) -> Meeting:
     found = [m for m in sandbox.live() if named in (m.meeting_id, m.external_meeting_id)]
     if len(found) != 1:
-        what = f"{len(found)} living meetings are" if found else "no living meeting is"
-        raise SandboxError(f"{what} called {named}; `meetings` shows those that live, with ids")
+        what = f"{len(found)} active meetings are" if found else "no active meeting is"
+        raise SandboxError(f"{what} called {named}; `meetings` lists the active ones")
     return found[0]
 
 
@@ -45,7 +45,7 @@ def _ids(sandbox: Sandbox, meeting: str, attendee: str) -> tuple[str, str]:
 )
 @click.pass_context
 def admin(context: click.Context, endpoint: str) -> None:
-    """Look into the emulator, move its clock, and inject faults."""
+    """Inspect the emulator, move its clock, and inject faults."""
     context.obj = Sandbox(endpoint)
 
 
@@ -169,7 +169,7 @@ def fault(
 
 
 @admin.command()
-@click.argument("settings", nargs=-1, metavar="[NAME=SETTING]...")
+@click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
 @click.pass_obj
 def settings(sandbox: Sandbox, settings: tuple[str, ...]) -> None:
     """Change settings, and show all of them."""

@@ -1,6 +1,6 @@
 """Access to moto's buckets for an emulated service, with a check of the bucket policy.
 
-Nobody signs these calls, so they use moto's backend directly. Moto doesn't evaluate bucket
+These calls are not signed, so they use moto's backend directly. Moto doesn't evaluate bucket
 policies: `Buckets.refusal` does.
 """
 

@@ -21,7 +21,7 @@ SETTLE_SECONDS = 5.0
 
 
 class Delivery:
-    """A subscriber of a service's announcer. `sent` is called after every message that went."""
+    """A subscriber of a service's announcer. `sent` is called after each delivered message."""
 
     def __init__(self, service: ChimeService, sent: Callable[[], None]) -> None:
         self._service = service
@@ -53,7 +53,7 @@ class Delivery:
                 _admitted(event.meeting, arn, self._source(event.meeting)).send(text)
             except Undeliverable as why:
                 self._record(event, arn, DROPPED, str(why))
-            except Exception as error:  # whatever a topic's subscriber does to moto
+            except Exception as error:  # moto raises anything for a topic's subscribers
                 self._record(event, arn, DROPPED, f"{type(error).__name__}: {error}")
             else:
                 self._record(event, arn, DELIVERED)

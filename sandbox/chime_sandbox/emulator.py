@@ -1,7 +1,7 @@
 """The emulated AWS of the current folder, as a process in the background.
 
-While it runs, it holds a lock on the file that has its endpoint. The lock shows whether it runs,
-however it ended.
+While it runs, it holds a lock on the file that has its endpoint. So the lock shows whether it runs,
+even after a crash.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NotStarted(Exception):
 
 
 def start() -> str:
-    """The endpoint of the emulated AWS, started where it isn't running.
+    """The endpoint of the emulated AWS, which is started if it isn't running.
 
     :raises NotStarted: it did not start.
     """
@@ -40,7 +40,7 @@ def start() -> str:
 
 
 def stop() -> bool:
-    """Stop the emulated AWS; whether it ran."""
+    """Stop the emulated AWS, and return whether it was running and has stopped."""
     if not is_running():
         return False
     with suppress(SandboxError):
@@ -49,7 +49,7 @@ def stop() -> bool:
 
 
 def is_running() -> bool:
-    """Whether the emulated AWS of this folder answers."""
+    """Whether the emulated AWS of this folder is running and has written its endpoint."""
     return is_locked(ENDPOINT_FILE) and bool(ENDPOINT_FILE.read_text().strip())
 
 
@@ -73,7 +73,7 @@ def _start() -> None:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    # Where two commands start one at once, the lock lets one of them through.
+    # If two commands start one at the same time, the lock lets only one continue.
     _wait(
         lambda: is_running() or (process.poll() is not None and not is_locked(ENDPOINT_FILE)),
         START_SECONDS,
@@ -85,7 +85,7 @@ def _start() -> None:
 
 
 def _usual_port() -> int:
-    """The port of last time where it is free: the URLs of queues in a state contain it."""
+    """The last port if it is free, because the URLs of queues in a state contain it."""
     try:
         port = int(ENDPOINT_FILE.read_text().rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)):

@@ -1,4 +1,4 @@
-"""The environment in which a command stays in the sandbox."""
+"""The environment variables with which a command runs in the sandbox."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PLUGIN: Final = "pulumi-resource-aws"
 
 
 def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The inherited environment, with what it doesn't set itself.
+    """The inherited environment, completed by variables that it doesn't have.
 
-    Starts the emulated AWS where no endpoint is set.
+    Starts the emulated AWS if no endpoint is set.
 
-    :param cli: the Pulumi CLI, which comes first on PATH for what looks for it there.
-    :raises sandbox.emulator.NotStarted: the emulated AWS did not start.
+    :param cli: the Pulumi CLI, whose folder becomes the first one on PATH.
+    :raises chime_sandbox.emulator.NotStarted: the emulated AWS did not start.
     """
     home = HOME.resolve()
     state = home / "state"
@@ -39,7 +39,7 @@ def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str
         **inherited,
     }
     if "AWS_ENDPOINT_URL" not in inherited:
-        # No credentials, profile or endpoint of a real account come into the sandbox.
+        # Credentials, profiles and endpoints of a real account must not reach the sandbox.
         variables = {k: v for k, v in variables.items() if not k.startswith("AWS_")} | {
             "AWS_ENDPOINT_URL": emulator.start(),
             "AWS_ACCESS_KEY_ID": "sandbox",
@@ -53,7 +53,7 @@ def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str
         if "PULUMI_HOME" in inherited:
             folders.append(str(_install(home / "plugin")))
         else:
-            # A plugin that Pulumi finds in its own folder is used without a warning about PATH.
+            # Pulumi warns about a plugin on PATH, but not about one in its own folder.
             variables["PULUMI_HOME"] = str(home / "pulumi")
             _install(home / "pulumi" / "plugins" / f"resource-aws-v{wanted}")
     variables["PATH"] = os.pathsep.join([*folders, variables.get("PATH", "")])
@@ -67,7 +67,7 @@ def _has_real_plugin(inherited: Mapping[str, str]) -> bool:
 
 
 def _plugin_version() -> str:
-    """The version of the plugin that pulumi-aws asks for; nothing where it isn't installed."""
+    """The version of the plugin that pulumi-aws requires; empty if it isn't installed."""
     try:
         return version("pulumi-aws")
     except PackageNotFoundError:
@@ -75,10 +75,10 @@ def _plugin_version() -> str:
 
 
 def _install(folder: Path) -> Path:
-    """A folder that has the stand-in for pulumi-aws in it, and nothing else."""
+    """Write a launcher of the stand-in for pulumi-aws into a folder, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     launcher = folder / PLUGIN
-    # Another command may be starting it now.
+    # Another command may be starting the launcher now.
     new = folder / f".{PLUGIN}.{os.getpid()}"
     command = f"{shlex.quote(sys.executable)} -u -m chime_sandbox.aws_plugin"
     new.write_text(f'#!/bin/sh\nexec {command} "$@"\n')

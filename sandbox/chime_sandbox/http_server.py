@@ -1,8 +1,8 @@
 """A threaded HTTP/1.1 server for the sandbox: keeps connections alive, and can drop one.
 
-Werkzeug's own handler closes each connection after one answer, which at hundreds of calls a
-second costs more than the calls. This one reads the whole request before it is handled, so that
-the connection can go on.
+Werkzeug's own handler closes each connection after one answer, which at hundreds of calls a second
+takes longer than the calls. This one reads the whole request before it is handled, so that the
+connection can be used again.
 """
 
 import socket
@@ -24,7 +24,7 @@ class ConnectionDropped(Exception):
 
 
 class KeepAliveHandler(WSGIRequestHandler):
-    """Answers one request after the other on a connection, each with one write."""
+    """Answers the requests of a connection one after the other, each with one write."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -40,7 +40,7 @@ class KeepAliveHandler(WSGIRequestHandler):
             body = self.rfile.read(int(length))
         else:
             self.close_connection = True
-            self.send_error(400, "Content-Length is no number of bytes")
+            self.send_error(400, "Content-Length is not a number")
             return
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         try:
@@ -55,17 +55,17 @@ class KeepAliveHandler(WSGIRequestHandler):
             self._answer(b"".join(parts), status, headers)
 
     def handle_expect_100(self) -> bool:
-        """Let the client go on at once; the answer's buffer would keep it waiting."""
+        """Send 100 Continue at once, because otherwise it would wait in the buffer."""
         goes_on = super().handle_expect_100()
         self.wfile.flush()
         return goes_on
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The date of an answer, put together once a second."""
+        """The date of an answer, formatted once a second."""
         return _http_date(int(time.time() if timestamp is None else timestamp))
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log no requests: the request log has them."""
+        """Log nothing: the request log has the calls."""
 
     def _answer(self, body: bytes, status: str, headers: Any) -> None:
         code, _, reason = status.partition(" ")

@@ -1,14 +1,13 @@
-"""Whether a resource's policy allows a service an action, and if not, why.
+"""Decides whether the policy of a resource allows a service an action, and if not, why.
 
-A small part of IAM: what policies of queues, topics and buckets say to AWS services. Effects
-(an explicit Deny wins), Principal, Action and Resource with their Not... forms and wildcards, and
-the condition operators of strings, ARNs, booleans and Null, with ...IfExists. What else a policy
-says (other operators, ForAnyValue:, policy variables) is not supported, and a statement that isn't
-supported never allows anything.
+This is a small part of IAM, for the policies of queues, topics and buckets: effects (an explicit
+Deny wins), Principal, Action and Resource with their Not... forms and wildcards, and the condition
+operators for strings, ARNs, booleans and Null, with ...IfExists. A statement with anything else
+(other operators, ForAnyValue:, policy variables) never allows anything.
 
 Sources: IAM's user guide, reference_policies_elements_principal, ..._condition_operators and
 ..._evaluation-logic (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies.html).
-No package for Python evaluates conditions: moto's own reads StringEquals alone, and linters none.
+No package for Python evaluates conditions: moto's own code reads only StringEquals, linters none.
 """
 
 import json
@@ -23,17 +22,18 @@ Statement = Mapping[str, Any]
 ARN_PARTS: Final = 6
 IF_EXISTS: Final = "IfExists"
 
-#: AWS documents either of aws:SourceArn and aws:SourceAccount as enough of a guard. The sandbox
-#: wants the account in any case, so that a policy that lost it shows before somebody misuses it.
+#: For AWS, a condition on either aws:SourceArn or aws:SourceAccount is enough. The sandbox requires
+#: aws:SourceAccount, so that a test fails if a policy loses it.
 GUARDS: Final = ("aws:SourceAccount",)
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a service, such as `meetings.chime.amazonaws.com`, is about to do.
+    """An action of a service, such as `meetings.chime.amazonaws.com`, on a resource.
 
-    `context` holds the condition keys of the request. An Allow counts only with a condition on
-    each of the keys `guards`: who takes calls for others must not be let in for just anybody.
+    :param context: the condition keys of the request.
+    :param guards: the keys on which an Allow must have conditions, because the service acts for
+        many accounts.
     """
 
     principal: str
@@ -55,7 +55,7 @@ def service_context(principal: str, account: str, source_arn: str) -> dict[str, 
 
 
 def refusal(policy: str | None, access: Access) -> str | None:
-    """Why a policy, JSON as text, doesn't let the access happen; None where it does."""
+    """Why a policy, JSON as text, doesn't allow the access; None if it does."""
     statements = _statements(policy)
     if not statements:
         return "it has no policy"
@@ -73,7 +73,7 @@ def refusal(policy: str | None, access: Access) -> str | None:
 
 
 def _statements(policy: str | None) -> list[Statement]:
-    """A policy's statements; a single one needs no list."""
+    """A policy's statements, of which a single one need not be in a list."""
     try:
         document = json.loads(policy or "{}")
     except ValueError:
@@ -87,7 +87,7 @@ def _name(statement: Statement) -> str:
 
 
 def _denial(statement: Statement, access: Access) -> str | None:
-    """What a Deny says. One that isn't understood denies whatever else it fits."""
+    """Why a statement denies the access. A Deny with an unsupported condition denies it too."""
     if statement.get("Effect") != "Deny" or next(_scope_mismatches(statement, access), None):
         return None
     unmet = [each for each in _conditions(statement) if not each.holds(access.context)]
@@ -99,7 +99,7 @@ def _denial(statement: Statement, access: Access) -> str | None:
 
 
 def _mismatches(statement: Statement, access: Access) -> Iterator[str]:
-    """What keeps an Allow from letting the access happen."""
+    """Why an Allow doesn't allow the access."""
     yield from _scope_mismatches(statement, access)
     conditions = list(_conditions(statement))
     yield from (each.mismatch(access) for each in conditions if not each.holds(access.context))
@@ -110,7 +110,7 @@ def _mismatches(statement: Statement, access: Access) -> Iterator[str]:
 
 
 def _scope_mismatches(statement: Statement, access: Access) -> Iterator[str]:
-    """Why a statement isn't about this principal, action and resource."""
+    """Why a statement doesn't apply to this principal, action and resource."""
     if not _fits(statement, "Principal", lambda said: _is_principal(said, access.principal)):
         yield f"is not for the principal {access.principal}"
     if not _fits(statement, "Action", lambda said: _is_action(said, access.action)):
@@ -126,7 +126,7 @@ def _fits(statement: Statement, element: str, matches: Callable[[Any], bool]) ->
 
 
 def _is_principal(said: Any, service: str) -> bool:
-    """`"*"` and `{"AWS": "*"}` mean the same: everybody, services too."""
+    """`"*"` and `{"AWS": "*"}` mean the same: everybody, including services."""
     if not isinstance(said, Mapping):
         return bool(said == "*")
     return "*" in _listed(said.get("AWS", ())) or service in _listed(said.get("Service", ()))
@@ -155,7 +155,7 @@ def _like(pattern: str, value: str) -> bool:
 
 
 def _arn_like(pattern: str, value: str) -> bool:
-    """Part by part: a wildcard never reaches from one of an ARN's six parts into the next."""
+    """Part by part: a wildcard never matches across the six parts of an ARN."""
     patterns, parts = (each.split(":", ARN_PARTS - 1) for each in (pattern, value))
     return len(patterns) == len(parts) == ARN_PARTS and all(map(_like, patterns, parts))
 
@@ -179,7 +179,7 @@ _OPPOSITES: Final = {
 
 @dataclass(frozen=True)
 class _Condition:
-    """One operator on one key, whose name has no case, with the values of which any will do."""
+    """One operator on one key, whose name is case-insensitive. One matching value is enough."""
 
     operator: str
     key: str

@@ -1,8 +1,8 @@
-"""S3, SNS, SQS, STS and SSM: moto's, behind the same endpoint.
+"""S3, SNS, SQS, STS and SSM by moto, behind the same endpoint.
 
-Their state outlives the process. Moto has no persistent storage, and replaying its recorded
-requests would give other ids and lose messages. So its backends are pickled: at once after every
-call that changes a resource, and soon after messages were sent or received.
+Their state is kept. Moto has no persistent storage, and replaying its recorded requests would
+create other ids and lose messages. So its backends are pickled: at once after every call that
+changes a resource, and soon after messages were sent or received.
 """
 
 import io
@@ -36,13 +36,10 @@ LOCK_TYPE = type(RLock())
 
 
 class _Pickler(pickle.Pickler):
-    """Copes with what moto's backends hold besides data: locks, a default, a dict of its own.
-
-    A queue's condition is created again: what waits on the old one for messages is not data either.
-    """
+    """Pickles the parts of moto's backends that are not data: locks, lambdas and ParameterDicts."""
 
     def reducer_override(self, value: Any) -> Any:
-        """How such a value is made again; everything else is pickled as usual."""
+        """How to restore such a value. Everything else is pickled as usual."""
         if isinstance(value, LOCK_TYPE):
             return RLock, ()
         if isinstance(value, Condition):
@@ -68,7 +65,7 @@ class MotoServices:
             _restore(service, body)
 
     def handle(self, request: Request, service: str) -> tuple[str, Response]:
-        """The operation that a request to a service names, and its answer."""
+        """The operation of a request to a service, and the answer."""
         operation = _operation(request, service)
         response = Response.from_app(self._application, request.environ, buffered=True)
         if not operation.startswith(READING):
@@ -78,11 +75,11 @@ class MotoServices:
         return operation, response
 
     def changed(self) -> None:
-        """Have the state saved the next time."""
+        """Mark the state as changed, so that it is saved the next time."""
         self._unsaved.set()
 
     def tick(self) -> None:
-        """Write the state if it has changed, but spend a tenth of the time on it at most."""
+        """Write the state if it has changed, but spend at most about a tenth of the time on it."""
         started = time.monotonic()
         if started >= self._next_save:
             self.save()
@@ -97,7 +94,7 @@ class MotoServices:
                 self._store.save("moto", bodies)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Remove all state."""
         BackendDict.reset()
         self.changed()
         self.save()
@@ -109,8 +106,8 @@ def _is_retained(self: SQSBackend, queue_name: str, message: Any) -> bool:
     return bool(queue.message_retention_period + message.sent_timestamp / 1000 > unix_time())
 
 
-# For every message that is received, moto reads all attributes of the queue, which counts all of
-# its messages six times: with 500 of them, receiving ten takes half a second.
+# For each received message, moto reads all attributes of the queue, which counts all of its
+# messages six times: with 500 messages, receiving ten takes half a second.
 SQSBackend.is_message_valid_based_on_retention_period = _is_retained  # type: ignore[method-assign]
 
 
@@ -133,12 +130,12 @@ def _backends(service: Any) -> BackendDict[BaseBackend]:
 
 
 def _is_used(service: str) -> bool:
-    """Whether there can be anything to keep: importing SSM takes longer than all else together."""
+    """Whether there can be state to keep. Importing an unused service such as SSM takes long."""
     return f"moto.{service}.models" in sys.modules
 
 
 def _pickled(service: str) -> bytes:
-    """A service's backends; tried again where a message came in between."""
+    """A service's backends. It is tried again if a message changes them in the meantime."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             body = io.BytesIO()

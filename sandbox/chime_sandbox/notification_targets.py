@@ -1,7 +1,7 @@
 """The queues and topics that an emulated service sends to: moto's, by their ARNs.
 
-Nobody signs these calls, so they use moto's backends directly. Moto doesn't evaluate policies: the
-sender has to.
+These calls are not signed, so they use moto's backends directly. Moto doesn't evaluate policies:
+the sender has to.
 """
 
 import uuid
@@ -20,7 +20,7 @@ class Undeliverable(Exception):
 class Target(ABC):
     """A queue or a topic, which needn't exist.
 
-    `actions` is what its policy has to allow for a message to get there.
+    :cvar actions: the actions that its policy has to allow.
     """
 
     service: ClassVar[str]
@@ -32,7 +32,7 @@ class Target(ABC):
 
     @abstractmethod
     def policy(self) -> str | None:
-        """Its policy, JSON as text. Raises Undeliverable where it doesn't exist."""
+        """Its policy, JSON as text. Raises Undeliverable if the target doesn't exist."""
 
     @abstractmethod
     def send(self, message: str) -> None:
@@ -59,19 +59,19 @@ class Queue(Target):
         return said
 
     def send(self, message: str) -> None:
-        """SendMessage, less what moto does at each, which grows with the length of the queue."""
+        """SendMessage, without the work of moto that grows with the length of the queue."""
         queue = self._backend.queues.get(self.name)
         if queue is None:
             raise Undeliverable("there is no such queue")
         if queue.fifo_queue:
-            raise Undeliverable("a FIFO queue takes no message without a group")
+            raise Undeliverable("a FIFO queue rejects messages without a group")
         written = Message(str(uuid.uuid4()), message)
         written.mark_sent(int(queue.delay_seconds))
         queue.add_message(written)
 
 
 class Topic(Target):
-    """A topic of SNS, with everybody who subscribes to it."""
+    """A topic of SNS, with its subscribers."""
 
     service = "sns"
     actions = ("sns:Publish",)
@@ -98,10 +98,10 @@ KINDS: dict[str, type[Target]] = {"sqs": Queue, "sns": Topic}
 
 
 def target(arn: str) -> Target:
-    """The queue or topic of that ARN. Raises Undeliverable where the sandbox has no such thing."""
+    """The queue or topic with this ARN. Raises Undeliverable if the sandbox lacks the service."""
     parts = arn.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn":
-        raise Undeliverable("that is no ARN")
+        raise Undeliverable("that is not an ARN")
     if parts[2] not in KINDS:
         raise Undeliverable(f"the sandbox has no {parts[2]}")
     return KINDS[parts[2]](arn)

@@ -1,4 +1,4 @@
-"""Fixtures for programs that make meetings, tested against the emulated AWS."""
+"""Pytest fixtures for testing programs against the emulated AWS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def chime_sandbox_endpoint() -> Iterator[str]:
     """The URL of an emulated AWS that runs for the whole test session."""
-    # pytest loads this module wherever the package is installed: it stays quick to import.
+    # pytest loads this module in every session, so it must be quick to import.
     from chime_sandbox.server import running
 
     with running() as endpoint:
@@ -39,7 +39,7 @@ def chime_sandbox(chime_sandbox_endpoint: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="session")
 def chime_sandbox_clients(chime_sandbox_endpoint: str) -> Callable[..., Any]:
-    """Gives boto3 clients by service and region, as `client` makes them, each made once."""
+    """A function that returns boto3 clients by service and region; it creates each once."""
 
     @cache
     def get(service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:

@@ -1,6 +1,6 @@
-"""One loopback endpoint for all of AWS that the sandbox needs.
+"""One loopback endpoint for all AWS services of the sandbox.
 
-`AWS_ENDPOINT_URL` is all the set-up: a call's signature names its service and region. Amazon
+A call's signature names its service and region, so clients need only `AWS_ENDPOINT_URL`. Amazon
 Chime SDK Meetings and Media Pipelines are answered by `chime_sandbox.chime`, S3, SNS, SQS, STS and
 SSM by moto. The events of a meeting are delivered to its queue and topic, and media pipelines write
 to their buckets.
@@ -48,14 +48,14 @@ POLL_SECONDS = 0.1
 
 
 class Scope(NamedTuple):
-    """What a signature says: for which region and which service it was made."""
+    """The region and the service in a signature."""
 
     region: str
     service: str
 
 
 class Emulator:
-    """The WSGI application, and the thread that ends what is due."""
+    """The WSGI application, and a thread that ends due meetings and saves the state."""
 
     def __init__(self, state_file: Path | None, stop: Callable[[], None]) -> None:
         self._store = Store(state_file)
@@ -70,15 +70,15 @@ class Emulator:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request. Raises ConnectionDropped once the cloud is being closed."""
+        """Answer one request. Raises ConnectionDropped once `close` has been called."""
         if self._stopping.is_set():
             raise ConnectionDropped
         return self._answer(Request(environ))(environ, start_response)
 
     def close(self) -> None:
-        """Write what isn't written yet, and let go of the file.
+        """Write unsaved state, and close the file.
 
-        A call that is still under way waits from now on for the process's end.
+        Calls that are still running don't continue: they wait for the end of the process.
         """
         self._stopping.set()
         self._ticking.join()
@@ -123,7 +123,7 @@ class Emulator:
                 self._chime.tick()
                 self._moto.tick()
             except Exception:
-                # A full disk, for one: what could not be written is written at a later time.
+                # For example, the disk is full. Unsaved state is written at a later time.
                 traceback.print_exc()
 
 
@@ -143,7 +143,7 @@ def _refusal(status: int, code: str, message: str) -> Response:
 
 
 @click.command(help=__doc__)
-@click.option("--port", default=0, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--port", default=0, show_default=True, help="Port on 127.0.0.1; 0 for a free one.")
 @click.option(
     "--state-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -155,7 +155,7 @@ def _refusal(status: int, code: str, message: str) -> Response:
     help="Write the endpoint there, and lock the file while this runs.",
 )
 def main(port: int, state_file: Path | None, endpoint_file: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT, or until the admin route says to stop."""
+    """Serve until SIGTERM or SIGINT, or until the admin route stops it."""
 
     def stop(*_: Any) -> None:
         Thread(target=server.shutdown).start()
@@ -179,7 +179,7 @@ def main(port: int, state_file: Path | None, endpoint_file: Path | None) -> None
 
 @contextmanager
 def _locked(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Hold a lock on a file for as long as this process lives; gives what writes a line into it."""
+    """Hold a lock on a file while this process runs. Yields a function that writes a line to it."""
     if path is None:
         yield lambda _: None
         return
@@ -200,9 +200,9 @@ def _locked(path: Path | None) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def running(state_file: Path | None = None, port: int = 0) -> Iterator[str]:
-    """Run the cloud as a child process, and give its endpoint.
+    """Run the emulator as a child process, and yield its endpoint.
 
-    Raises RuntimeError where it doesn't come up; its own words are on stderr.
+    Raises RuntimeError if it doesn't start. Its errors are on stderr.
     """
     command = [sys.executable, "-m", "chime_sandbox.server", "--port", str(port)]
     if state_file is not None:
@@ -220,12 +220,12 @@ def running(state_file: Path | None = None, port: int = 0) -> Iterator[str]:
 def _endpoint(process: "subprocess.Popen[str]") -> str:
     line = process.stdout.readline() if process.stdout else ""
     if not line.startswith(LISTENING):
-        raise RuntimeError(f"the sandbox cloud didn't come up: it exited with {process.wait()}")
+        raise RuntimeError(f"the emulated AWS did not start: it exited with {process.wait()}")
     return line.removeprefix(LISTENING).strip()
 
 
 def _child_environment() -> dict[str, str]:
-    """This process's, with the package where the child finds it."""
+    """This process's environment, with a PYTHONPATH on which the child finds this package."""
     root = str(Path(__file__).parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, inherited)))}

@@ -1,9 +1,8 @@
 """The sandbox's persistent state: one SQLite file.
 
-Every change is written before its call is answered, in one transaction, so that a killed process
-loses nothing that it has promised; the newest changes stand in a second file, `-wal`, until
-SQLite moves them. Nothing is synced to the disk: a power cut may cost the file,
-which is no loss for a sandbox.
+A change of a meeting is written in one transaction before its call is answered, so that a killed
+process loses none. The newest changes are in a second file, `-wal`, until SQLite moves them.
+Nothing is synced to the disk, so a power failure may damage the file.
 """
 
 import os
@@ -20,20 +19,20 @@ class StateFileError(Exception):
 
 
 class Store:
-    """Bodies by kind and id, in the file at `path`; where that is None, nothing is kept.
+    """Bodies by kind and id, in the file at `path`; with None, nothing is kept.
 
-    The file is locked for as long as it is open, and readable by its owner alone: it holds join
-    tokens. Raises StateFileError where another process has it, or another program made it.
+    The file is locked while it is open, and readable by its owner only, because it contains join
+    tokens. Raises StateFileError if another process uses it, or another program created it.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._lock = Lock()
         self._file = _open(path)
-        #: Whether what is saved outlives this process.
+        #: Whether the state is kept after the end of this process.
         self.keeps = path is not None
 
     def load(self, kind: str) -> Iterator[tuple[str, bytes]]:
-        """Every id and body of a kind."""
+        """All ids and bodies of a kind."""
         with self._lock:
             rows = self._file.execute("SELECT id, body FROM kept WHERE kind = ?", (kind,))
             yield from rows.fetchall()
@@ -50,7 +49,7 @@ class Store:
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._file.close()
 
@@ -68,7 +67,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise StateFileError(f"{path} is in use by another process: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise StateFileError(f"{path} is no state file of the sandbox: {error}") from error
+        raise StateFileError(f"{path} is not a state file of the sandbox: {error}") from error
     return file
 
 

@@ -17,12 +17,12 @@ base_url = config.require("base_url")
 if problems := links.problems(base_url, config.require("link_key")):
     raise pulumi.RunError("\n".join(problems))
 
-#: How long an event waits for the server: as long as SQS keeps one, 14 days.
+#: How long an event waits for the server: 14 days, SQS's maximum.
 EVENTS_KEPT_SECONDS = 1_209_600
 
 
 class Event(pulumi.ComponentResource):
-    """An event's parameters, under its name: the watcher updates them after a replacement."""
+    """The parent of an event's parameters. The watcher finds them by the event's name."""
 
     def __init__(self, name: str) -> None:
         super().__init__("join_desk:index:Event", name)
@@ -35,10 +35,10 @@ def keep(address: str, value: pulumi.Input[str], event: Event | None = None) -> 
         address,
         name=address,
         type=ssm.ParameterType.SECURE_STRING,
-        # A value of more than 4 KB needs an advanced parameter, which costs.
+        # A value of more than 4 KB needs an advanced parameter, which AWS charges for.
         tier="Intelligent-Tiering",
         value=value,
-        # A parameter of an interrupted create, which no state has, doesn't block the next one.
+        # Otherwise a parameter that an interrupted create left behind would block the next one.
         overwrite=True,
         opts=pulumi.ResourceOptions(parent=event),
     )
@@ -66,7 +66,7 @@ def receive(topic_arn: str) -> pulumi.Output[str]:
         topic=topic_arn,
         protocol="sqs",
         endpoint=queue.arn,
-        # What SNS sends before the policy is in place would be lost.
+        # Messages that SNS sends before the policy is in place would be lost.
         opts=pulumi.ResourceOptions(depends_on=[admission]),
     )
     return queue.url
@@ -75,8 +75,8 @@ def receive(topic_arn: str) -> pulumi.Output[str]:
 async def declare() -> pulumi.Inputs:
     """Declare a parameter for each event and for each attendee."""
     meetings = pulumi.StackReference(reference)
-    # Of a meeting that an update with --target left out, the outputs are unknown. A preview takes
-    # the others nevertheless, as an update does.
+    # The outputs of a meeting that an update with --target left out are unknown. The known ones are
+    # used, in a preview as in an update.
     outputs = await meetings.outputs.future(with_unknowns=True)
     try:
         kept = list(entries.parameters(stack, outputs, reference))
@@ -91,7 +91,7 @@ async def declare() -> pulumi.Inputs:
     events = {name: Event(name) for name in sorted({p.event for p in kept})}
     for parameter in kept:
         keep(parameter.address, pulumi.Output.secret(parameter.value), events[parameter.event])
-        # The engine takes the first ones while the others are being declared.
+        # The engine creates the first ones while the others are being declared.
         await asyncio.sleep(0)
     topic_arn = outputs.get("topic_arn")
     return {

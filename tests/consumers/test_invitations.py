@@ -485,4 +485,4 @@ def test_outputs_of_another_stack_are_refused_in_one_sentence(
     """Nothing of them is quoted."""
     said = write(UNTIMED, outputs=outputs)
     assert said.exit_code == 1
-    assert said.output == "Error: these are no outputs of the stack join_desk\n"
+    assert said.output == "Error: these are not the outputs of the stack join_desk\n"

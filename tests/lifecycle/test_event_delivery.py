@@ -279,7 +279,7 @@ def test_a_new_queue_and_a_new_topic_let_nobody_in(clients, sandbox, new):
         (f"arn:aws:sqs:eu-west-2:{ACCOUNT}:events",
          "it is in eu-west-2, and the meeting's control region is us-east-1"),
         (f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "the sandbox has no lambda"),
-        ("arn:aws:short", "that is no ARN"),
+        ("arn:aws:short", "that is not an ARN"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_reached_is_logged(sandbox, new, arn, why):
@@ -323,7 +323,7 @@ def test_a_fifo_queue_takes_nothing(clients, sandbox, new):
     queue = Queue.make(clients("sqs"), "events.fifo", FifoQueue="true")
     queue.allow(letting_in(queue.arn, QUEUE_ACTIONS))
     new(**notifying(queue))
-    assert dropped(sandbox) == ["a FIFO queue takes no message without a group"]
+    assert dropped(sandbox) == ["a FIFO queue rejects messages without a group"]
     assert queue.bodies(0) == []
 
 

@@ -213,7 +213,7 @@ class TestIssues:
               - name: closing
             """) == [
             "5: events[0].attendees[1].external_user_id: is required",
-            "6: events[1].name: is required, and must be a text",
+            "6: events[1].name: is required, and a string",
             "7: events[2].attendees: is required",
         ]
 

@@ -98,10 +98,10 @@ def test_of_ten_thousand_errors_the_first_fifty_are_printed(load: Load) -> None:
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ("name: 2027", "name: is required, and must be a text; YAML reads 2027 as a number, 2027"),
-        ("name: on", "name: is required, and must be a text; YAML reads on as a boolean"),
-        ("name: 0123", "name: is required, and must be a text; YAML reads 0123 as a number, 83"),
-        ("title: 12:30", "title: is not a text; YAML reads 12:30 as a number, 750"),
+        ("name: 2027", "name: is required, and a string; YAML reads 2027 as a number, 2027"),
+        ("name: on", "name: is required, and a string; YAML reads on as a boolean"),
+        ("name: 0123", "name: is required, and a string; YAML reads 0123 as a number, 83"),
+        ("title: 12:30", "title: is not a string; YAML reads 12:30 as a number, 750"),
         ("tags: {day: 2027-03-01}", "tags.day: 2027-03-01 is not a string; YAML reads 2027-03-01"),
         ("meeting_host_id: 1.50", "meeting_host_id: 1.5 is not a string; YAML reads 1.50 as a"),
         (

@@ -8,16 +8,16 @@ from types import FrameType
 
 from chime_sandbox.aws_plugin.server import serve
 
-#: How long calls under way may take once the engine has asked the plugin to end.
+#: How long running calls may take after the engine has ended the plugin, in seconds.
 GRACE_SECONDS = 10
 
-#: How often to look whether the engine is still there.
+#: How often to check whether the engine still runs, in seconds.
 POLL_SECONDS = 1.0
 
 
 def main() -> None:
-    """Serve until the engine is gone, or ends the process by SIGINT or SIGTERM."""
-    # Botocore's debugging messages have the values of parameters in them.
+    """Serve until the engine exits, or ends the process by SIGINT or SIGTERM."""
+    # botocore's DEBUG logs contain the values of parameters.
     logging.disable(logging.DEBUG)
     engine = os.getppid()
     server, port = serve()

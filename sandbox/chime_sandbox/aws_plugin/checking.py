@@ -18,7 +18,7 @@ DEFAULTS: Final = "__defaults"
 
 @dataclass(frozen=True)
 class Request:
-    """What the engine asks to check; `olds` are the inputs of the resource's last life, if any."""
+    """A request to check inputs. `olds` are the inputs of the existing resource, if any."""
 
     name: str
     news: Mapping[str, Any]
@@ -52,7 +52,7 @@ def check(resource: Resource, request: Request) -> tuple[dict[str, Any], list[Ch
 
 
 def _default(resource: Resource, request: Request, inputs: dict[str, Any]) -> set[str]:
-    """Fills in what wasn't given, and names what came from a default."""
+    """Fills in missing inputs, and returns the names of those that it has filled in."""
     rules, defaulted = resource.rules, set()
     for name, value in rules.defaults.items():
         if name not in inputs:

@@ -1,4 +1,4 @@
-"""Changes as Pulumi's engine reads them: which properties, what kind, and whether they replace."""
+"""Converts changes to the engine's form: properties, kinds, and whether they need a replacement."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,8 +23,8 @@ def response(
 ) -> pb.DiffResponse:
     """The engine's form of a diff.
 
-    A resource with a name that the program chose is deleted before its successor is made: two of
-    the same name can't be (tfbridge's nameRequiresDeleteBeforeReplace).
+    A resource whose name the program sets is deleted before its replacement is created, because
+    names are unique (tfbridge's nameRequiresDeleteBeforeReplace).
     """
     replaces = sorted(name for name, change in changes.items() if change.replaces)
     naming = resource.rules.naming

@@ -1,19 +1,19 @@
-"""When two JSON texts, or two IAM policies, say the same."""
+"""Compares JSON texts and IAM policies by their meaning."""
 
 import json
 from typing import Any
 
 
 def same_json(one: str, other: str) -> bool:
-    """Whether two texts are the same JSON, however they are written; "" is the absent document."""
+    """Whether two texts are the same JSON in any format. An empty text is an absent document."""
     return one == other or _parsed(one) == _parsed(other)
 
 
 def same_policy(one: str, other: str) -> bool:
     """Whether two policies are equivalent.
 
-    A list of one is its element, the order of a list means nothing, numbers and booleans are their
-    texts (hashicorp/awspolicyequivalence).
+    A list with one element equals the element, the order of lists doesn't matter, and numbers and
+    booleans equal their texts (hashicorp/awspolicyequivalence).
     """
     return one == other or _canonical(_parsed(one)) == _canonical(_parsed(other))
 

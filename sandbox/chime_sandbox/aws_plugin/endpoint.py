@@ -1,4 +1,4 @@
-"""The endpoints of calls, with a check that they are on this machine."""
+"""boto3 clients for endpoints on this machine."""
 
 import ipaddress
 import json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 SERVICES: Final = ("s3", "sns", "sqs", "sts", "ssm")
-#: What the provider's configuration may hold; `skip...` flags have nothing left to skip here.
+#: The supported settings of the provider. `skip...` flags are accepted, and have no effect.
 _SETTINGS: Final = frozenset(
     {"region", "profile", "accessKey", "secretKey", "token", "endpoints", "version"}
 )
@@ -31,7 +31,7 @@ def unsupported(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def region_of(config: Mapping[str, Any]) -> str | None:
-    """The region by the configuration, else by AWS's environment variables."""
+    """The region from the configuration, else from AWS's environment variables."""
     given = config.get("region")
     return given or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
@@ -85,7 +85,7 @@ class Clients:
             return self._clients[service, region]
 
     def _authenticated(self) -> "Session":
-        """The boto3 session; neither a metadata service nor a proxy is a loopback address."""
+        """The boto3 session, which uses no metadata service and no proxy, only the loopback."""
         if self._session is None:
             from boto3.session import Session
 
@@ -113,7 +113,7 @@ def _url(service: str, config: Mapping[str, Any]) -> str | None:
 
 
 def _path_style() -> "Config":
-    """No bucket has a host name of its own on a loopback address."""
+    """The configuration for S3: buckets have no host names on a loopback address."""
     from botocore.config import Config
 
     return Config(s3={"addressing_style": "path"})

@@ -14,14 +14,17 @@ from chime_sandbox.aws_plugin.endpoint import Clients
 
 
 def get_caller_identity(clients: Clients, _: Mapping[str, Any]) -> dict[str, Any]:
-    """Who calls, by STS GetCallerIdentity."""
+    """The caller's identity, by STS GetCallerIdentity."""
     found = clients.client("sts").get_caller_identity()
     account = found["Account"]
     return {"accountId": account, "arn": found["Arn"], "id": account, "userId": found["UserId"]}
 
 
 def get_partition(clients: Clients, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The partition of the configured region, such as aws or aws-us-gov."""
+    """The partition of a region, by default of the configured one: aws, aws-us-gov, and so on.
+
+    :raises Refused: it isn't a region of any partition.
+    """
     found = _partition(_region(clients, arguments))
     suffix = found["outputs"]["dnsSuffix"]
     return {

@@ -30,10 +30,10 @@ _GONE: Final = frozenset(
 
 @dataclass(frozen=True)
 class Naming:
-    """How a physical name is made and what it may be.
+    """The rules for a physical name.
 
-    `fifo` names the boolean input that asks for the suffix `.fifo`; `input` is the property that
-    holds the name; `lower` makes a generated name lower-case.
+    `pattern` matches valid names; `fifo` names the boolean input that requires the suffix `.fifo`;
+    `input` is the property with the name; `lower` makes a generated name lower-case.
     """
 
     pattern: str
@@ -44,19 +44,19 @@ class Naming:
 
     @property
     def prefix(self) -> str:
-        """The input that holds a prefix to make the name from."""
+        """The input with a prefix for the name."""
         return f"{self.input}Prefix"
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What pulumi_aws's classes don't say about a resource's properties."""
+    """The rules for a resource's properties that are not in pulumi_aws's classes."""
 
-    #: A change of these makes a new resource.
+    #: A change of these creates a new resource.
     replaces: frozenset[str] = frozenset()
     #: Inputs that the service fills in if the program doesn't set them.
     computed: frozenset[str] = frozenset()
-    #: Values of inputs that were not given, where that isn't "", 0, False or no tags.
+    #: Defaults of inputs, other than "", 0, False or no tags.
     defaults: Mapping[str, Any] = field(default_factory=dict)
     #: Properties that the service never reports: the state keeps the declared values.
     unreported: frozenset[str] = frozenset()
@@ -66,17 +66,17 @@ class Rules:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: tuple[tuple[str, str], ...] = ()
     secrets: frozenset[str] = frozenset()
-    #: Outputs that any change gives another value.
+    #: Outputs that change with each update.
     renewed: frozenset[str] = frozenset()
     #: Inputs of the real plugin that the stand-in refuses.
     unsupported: frozenset[str] = frozenset()
-    #: Accepted, but never kept in a state.
+    #: Inputs that are never kept in a state.
     write_only: frozenset[str] = frozenset()
     naming: Naming | None = None
 
 
 class Resource(ABC):
-    """One type of resource. Every method's `client` is boto3's for `service`."""
+    """A resource type. The `client` of each method is boto3's client of `service`."""
 
     service: ClassVar[str]
     schema: ClassVar[Schema]
@@ -84,11 +84,11 @@ class Resource(ABC):
 
     @abstractmethod
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
-        """Makes the resource and returns its id."""
+        """Creates the resource and returns its id."""
 
     @abstractmethod
     def read(self, client: Any, identity: str, state: Mapping[str, Any]) -> dict[str, Any]:
-        """The properties as the service has them; raises the service's error where it is gone."""
+        """The properties in the service. Raises the service's error if the resource is gone."""
 
     @abstractmethod
     def update(
@@ -98,7 +98,7 @@ class Resource(ABC):
 
     @abstractmethod
     def delete(self, client: Any, identity: str, state: Mapping[str, Any]) -> None:
-        """Removes the resource; raises the service's error where it is gone already."""
+        """Deletes the resource. Raises the service's error if it is already gone."""
 
     def retag(
         self, client: Any, identity: str, tags: Mapping[str, str], removed: Iterable[str]
@@ -127,7 +127,7 @@ class Resource(ABC):
 
 @dataclass(frozen=True)
 class Change:
-    """A property's old and new value; None stands for a value that isn't there."""
+    """A property's old and new value. An absent value is None."""
 
     old: Any
     new: Any
@@ -139,8 +139,8 @@ def changes_of(
 ) -> dict[str, Change]:
     """What differs between a state and the checked inputs.
 
-    An input that the program doesn't give and the service fills in is no difference; one that has a
-    default goes back to it.
+    An input that the program doesn't set and the service fills in is not a difference. One with a
+    default returns to the default.
     """
     rules, found = resource.rules, {}
     for name in (*resource.schema.inputs, "tagsAll"):
@@ -156,9 +156,9 @@ def changes_of(
 def outputs_of(
     resource: Resource, found: Mapping[str, Any], state: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Every declared output, of what the service reports and what the state had before.
+    """All outputs, from the service and, if it doesn't report them, from the state.
 
-    A document keeps the state's text while it means the same.
+    A document keeps the state's text as long as it means the same.
     """
     rules, outputs = resource.rules, {}
     for name, kind in resource.schema.outputs.items():
@@ -175,7 +175,7 @@ def outputs_of(
 def planned(
     resource: Resource, state: Mapping[str, Any], news: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The outputs that a create (without a state) or an update is going to have, for a preview."""
+    """The outputs of a create (without a state) or an update, for a preview."""
     rules, schema = resource.rules, resource.schema
     outputs: dict[str, Any] = {}
     for name, kind in schema.outputs.items():
@@ -191,7 +191,7 @@ def planned(
 
 
 def values_of(changes: Mapping[str, Change], schema: Schema) -> dict[str, Any]:
-    """The inputs' new values; one that the program took away is "", 0, False or empty."""
+    """The new values of inputs. An input that the program removed is "", 0, False or empty."""
     return {
         name: schema.inputs[name]() if change.new is None else change.new
         for name, change in changes.items()
@@ -201,7 +201,7 @@ def values_of(changes: Mapping[str, Change], schema: Schema) -> dict[str, Any]:
 
 @contextmanager
 def unless_gone() -> Iterator[None]:
-    """Ignores the service's error that the resource doesn't exist."""
+    """Ignores an error of the service that the resource doesn't exist."""
     from botocore.exceptions import ClientError
 
     try:
@@ -212,7 +212,7 @@ def unless_gone() -> Iterator[None]:
 
 
 def to_attributes(names: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
-    """Properties as SNS's and SQS's attributes, which are texts; `names` maps one to the other."""
+    """Properties as attributes of SNS and SQS, which are texts. `names` maps the names."""
     return {names[key]: _text(value) for key, value in values.items() if key in names}
 
 

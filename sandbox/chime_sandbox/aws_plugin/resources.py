@@ -1,4 +1,4 @@
-"""The types that the stand-in does, by the services that they belong to."""
+"""The resource types of the stand-in, by service."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,16 +11,16 @@ SERVICES: Final = ("s3", "sns", "sqs", "ssm")
 
 
 def find(token: str) -> Resource | None:
-    """The resource of a type token, such as `aws:sqs/queue:Queue`; None where there is none."""
+    """The resource type with a token, such as `aws:sqs/queue:Queue`; None if there is none."""
     service = token.partition(":")[2].partition("/")[0]
     return of_service(service).get(token) if service in SERVICES else None
 
 
 @cache
 def of_service(service: str) -> Mapping[str, Resource]:
-    """A service's resources by type token.
+    """A service's resource types by token.
 
-    They load with the first use: S3's classes alone take as long as all the others together.
+    They are imported at the first use, because S3's classes take as long as all others together.
     """
     module = import_module(f"chime_sandbox.aws_plugin.{service}")
     found: tuple[Resource, ...] = module.RESOURCES

@@ -1,7 +1,7 @@
 """S3: Bucket, BucketPolicy, BucketPublicAccessBlock and other resources for a bucket.
 
-Where the real plugin has both an argument of Bucket and a resource of its own, the stand-in
-supports only the resource.
+If the real plugin has both an argument of Bucket and a separate resource, the stand-in supports
+only the resource.
 
 Sources: terraform-provider-aws `internal/service/s3/bucket{,_policy,_public_access_block,
 _ownership_controls,_lifecycle_configuration}.go`; the calls are those of
@@ -23,7 +23,7 @@ from chime_sandbox.aws_plugin import naming
 from chime_sandbox.aws_plugin.resource import Change, Naming, Resource, Rules
 from chime_sandbox.aws_plugin.schema import CheckFailure, Schema
 
-#: Arguments of a bucket that have a resource of their own, or that no recording needs.
+#: Arguments of a bucket that have a separate resource, or that recordings don't need.
 _UNSUPPORTED: Final = frozenset(
     {
         *("accelerationStatus", "acl", "bucketNamespace", "corsRules", "grants"),
@@ -63,7 +63,7 @@ class Bucket(Resource):
     )
 
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
-        """CreateBucket, and PutBucketTagging where there are tags."""
+        """CreateBucket, and PutBucketTagging if there are tags."""
         name = str(inputs.get("bucket") or naming.from_prefix(inputs["bucketPrefix"]))
         region = client.meta.region_name
         if region == _DEFAULT_REGION:

@@ -1,4 +1,4 @@
-"""What pulumi_aws's own classes say about a resource: its inputs, their types, and its outputs."""
+"""Reads a resource's inputs, their types and its outputs from pulumi_aws's own classes."""
 
 import difflib
 import inspect
@@ -15,7 +15,7 @@ from pulumi import _types
 from chime_sandbox.aws_plugin.values import is_unknown
 
 _NAMES = {str: "a string", int: "a whole number", bool: "a boolean", dict: "a map of strings"}
-#: What stands for the type of a nested object: of one that isn't given there is nothing.
+#: Stands for the type of a nested object, so that its default is None.
 _OBJECT = type(None)
 
 
@@ -28,7 +28,7 @@ class CheckFailure(NamedTuple):
 
 @dataclass(frozen=True)
 class Schema:
-    """The inputs and outputs of one resource class, by their names on the wire (camelCase)."""
+    """The inputs and outputs of one resource class, by their camelCase names."""
 
     resource: type[pulumi.CustomResource]
     arguments: type
@@ -46,7 +46,7 @@ class Schema:
 
     @cached_property
     def documents(self) -> frozenset[str]:
-        """The inputs that take an object in place of its JSON text."""
+        """The inputs that accept an object instead of its JSON text."""
         types = _types.input_type_types(self.arguments)
         return frozenset(
             name
@@ -71,7 +71,7 @@ class Schema:
         return {name: _plain(kind) for name, kind in _types.resource_types(self.resource).items()}
 
     def failures(self, values: Mapping[str, Any]) -> Iterator[CheckFailure]:
-        """What the classes' types refuse: unknown names, wrong types, missing inputs."""
+        """Unknown names, wrong types and missing inputs."""
         for name, value in values.items():
             if name not in self.inputs:
                 yield CheckFailure(name, self._unknown_name(name))
@@ -88,7 +88,7 @@ class Schema:
         return f"{self.token} has no argument {name!r}{hint}"
 
     def as_texts(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs, with every document that was given as an object as its JSON text."""
+        """The inputs, with documents that are objects converted to their JSON text."""
         return {
             name: json.dumps(value, separators=(",", ":"), sort_keys=True)
             if name in self.documents and isinstance(value, dict) and not is_unknown(value)

@@ -41,7 +41,7 @@ _Method = Callable[["Plugin", Any, grpc.ServicerContext], _R]
 
 
 def _in_one_sentence(method: _Method[_R]) -> _Method[_R]:
-    """Turns a refusal, and an error of the service, into a gRPC error without a traceback."""
+    """Turns a refusal or an error of the service into a gRPC error without a traceback."""
 
     @functools.wraps(method)
     def answered(self: "Plugin", request: Any, context: grpc.ServicerContext) -> _R:
@@ -64,7 +64,7 @@ def _is_of_the_service(error: Exception) -> bool:
 
 
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
-    """One plugin process: configured once, then asked by the engine, several calls at a time."""
+    """One plugin process. The engine configures it once, and then makes calls in parallel."""
 
     def __init__(self) -> None:
         self._clients: Clients | None = None
@@ -72,7 +72,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Handshake(
         self, request: pb.ProviderHandshakeRequest, context: grpc.ServicerContext
     ) -> pb.ProviderHandshakeResponse:
-        """Says what the plugin understands."""
+        """Returns the features that the plugin supports."""
         return pb.ProviderHandshakeResponse(
             accept_secrets=True, supports_autonaming_configuration=True
         )
@@ -92,7 +92,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(
         self, request: pb.CheckRequest, context: grpc.ServicerContext
     ) -> pb.CheckResponse:
-        """Refuses settings that would not be honoured; takes the region from the environment."""
+        """Refuses unsupported settings, and fills in the region from the environment."""
         config = values.read(request.news)
         found = dict(config.values)
         if region := region_of(found):
@@ -111,7 +111,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: pb.ConfigureRequest, context: grpc.ServicerContext
     ) -> pb.ConfigureResponse:
-        """Finds the endpoint, which must be a loopback one."""
+        """Finds the endpoints, which must be on the loopback."""
         config = values.read(request.args).values
         for sentence in unsupported(config).values():
             raise Refused(sentence)
@@ -140,14 +140,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_in_one_sentence
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """Compares the state with the checked inputs; calls nothing."""
+        """Compares the state with the checked inputs, without a call."""
         resource, news = _resource(request.urn), values.read(request.news).values
         changes = _changes(resource, values.read(request.olds).values, news, request)
         return differences.response(resource, changes, news)
 
     @_in_one_sentence
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
-        """Makes a resource, or says what it is going to be."""
+        """Creates a resource, or in a preview returns the expected outputs."""
         resource, news = _resource(request.urn), values.read(request.properties)
         inputs = _without_defaults(news.values)
         if request.preview:
@@ -162,7 +162,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_in_one_sentence
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
-        """Reads a resource as it is now; one that is gone has no id."""
+        """Reads a resource. One that is gone has no id in the response."""
         resource = _resource(request.urn)
         state, inputs = values.read(request.properties), values.read(request.inputs)
         client = self._client(resource, state.values or inputs.values)
@@ -181,7 +181,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_in_one_sentence
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
-        """Changes a resource in place, or says what it is going to be."""
+        """Changes a resource in place, or in a preview returns the expected outputs."""
         resource, news = _resource(request.urn), values.read(request.news)
         state, inputs = values.read(request.olds).values, _without_defaults(news.values)
         if request.preview:
@@ -200,7 +200,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @_in_one_sentence
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Removes a resource; one that is gone already is no error."""
+        """Deletes a resource, unless it is already gone."""
         resource, state = _resource(request.urn), values.read(request.properties).values
         with unless_gone():
             resource.delete(self._client(resource, state), request.id, state)
@@ -217,7 +217,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return response
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Nothing to hurry: every call under way is a request or two, and ends by itself."""
+        """Does nothing: each running call is only a few requests, and ends soon."""
         return empty_pb2.Empty()
 
     @property
@@ -248,7 +248,7 @@ def _changes(
     news: Mapping[str, Any],
     request: pb.DiffRequest | pb.UpdateRequest,
 ) -> dict[str, Change]:
-    """What differs, but for what the program ignores."""
+    """The differences, without those that the program ignores."""
     changes = changes_of(resource, state, news)
     return {name: change for name, change in changes.items() if name not in request.ignoreChanges}
 
@@ -261,7 +261,7 @@ def _checked(inputs: Any, found: list[CheckFailure]) -> pb.CheckResponse:
 def _secrets(
     resource: Resource, given: values.Properties, written: Mapping[str, Any]
 ) -> frozenset[str]:
-    """What is secret among properties: what was given so, and what always is, if it is there."""
+    """The names of secret properties: those passed as secrets, and those that always are."""
     tags = {"tagsAll"} if "tags" in given.secrets else set()
     names = given.secrets | tags | resource.rules.secrets
     return frozenset(name for name in names if written.get(name) not in (None, ""))
@@ -280,7 +280,7 @@ def _outputs(
 def _inputs_of(
     resource: Resource, outputs: Mapping[str, Any], olds: Mapping[str, Any], *, imported: bool
 ) -> dict[str, Any]:
-    """A resource's inputs as it is now, so that a drift shows where the program says something."""
+    """A resource's present inputs, so that drift shows for the inputs that the program sets."""
     if imported:
         rules = resource.rules
         names = (resource.schema.inputs.keys() & outputs.keys()) - rules.unsupported
@@ -300,7 +300,7 @@ def _retag(resource: Resource, client: Any, identity: str, change: Change) -> No
 
 
 def serve() -> tuple[grpc.Server, int]:
-    """Starts the plugin on a port of 127.0.0.1 that the system gives."""
+    """Starts the plugin on a free port of 127.0.0.1."""
     server = grpc.server(ThreadPoolExecutor(max_workers=16))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")

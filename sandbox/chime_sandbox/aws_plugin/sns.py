@@ -67,7 +67,7 @@ _SUBSCRIPTION: Final = {
     "subscriptionRoleArn": "SubscriptionRoleArn",
     "topic": "TopicArn",
 }
-#: moto's GetTopicAttributes leaves these out, however they were set.
+#: moto's GetTopicAttributes doesn't return these.
 _UNREPORTED: Final = frozenset(
     {
         *_FEEDBACK,
@@ -123,7 +123,7 @@ class Topic(Resource):
                     yield CheckFailure(name, "this can only be set for FIFO topics")
 
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
-        """CreateTopic, with its attributes, so that no failure leaves half a topic behind."""
+        """CreateTopic with all attributes, so that a failure doesn't leave an incomplete topic."""
         name = inputs.get("name") or naming.from_prefix(inputs["namePrefix"]) + (
             ".fifo" if inputs.get("fifoTopic") else ""
         )
@@ -194,7 +194,7 @@ class TopicPolicy(Resource):
         _set_policy(client, identity, news["policy"])
 
     def delete(self, client: Any, identity: str, state: Mapping[str, Any]) -> None:
-        """SetTopicAttributes with the policy that a new topic has: a topic can't be without one."""
+        """SetTopicAttributes with the policy of a new topic, since a topic must have one."""
         _set_policy(client, identity, _default_policy(identity))
 
 
@@ -268,7 +268,7 @@ class TopicSubscription(Resource):
     def update(
         self, client: Any, identity: str, news: Mapping[str, Any], changes: Mapping[str, Change]
     ) -> None:
-        """SetSubscriptionAttributes; a scope that widens goes first, one that narrows last."""
+        """SetSubscriptionAttributes. A wider scope is set first, and a narrower one last."""
         attributes = to_attributes(_SUBSCRIPTION, values_of(changes, self.schema))
         widened = attributes.get("FilterPolicyScope") == "MessageBody"
         for name in sorted(attributes, key=lambda name: (name == "FilterPolicyScope") != widened):

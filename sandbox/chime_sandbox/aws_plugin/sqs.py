@@ -53,7 +53,7 @@ _setting: Final = threading.Lock()
 
 
 def _set_attributes(client: Any, url: str, attributes: Mapping[str, str]) -> None:
-    """SetQueueAttributes, together with the policy: moto forgets one that isn't said again."""
+    """SetQueueAttributes, always with the policy, because moto removes it otherwise."""
     with _setting:
         policy = _attributes(client, url).get("Policy")
         kept = {"Policy": policy} if policy else {}
@@ -109,13 +109,13 @@ class Queue(Resource):
             yield CheckFailure("contentBasedDeduplication", "this can only be set for FIFO queues")
 
     def is_same(self, name: str, old: Any, new: Any, news: Mapping[str, Any]) -> bool:
-        """A data key's reuse means nothing without a KMS key, and SQS doesn't report it then."""
+        """SQS reports the reuse period of data keys only with a KMS key, and ignores it without."""
         if name == "kmsDataKeyReusePeriodSeconds" and not news.get("kmsMasterKeyId"):
             return True
         return super().is_same(name, old, new, news)
 
     def create(self, client: Any, inputs: Mapping[str, Any]) -> str:
-        """CreateQueue; a false boolean isn't sent, since SQS refuses FifoQueue=false."""
+        """CreateQueue. False booleans are not sent, because SQS rejects FifoQueue=false."""
         name = inputs.get("name") or naming.from_prefix(inputs["namePrefix"]) + (
             ".fifo" if inputs.get("fifoQueue") else ""
         )
@@ -148,7 +148,7 @@ class Queue(Resource):
     def update(
         self, client: Any, identity: str, news: Mapping[str, Any], changes: Mapping[str, Change]
     ) -> None:
-        """SetQueueAttributes, with the changed ones alone."""
+        """SetQueueAttributes, with only the changed ones."""
         if attributes := to_attributes(_ATTRIBUTES, values_of(changes, self.schema)):
             _set_attributes(client, identity, attributes)
 
@@ -179,7 +179,7 @@ class _QueueDocument(Resource):
         return url
 
     def read(self, client: Any, identity: str, state: Mapping[str, Any]) -> dict[str, Any]:
-        """GetQueueAttributes; empty where the queue has no such document."""
+        """GetQueueAttributes. Empty if the queue has no such document."""
         attributes = _attributes(client, identity)
         document = attributes.get(_ATTRIBUTES[self.key])
         if not document:
@@ -217,7 +217,7 @@ class RedrivePolicy(_QueueDocument):
     key = "redrivePolicy"
 
     def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
-        """SQS takes `maxReceiveCount` as a whole number only."""
+        """SQS accepts `maxReceiveCount` only as a whole number."""
         given = inputs.get("redrivePolicy")
         if given is None or is_unknown(given):
             return

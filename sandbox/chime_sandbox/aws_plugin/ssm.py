@@ -43,7 +43,7 @@ class Parameter(Resource):
     )
 
     def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
-        """Exactly one kind of value, a version for a write-only one, and names as paths."""
+        """Checks for one kind of value, the version of a write-only one, and names with slashes."""
         given = [name for name in _VALUES if name in inputs]
         if len(given) != 1:
             yield CheckFailure("value", f"exactly one of {', '.join(_VALUES)} must be given")
@@ -58,7 +58,7 @@ class Parameter(Resource):
                 yield CheckFailure(name, f"at most 1024 characters, not {len(text)}")
 
     def is_same(self, name: str, old: Any, new: Any, news: Mapping[str, Any]) -> bool:
-        """Intelligent tiering settles on a tier of its own."""
+        """With Intelligent-Tiering, SSM chooses the tier."""
         if name == "tier" and old and new == "Intelligent-Tiering":
             return True
         return super().is_same(name, old, new, news)
@@ -105,7 +105,7 @@ class Parameter(Resource):
     def update(
         self, client: Any, identity: str, news: Mapping[str, Any], changes: Mapping[str, Change]
     ) -> None:
-        """PutParameter. A write-only value that no version renews is what the service has."""
+        """PutParameter. A write-only value without a new version keeps the service's value."""
         if not changes.keys() - {"overwrite", "tags", "tagsAll"}:
             return
         if "valueWo" in news and "valueWoVersion" not in changes:

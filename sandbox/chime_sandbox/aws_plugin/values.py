@@ -1,4 +1,4 @@
-"""Property values between Pulumi's wire form and plain Python: secrets and unknowns."""
+"""Converts property values between Pulumi's wire form and plain Python."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ UNKNOWN: Final[Any] = Unknown()  # type: ignore[no-untyped-call]
 
 
 class Properties(NamedTuple):
-    """A message's properties without marks, and the names of those that held a secret anywhere."""
+    """A message's properties without marks, and the names of those that contain a secret."""
 
     values: dict[str, Any]
     secrets: frozenset[str]
@@ -20,7 +20,7 @@ class Properties(NamedTuple):
 def read(struct: struct_pb2.Struct) -> Properties:
     """Reads a message's properties: unknowns are kept, nulls left out, whole numbers are ints."""
     wire = json_format.MessageToDict(struct)
-    # The marks go first: the SDK takes an unknown inside of a secret for nothing at all.
+    # The marks are removed first, because the SDK loses an unknown inside of a secret.
     bare = {key: _bare(value) for key, value in wire.items()}
     found = rpc.deserialize_properties(
         json_format.ParseDict(bare, struct_pb2.Struct()), keep_unknowns=True
@@ -52,7 +52,7 @@ def _whole(value: Any) -> Any:
 
 
 def write(values: Mapping[str, Any], secrets: Collection[str] = ()) -> struct_pb2.Struct:
-    """Writes properties for a message, those named in `secrets` marked as such."""
+    """Writes properties for a message, with those in `secrets` marked as secrets."""
     plain = {
         key: rpc.wrap_rpc_secret(_known(value)) if key in secrets else _known(value)
         for key, value in values.items()
@@ -71,5 +71,5 @@ def _known(value: Any) -> Any:
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether the value, or anything inside it, will only be known by an update."""
+    """Whether the value, or a value in it, isn't known yet."""
     return bool(rpc.contains_unknowns(value))

@@ -1,4 +1,4 @@
-"""Emulated Amazon Chime SDK Meetings and Media Pipelines APIs, driven by botocore's own models.
+"""Emulated Amazon Chime SDK Meetings and Media Pipelines APIs, based on botocore's service models.
 
 `service` handles a call: `serialization` routes and parses it, `quotas` and `faults` may refuse it,
 `constraints` checks it against the model, and `responses` or `media_pipelines.operations` carries

@@ -1,7 +1,7 @@
-"""The admin route: `/_sandbox/`, by which tests and people control and inspect the emulator.
+"""The admin route `/_sandbox/`, by which tests and people control and inspect the emulator.
 
-Requests and responses are JSON. An invalid body gets 400, an unknown meeting 404. Join tokens are
-never shown.
+Requests and responses are JSON. An invalid body gets 400, an unknown meeting 404. Responses never
+contain join tokens.
 """
 
 import json
@@ -36,8 +36,8 @@ View = Callable[..., Any]
 class Admin:
     """Answers the admin route for one service.
 
-    `reset_others` clears what else there is; `settle` waits for what has yet to be delivered;
-    `stop` ends the process.
+    `reset_others` clears the other services; `settle` waits until all events are delivered; `stop`
+    ends the process.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Admin:
             sent = request.get_data()
             body = json.loads(sent) if sent else request.args.to_dict()
             if not isinstance(body, dict):
-                return _failure(BadRequest("the body is no JSON object"))
+                return _failure(BadRequest("the body is not a JSON object"))
             return _json(view(body, **arguments))
         except (TypeError, ValueError, KeyError, OverflowError, RecursionError) as error:
             return _failure(BadRequest(str(error)))
@@ -212,7 +212,7 @@ class Admin:
         self._reset_others()
 
     def _stop_serving(self, body: Body) -> Any:
-        # The answer goes out first.
+        # Later, so that the answer is sent first.
         Timer(ANSWER_SECONDS, self._stop).start()
 
     # Helpers
@@ -227,7 +227,7 @@ class Admin:
     def _living(self, meeting_id: str) -> Meeting:
         meeting = self._service.meetings.any(meeting_id)
         if meeting is None or meeting.ended_at is not None:
-            raise exceptions.NotFound(f"no living meeting {meeting_id}")
+            raise exceptions.NotFound(f"no active meeting {meeting_id}")
         return meeting
 
 

@@ -1,4 +1,4 @@
-"""The rules among a meeting's features and its attendees' capabilities.
+"""Checks the rules for a meeting's features and its attendees' capabilities.
 
 Source: the documentation of AttendeeCapabilities and of the features in the service model.
 """
@@ -15,7 +15,7 @@ MAX_ATTENDEES_IN_HIGHEST_RESOLUTION = 25
 
 
 def check_features(features: dict[str, Any]) -> None:
-    """Raise BadRequest where the highest resolution is asked for too many attendees."""
+    """Raise BadRequest if the highest resolution is requested for too many attendees."""
     for media, highest in HIGHEST_RESOLUTION.items():
         if _resolution(features, media) == highest:
             count = attendee_limit(features)
@@ -34,7 +34,7 @@ def attendee_limit(features: dict[str, Any]) -> int:
 
 
 def check(capabilities: Capabilities, features: dict[str, Any]) -> None:
-    """Raise BadRequest where an attendee of such a meeting can't have these capabilities."""
+    """Raise BadRequest if an attendee of a meeting with these features can't have them."""
     if capabilities["Content"] in RECEIVING and capabilities["Video"] not in RECEIVING:
         raise BadRequest(
             f"Content {capabilities['Content']} needs Video SendReceive or Receive, "
@@ -49,7 +49,7 @@ def check(capabilities: Capabilities, features: dict[str, Any]) -> None:
 
 
 def default(features: dict[str, Any]) -> Capabilities:
-    """The capabilities of an attendee that requests none."""
+    """The capabilities of an attendee for which none are requested."""
     video_off, content_off = (
         _resolution(features, media) == "None" for media in ("Video", "Content")
     )

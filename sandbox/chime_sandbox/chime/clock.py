@@ -1,4 +1,4 @@
-"""The emulator's clock: real time, plus the offset that tests and people have set."""
+"""The emulator's clock: real time plus an offset."""
 
 import time
 from math import inf
@@ -6,10 +6,7 @@ from threading import Lock
 
 
 class Clock:
-    """Wall-clock time that can be moved forwards.
-
-    `offset` is how many seconds it runs ahead of the real one.
-    """
+    """Wall-clock time that can be moved forwards."""
 
     def __init__(self, offset: float = 0.0) -> None:
         self._offset = offset
@@ -17,11 +14,11 @@ class Clock:
 
     @property
     def offset(self) -> float:
-        """Seconds that this clock is ahead of the machine's."""
+        """How many seconds this clock is ahead of the machine's."""
         return self._offset
 
     def now(self) -> float:
-        """Seconds since the epoch, as this clock sees them."""
+        """Seconds since the epoch on this clock."""
         return time.time() + self._offset
 
     def advance(self, seconds: float) -> float:

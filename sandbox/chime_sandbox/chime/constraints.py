@@ -27,9 +27,9 @@ RESERVED_PREFIX = "aws:"
 
 
 def check(parameters: Any, shape: Shape) -> None:
-    """Raise ValidationFailed naming everything in `parameters` that the model forbids.
+    """Raise ValidationFailed with all violations of the model's constraints.
 
-    Raises BadRequest where an id has the reserved prefix.
+    Raises BadRequest if an id has the reserved prefix.
     """
     failures = list(_failures(parameters, shape, ""))
     if failures:
@@ -113,7 +113,7 @@ def _reserving() -> frozenset[str]:
 
 @cache
 def documented_patterns() -> dict[str, str]:
-    """The pattern of each shape whose pattern only the documentation of its members gives."""
+    """The patterns of shapes that are only in the documentation of members."""
     model = service_model()
     patterns = {}
     for name in model.shape_names:

@@ -67,7 +67,7 @@ Subscriber = Callable[[Event], None]
 
 
 class Announcer:
-    """Passes events on, in the order in which they happen, within the call that causes them."""
+    """Passes events to subscribers in order, within the call that causes them."""
 
     def __init__(self) -> None:
         self._subscribers: list[Subscriber] = []

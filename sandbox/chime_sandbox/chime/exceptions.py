@@ -8,7 +8,7 @@ API's front end and are in no model.
     └── ChimeError
         ├── BadRequest, Forbidden, NotFound, ResourceNotFound, Conflict, LimitExceeded
         ├── TooManyTags, Throttling, ServiceFailure, ServiceUnavailable, Unauthorized
-        └── ValidationFailed, UnknownOperation
+        └── UnprocessableEntity, ValidationFailed, UnknownOperation
 """
 
 import uuid
@@ -28,24 +28,24 @@ class ChimeError(ServiceException):
 
     @property
     def Code(self) -> str:  # noqa: N802 - the member's name in the service model
-        """The code without the suffix of exceptions."""
+        """The code without its suffix."""
         return self.code.removesuffix("Exception")
 
 
 class BadRequest(ChimeError):
-    """400: the parameters break one of the service's rules."""
+    """400: the parameters violate one of the service's rules."""
 
     code = "BadRequestException"
 
 
 class Unauthorized(ChimeError):
-    """401: the caller isn't known."""
+    """401: the caller isn't authenticated."""
 
     code = "UnauthorizedException"
 
 
 class Forbidden(ChimeError):
-    """403: the caller may not."""
+    """403: the caller isn't allowed to do this."""
 
     code = "ForbiddenException"
 
@@ -67,13 +67,13 @@ class ResourceNotFound(ChimeError):
 
 
 class Conflict(ChimeError):
-    """409: the same request, made otherwise before, or being made at this moment."""
+    """409: the same request was made with other parameters, or is in progress."""
 
     code = "ConflictException"
 
 
 class UnprocessableEntity(ChimeError):
-    """422: well-formed, but it can't be done."""
+    """422: the request is well-formed, but can't be processed."""
 
     code = "UnprocessableEntityException"
 
@@ -95,7 +95,7 @@ class TooManyTags(ChimeError):
 
 
 class Throttling(ChimeError):
-    """429: too many requests a second."""
+    """429: too many requests per second."""
 
     code = "ThrottlingException"
 
@@ -107,7 +107,7 @@ class ServiceFailure(ChimeError):
 
 
 class ServiceUnavailable(ChimeError):
-    """503: come back after `retry_after` seconds."""
+    """503: retry after `retry_after` seconds."""
 
     code = "ServiceUnavailableException"
 
@@ -117,7 +117,7 @@ class ServiceUnavailable(ChimeError):
 
 
 class ValidationFailed(ChimeError):
-    """400: what the API's front end refuses before the service sees it.
+    """400: the API's front end rejects the request.
 
     Source of its form: aws/aws-sdk-js#4344 and aws/aws-sdk-java-v2#4072.
     """

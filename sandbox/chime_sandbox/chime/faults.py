@@ -1,7 +1,7 @@
 """Faults that tests inject into the next calls.
 
 Faults wait in a queue: each call takes the first one that matches it. Errors of single attendees
-have a queue of their own, since one call can have several.
+have a separate queue, because one call can have several.
 """
 
 from collections.abc import Container
@@ -19,7 +19,7 @@ from .quotas import ANY
 
 
 class Kind(StrEnum):
-    """What a fault does."""
+    """The effect of a fault."""
 
     THROTTLE = "throttle"
     FAILURE = "failure"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class When(StrEnum):
-    """Whether it takes effect before the service acts, or after that and before the response."""
+    """Whether a fault takes effect before the service acts, or afterwards, before the response."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -69,13 +69,13 @@ class Fault:
         return f"{self.kind} {self.when}"
 
     def fits(self, operation: str, meeting: Container[str]) -> bool:
-        """Whether it is for calls of this operation, on a meeting of these names."""
+        """Whether it is for calls of this operation, on a meeting with one of these names."""
         return self.operation in (operation, ANY) and (
             self.meeting is None or self.meeting in meeting
         )
 
     def error(self, operation: str) -> ChimeError | None:
-        """The error answer that a call meeting this fault gets, if it is of that kind."""
+        """The error answer that the fault causes; None if it has another effect."""
         match self.kind:
             case Kind.THROTTLE:
                 return exceptions.Throttling("Rate exceeded")
@@ -95,9 +95,9 @@ class Fault:
 
 @dataclass
 class AttendeeFault:
-    """Refuses single attendees in batches, in the answer's `Errors`.
+    """Refuses single attendees of batches, in the answer's `Errors`.
 
-    The next `count` of them, or of those in `external_user_ids` where it is given.
+    It affects the next `count` attendees, or the next `count` of those in `external_user_ids`.
     """
 
     code: str
@@ -107,7 +107,7 @@ class AttendeeFault:
 
 
 class Faults:
-    """The faults that wait for their calls."""
+    """The pending faults."""
 
     def __init__(self) -> None:
         self._line: list[Fault] = []
@@ -115,7 +115,7 @@ class Faults:
         self._lock = Lock()
 
     def add(self, fault: Fault) -> None:
-        """Put a fault at the end of the line."""
+        """Add a fault to the end of the queue."""
         with self._lock:
             self._line.append(fault)
 
@@ -125,7 +125,7 @@ class Faults:
             self._attendees.append(fault)
 
     def take(self, operation: str, meeting: Container[str] = ()) -> Fault | None:
-        """The fault that a call of this operation, on a meeting of these names, meets now."""
+        """Take the fault for a call of this operation, on a meeting with one of these names."""
         if not self._line:
             return None
         with self._lock:
@@ -141,7 +141,7 @@ class Faults:
         return None
 
     def refusal_of(self, external_user_id: str) -> AttendeeFault | None:
-        """The fault that an attendee in a batch meets now."""
+        """Take the fault for an attendee of a batch."""
         if not self._attendees:
             return None
         with self._lock:
@@ -155,13 +155,13 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """Take every fault away."""
+        """Remove all faults."""
         with self._lock:
             self._line.clear()
             self._attendees.clear()
 
     def as_dict(self) -> dict[str, Any]:
-        """What waits, in order."""
+        """The pending faults, in order."""
         with self._lock:
             return {
                 "calls": [asdict(fault) for fault in self._line],
@@ -171,7 +171,7 @@ class Faults:
 
 @dataclass
 class Held:
-    """A call that is stopped until somebody releases it."""
+    """A call that waits until it is released."""
 
     number: int
     operation: str
@@ -192,7 +192,7 @@ class Holds:
     def block(self, operation: str, when: When, meeting_id: str | None) -> None:
         """Hold the calling thread until it is released.
 
-        Raises ConnectionDropped where it is released to end there.
+        Raises ConnectionDropped if it is released with `drop`.
         """
         with self._condition:
             held = Held(next(self._numbers), operation, str(when), meeting_id)
@@ -209,7 +209,7 @@ class Holds:
             return list(self._held)
 
     def release(self, number: int | None = None, *, drop: bool = False) -> int:
-        """Let one call go on, or all of them, or end there; the answer is how many did."""
+        """Release one call, or all, and return how many. With `drop` they end without an answer."""
         with self._condition:
             going = [held for held in self._held if number in (None, held.number)]
             for held in going:

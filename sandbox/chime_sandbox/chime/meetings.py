@@ -1,7 +1,7 @@
 """The meetings: creates, finds and ends them, and connects attendees.
 
-A meeting ends when nobody has been connected for five minutes, after 24 hours at most, and with
-its primary. This module doesn't depend on HTTP, faults or request quotas.
+A meeting ends after five minutes with nobody connected, after 24 hours at most, and with its
+primary. This module doesn't depend on HTTP, faults or request quotas.
 """
 
 import heapq
@@ -22,10 +22,9 @@ MAX_REPLICAS = 4
 
 
 class Meetings:
-    """Every meeting of every account and control region.
+    """All meetings of all accounts and control regions.
 
-    Not thread-safe by itself: its caller holds a lock. `take_changed` gives the meetings
-    to save.
+    Not thread-safe: the caller holds a lock. `take_changed` returns the meetings to save.
     """
 
     def __init__(self, clock: Clock, settings: Settings, announcer: Announcer) -> None:
@@ -46,11 +45,11 @@ class Meetings:
         return iter(self._meetings.values())
 
     def any(self, meeting_id: str) -> Meeting | None:
-        """The meeting of that id, alive or ended, of any account."""
+        """The meeting with this id, active or ended, in any account."""
         return self._meetings.get(meeting_id)
 
     def find(self, owner: Owner, meeting_id: str) -> Meeting:
-        """A living meeting. Raises NotFound."""
+        """An active meeting. Raises NotFound."""
         meeting = self._meetings.get(meeting_id)
         if meeting is None or meeting.owner != owner:
             raise NotFound(f"Meeting {meeting_id} not found")
@@ -59,12 +58,12 @@ class Meetings:
         return meeting
 
     def of_token(self, owner: Owner, token: str) -> Meeting | None:
-        """The latest meeting that this ClientRequestToken made, alive or ended."""
+        """The latest meeting that this ClientRequestToken created, active or ended."""
         meeting_id = self._by_token.get((*owner, token))
         return None if meeting_id is None else self._meetings[meeting_id]
 
     def replicas(self, meeting: Meeting) -> list[Meeting]:
-        """The living replicas of a meeting."""
+        """The active replicas of a meeting."""
         known = (self._meetings.get(each) for each in self._replicas.get(meeting.meeting_id, ()))
         return [each for each in known if each is not None and each.ended_at is None]
 
@@ -73,7 +72,7 @@ class Meetings:
     def create(
         self, owner: Owner, partition: str, request: dict[str, Any], tags: dict[str, str]
     ) -> Meeting:
-        """Make a meeting. Raises LimitExceeded where the account has too many."""
+        """Create a meeting. Raises LimitExceeded if the account has too many."""
         account, region = owner
         live = self._live.setdefault(account, set())
         if len(live) >= self._settings.meetings_per_account:
@@ -101,7 +100,7 @@ class Meetings:
     def add_attendee(
         self, meeting: Meeting, external_user_id: str, asked: Capabilities | None
     ) -> Attendee:
-        """Add an attendee; its caller has made sure that there is room and no such attendee."""
+        """Add an attendee. The caller has checked that there is room, and no such attendee."""
         attendee_id = names.guid()
         attendee = Attendee(
             external_user_id=external_user_id,
@@ -141,9 +140,9 @@ class Meetings:
         self.touch(meeting)
 
     def join(self, meeting: Meeting, attendee_id: str) -> None:
-        """Connect an attendee, which keeps the meeting alive. Raises NotFound.
+        """Connect an attendee, which keeps the meeting active. Raises NotFound.
 
-        One who is connected already goes on on another device.
+        An attendee who is already connected continues on another device.
         """
         attendee = self.attendee(meeting, attendee_id)
         again = attendee.connected
@@ -153,7 +152,7 @@ class Meetings:
         self._announce(kind, meeting, attendee)
 
     def leave(self, meeting: Meeting, attendee_id: str, *, dropped: bool = False) -> None:
-        """Disconnect an attendee that leaves or whose connection is lost. Raises NotFound."""
+        """Disconnect an attendee who leaves or whose connection is lost. Raises NotFound."""
         attendee = self.attendee(meeting, attendee_id)
         if not attendee.connected:
             raise NotFound(f"Attendee {attendee_id} is not connected")
@@ -185,11 +184,11 @@ class Meetings:
             self._announce(EventType.TRANSCRIPTION_STOPPED, meeting, details=details)
 
     def publish(self, kind: EventType, meeting: Meeting, attendee_id: str) -> None:
-        """Publish an event of an attendee that changes nothing kept here. Raises NotFound."""
+        """Publish an event of an attendee that doesn't change the state. Raises NotFound."""
         self._announce(kind, meeting, self.attendee(meeting, attendee_id))
 
     def end(self, meeting: Meeting, reason: str, at: float | None = None) -> None:
-        """End a living meeting, and its replicas with it."""
+        """End an active meeting and its replicas."""
         if meeting.ended_at is not None:
             return
         meeting.ended_at = self._clock.now() if at is None else at
@@ -203,7 +202,7 @@ class Meetings:
             self.end(replica, "primary ended", meeting.ended_at)
 
     def end_the_overdue(self) -> None:
-        """End whatever should have ended by now, and forget what ended long ago."""
+        """End the meetings that are due, and remove those that ended long ago."""
         now = self._clock.now()
         while self._deadlines and self._deadlines[0][0] <= now:
             meeting = self._meetings.get(heapq.heappop(self._deadlines)[1])
@@ -217,7 +216,7 @@ class Meetings:
     # Saving and restoring
 
     def take_changed(self) -> tuple[list[Meeting], list[str]]:
-        """The meetings that changed since the last call, and the ids of the forgotten ones."""
+        """The meetings that changed since the last call, and the ids of the removed ones."""
         if not self._changed and not self._forgotten:
             return [], []
         changed = [self._meetings[each] for each in self._changed if each in self._meetings]
@@ -226,17 +225,17 @@ class Meetings:
         return changed, forgotten
 
     def put_back(self, changed: Iterable[Meeting], forgotten: Iterable[str]) -> None:
-        """Have the next `take_changed` give these again, which could not be saved."""
+        """Return these again from the next `take_changed`, because they could not be saved."""
         self._changed.update(meeting.meeting_id for meeting in changed)
         self._forgotten.update(forgotten)
 
     def restore(self, meetings: Iterable[Meeting]) -> None:
-        """Take over meetings that were saved."""
+        """Add meetings that were saved."""
         for meeting in sorted(meetings, key=lambda each: each.created_at):
             self._register(meeting)
 
     def clear(self) -> None:
-        """Forget every meeting."""
+        """Remove all meetings."""
         self._forgotten.update(self._meetings)
         for held in (self._meetings, self._by_token, self._live, self._replicas):
             held.clear()

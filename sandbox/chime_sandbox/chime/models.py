@@ -10,12 +10,12 @@ IDLE_SECONDS = 5 * 60
 LONGEST_SECONDS = 24 * 60 * 60
 
 Owner = tuple[str, str]
-"""An account and a control region: what a meeting can be found under."""
+"""The account and the control region of a meeting."""
 
 
 @dataclass
 class Attendee:
-    """Who may join a meeting. `join_token` is a credential."""
+    """An attendee. `join_token` is a credential."""
 
     external_user_id: str
     attendee_id: str
@@ -57,18 +57,18 @@ class Meeting:
 
     @property
     def token(self) -> str:
-        """The ClientRequestToken that made it."""
+        """The ClientRequestToken of the create."""
         return str(self.request["ClientRequestToken"])
 
     @property
     def features(self) -> dict[str, Any]:
-        """Its MeetingFeatures, empty where none were asked."""
+        """Its MeetingFeatures; empty if none were requested."""
         features: dict[str, Any] = self.request.get("MeetingFeatures") or {}
         return features
 
     @property
     def primary_id(self) -> str | None:
-        """The meeting that this one replicates."""
+        """The id of the meeting that this one replicates."""
         return self.request.get("PrimaryMeetingId")
 
     @property

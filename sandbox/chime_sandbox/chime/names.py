@@ -1,4 +1,4 @@
-"""The identifiers, tokens and addresses that the service makes up, in its forms."""
+"""Creates identifiers, tokens and URLs in the service's forms."""
 
 import base64
 import uuid
@@ -25,9 +25,9 @@ def pipeline_arn(partition: str, region: str, account: str, pipeline: str) -> st
 
 
 def media_placement(meeting: str, media_region: str) -> dict[str, str]:
-    """The addresses where clients find the meeting.
+    """The URLs that clients connect to.
 
-    Their form is that of an answer of the service shown in aws/amazon-chime-sdk-js#1052.
+    Their form is that of a response of the service in aws/amazon-chime-sdk-js#1052.
     """
     host = f"m3.{_abbreviated(media_region)}.app.chime.aws"
     return {

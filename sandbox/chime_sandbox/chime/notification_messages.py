@@ -1,6 +1,4 @@
-"""What the service writes into a queue or a topic when something happens in a meeting.
-
-It is the form that EventBridge gives to events.
+"""Creates the notification messages of events, in EventBridge's form.
 Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html
 """
 

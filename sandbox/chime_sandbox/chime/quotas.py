@@ -1,4 +1,4 @@
-"""How many requests a second each operation takes: a token bucket for each of them."""
+"""The quotas of requests per second: a token bucket for each operation."""
 
 from dataclasses import dataclass
 from math import inf
@@ -12,7 +12,7 @@ ANY = "*"
 
 @dataclass(frozen=True)
 class Quota:
-    """`rate` requests a second on average, `burst` of them at once. ValueError for others."""
+    """`rate` requests per second on average, and `burst` at once. Raises ValueError."""
 
     rate: float
     burst: float
@@ -29,7 +29,7 @@ class _Bucket:
 
 
 class Quotas:
-    """The buckets of every account, control region and operation; none unless a quota is set."""
+    """The buckets of each account, control region and operation that has a quota."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -38,7 +38,7 @@ class Quotas:
         self._lock = Lock()
 
     def set(self, operation: str, quota: Quota | None) -> None:
-        """Limit one operation, or with `*` each that has no quota of its own; None lifts it.
+        """Limit one operation, or with `*` each one without its own quota; None removes the quota.
 
         Raises ValueError for an unknown operation.
         """
@@ -52,11 +52,11 @@ class Quotas:
                 self._quotas[operation] = quota
 
     def as_dict(self) -> dict[str, dict[str, float]]:
-        """Every quota by operation."""
+        """The quotas by operation."""
         return {name: vars(quota) for name, quota in self._quotas.items()}
 
     def take(self, account: str, region: str, operation: str) -> bool:
-        """Whether one more call is within its quota; if so, it counts."""
+        """Whether one more call is within its quota. If so, the call is counted."""
         if not self._quotas:
             return True
         with self._lock:
@@ -64,7 +64,7 @@ class Quotas:
             return quota is None or self._take((account, region, operation), quota)
 
     def clear(self) -> None:
-        """Lift every quota."""
+        """Remove all quotas."""
         with self._lock:
             self._quotas.clear()
             self._buckets.clear()

@@ -1,4 +1,4 @@
-"""Where the APIs can be called, and where meetings can be hosted."""
+"""The regions where the APIs can be called, and those where meetings can be hosted."""
 
 import re
 from functools import cache
@@ -12,7 +12,7 @@ GOVCLOUD = "aws-us-gov"
 
 @cache
 def control_regions(service: str = MEETINGS) -> dict[str, str]:
-    """Every region with an endpoint of the service, and its partition, by botocore's endpoints."""
+    """The regions with an endpoint of the service in botocore's data, with their partitions."""
     session = botocore.session.get_session()
     return {
         region: partition
@@ -23,7 +23,7 @@ def control_regions(service: str = MEETINGS) -> dict[str, str]:
 
 @cache
 def media_regions() -> frozenset[str]:
-    """Every region that the model's documentation of `MediaRegion` names."""
+    """The regions in the model's documentation of `MediaRegion`."""
     shape = input_shape(service_model().operation_model("CreateMeeting"))
     documentation = shape.members["MediaRegion"].documentation
     return frozenset(re.findall(r"<code>([a-z]{2}(?:-[a-z]+)+-\d)</code>", documentation))
@@ -35,7 +35,7 @@ def partition_of(control_region: str) -> str:
 
 
 def may_host(control_region: str, media_region: str) -> bool:
-    """Whether a meeting made in `control_region` can have its media in `media_region`."""
+    """Whether `media_region` can host a meeting that is created in `control_region`."""
     in_govcloud = media_region.startswith("us-gov-")
     return media_region in media_regions() and in_govcloud == (
         partition_of(control_region) == GOVCLOUD

@@ -1,7 +1,7 @@
 """The log of all calls, with their outcomes and faults, and of all notifications.
 
-It never holds a join token, an id that a person chose, or anything else from a call's body except
-the number of attendees or tags.
+It never contains a join token or an id that a person chose. Of a call's parameters, it has only
+the meeting's id and the number of attendees or tags.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from typing import Any
 
 LONGEST = 200_000
 
-#: The service of entries that are no calls but notifications, and how these can end.
+#: The service of entries that are notifications, and their outcomes.
 NOTIFICATION = "notification"
 DELIVERED = "delivered"
 DROPPED = "dropped"
@@ -20,13 +20,13 @@ DROPPED = "dropped"
 
 @dataclass(frozen=True)
 class Entry:
-    """One call. `time` is on the emulator's clock; `status` is 0 for one never answered.
+    """A call or a notification. `time` is on the emulator's clock.
 
-    `outcome` is `OK` or the error's code; `items` counts the attendees or tags that the call
-    carried; `fault` says what a fault or a quota did to it.
+    Of a call, `outcome` is `OK` or the error's code, `status` is 0 without an answer, `items` is
+    the number of attendees or tags, and `fault` is the fault or quota that affected it.
 
-    Or one notification to the ARN `target`: `operation` is its event type, `outcome`
-    `delivered` or `dropped`, `fault` why it was dropped.
+    Of a notification, `target` is the ARN, `operation` the event type, `outcome` `delivered` or
+    `dropped`, and `fault` why it was dropped.
     """
 
     time: float
@@ -58,12 +58,12 @@ class RequestLog:
         return numbered
 
     def entries(self, after: int = 0) -> list[dict[str, Any]]:
-        """The entries whose number is above `after`."""
+        """The entries with a number above `after`."""
         with self._lock:
             entries = list(self._entries)
         return [asdict(entry) for entry in entries if entry.number > after]
 
     def clear(self) -> None:
-        """Forget every entry; numbers go on."""
+        """Remove all entries. The numbers continue."""
         with self._lock:
             self._entries.clear()

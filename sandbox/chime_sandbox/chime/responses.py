@@ -45,7 +45,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """An operation's result. `status` overrides the model's; `meeting` is what it concerned."""
+    """An operation's result, with its meeting. `status` overrides the model's."""
 
     result: Result
     meeting: Meeting | None = None
@@ -68,12 +68,12 @@ class Operations:
     # Meetings
 
     def create_meeting(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Make a meeting, or find the one that this ClientRequestToken made."""
+        """Create a meeting, or return the one that this ClientRequestToken created."""
         meeting, is_new = self._create(owner, parameters)
         return Answer({"Meeting": _meeting(meeting)}, meeting, CREATED if is_new else None)
 
     def create_meeting_with_attendees(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Make a meeting with its first attendees, or find the one that this token made."""
+        """Create a meeting with attendees, or return the one that this token created."""
         features = parameters.get("MeetingFeatures") or {}
         for item in parameters["Attendees"]:
             _check_item(item, features)
@@ -89,12 +89,12 @@ class Operations:
         return Answer(result, meeting, CREATED if is_new else None)
 
     def get_meeting(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a living meeting."""
+        """Return an active meeting."""
         meeting = self._find(owner, parameters)
         return Answer({"Meeting": _meeting(meeting)}, meeting)
 
     def delete_meeting(self, owner: Owner, parameters: Parameters) -> Answer:
-        """End a meeting, and its replicas with it."""
+        """End a meeting and its replicas."""
         meeting = self._find(owner, parameters)
         self._meetings.end(meeting, "deleted")
         return Answer({}, meeting)
@@ -102,7 +102,7 @@ class Operations:
     # Attendees
 
     def create_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Add an attendee, or find the one of that ExternalUserId."""
+        """Add an attendee, or return the one with this ExternalUserId."""
         meeting = self._find(owner, parameters)
         _check_item(parameters, meeting.features)
         known = meeting.by_external_id().get(parameters["ExternalUserId"])
@@ -112,7 +112,7 @@ class Operations:
         return Answer({"Attendee": _shown([attendee])[0]}, meeting, CREATED)
 
     def batch_create_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Add up to a hundred attendees; the errors of single attendees are in `Errors`."""
+        """Add up to 100 attendees. The errors of single attendees are in `Errors`."""
         meeting = self._find(owner, parameters)
         items = parameters["Attendees"]
         for item in items:
@@ -124,13 +124,13 @@ class Operations:
         return Answer({"Attendees": _shown(attendees), "Errors": errors}, meeting, CREATED)
 
     def get_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show an attendee."""
+        """Return an attendee."""
         meeting = self._find(owner, parameters)
         attendee = self._meetings.attendee(meeting, parameters["AttendeeId"])
         return Answer({"Attendee": self._read([attendee])[0]}, meeting)
 
     def list_attendees(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a page of a meeting's attendees, in the order of their creation."""
+        """Return a page of a meeting's attendees, in the order of their creation."""
         meeting = self._find(owner, parameters)
         attendees = list(meeting.attendees.values())
         start = _page_start(parameters.get("NextToken"), attendees)
@@ -141,13 +141,13 @@ class Operations:
         return Answer(result, meeting)
 
     def delete_attendee(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Remove an attendee; its join token becomes invalid."""
+        """Remove an attendee, whose join token becomes invalid."""
         meeting = self._find(owner, parameters)
         self._meetings.delete_attendee(meeting, parameters["AttendeeId"])
         return Answer({}, meeting)
 
     def update_attendee_capabilities(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Give one attendee other capabilities."""
+        """Change the capabilities of one attendee."""
         meeting = self._find(owner, parameters)
         attendee = self._meetings.attendee(meeting, parameters["AttendeeId"])
         capabilities.check(parameters["Capabilities"], meeting.features)
@@ -157,7 +157,7 @@ class Operations:
     def batch_update_attendee_capabilities_except(
         self, owner: Owner, parameters: Parameters
     ) -> Answer:
-        """Give every attendee but the excluded ones other capabilities."""
+        """Change the capabilities of all attendees except the excluded ones."""
         meeting = self._find(owner, parameters)
         capabilities.check(parameters["Capabilities"], meeting.features)
         excluded = {item["AttendeeId"] for item in parameters["ExcludedAttendeeIds"]}
@@ -168,7 +168,7 @@ class Operations:
     # Tags
 
     def list_tags_for_resource(self, owner: Owner, parameters: Parameters) -> Answer:
-        """Show a meeting's tags."""
+        """Return a meeting's tags."""
         meeting = self._find_by_arn(owner, parameters["ResourceARN"])
         tags = [{"Key": key, "Value": value} for key, value in meeting.tags.items()]
         return Answer({"Tags": tags}, meeting)
@@ -324,7 +324,7 @@ def _page_start(token: str | None, attendees: list[Attendee]) -> int:
 
 
 def tags_of(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Tags by their keys. Raises BadRequest where a key is there twice."""
+    """Tags by their keys. Raises BadRequest if there is a duplicate key."""
     by_key = {tag["Key"]: tag["Value"] for tag in tags}
     if len(by_key) < len(tags):
         raise BadRequest("Tags has a key twice")

@@ -1,8 +1,8 @@
-"""Requests and responses on the wire, by botocore's service models and moto's router and parser.
+"""Parses requests and serializes responses, by botocore's service models and moto's code.
 
 Chime SDK Meetings and Chime SDK Media Pipelines share the signing name, and here the endpoint. The
-path of a request says which of the two it is for. The path of the tag operations is the same for
-both, so the ARN decides.
+path of a request decides which of the two it is for. The tag operations of both have the same path,
+so for them the ARN decides.
 """
 
 import json
@@ -25,7 +25,7 @@ MEETINGS = "chime-sdk-meetings"
 MEDIA_PIPELINES = "chime-sdk-media-pipelines"
 CREATED = 201
 
-#: The operations on media pipelines that the emulator has; it has all of those on meetings.
+#: The emulated operations on media pipelines. The operations on meetings are all emulated.
 PIPELINE_OPERATIONS = frozenset(
     {
         "CreateMediaCapturePipeline",
@@ -42,7 +42,7 @@ PIPELINE_OPERATIONS = frozenset(
     }
 )
 
-#: The names that the service model of Media Pipelines has for errors of Meetings.
+#: The names of errors of Meetings in the service model of Media Pipelines.
 PIPELINE_ERRORS = {
     "LimitExceededException": "ResourceLimitExceededException",
     "ResourceNotFoundException": "NotFoundException",
@@ -63,16 +63,16 @@ def service_of(operation: OperationModel) -> str:
 
 
 def known(operation: str) -> str:
-    """`operation` itself. Raises ValueError where no API has one of that name."""
+    """Return `operation`. Raises ValueError if there is no emulated operation with this name."""
     if operation not in (*service_model().operation_names, *PIPELINE_OPERATIONS):
         raise ValueError(f"the API has no operation {operation}")
     return operation
 
 
 def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
-    """The operation that a request names and the parameters in its path.
+    """The operation of a request, and the parameters in its path.
 
-    Raises UnknownOperation, and ValidationFailed for a body that isn't announced as JSON.
+    Raises UnknownOperation, and ValidationFailed if the content type of a body is not JSON.
     """
     service = _service(request)
     try:
@@ -80,7 +80,7 @@ def route(request: Request) -> tuple[OperationModel, dict[str, Any]]:
     except NoRoute:
         raise UnknownOperation(f"no operation is {request.method} {request.path}") from None
     except NotImplementedError:
-        # So moto says that a body is announced in a form that the service doesn't speak.
+        # moto raises this for a content type that the service doesn't support.
         raise ValidationFailed(f"The body must be JSON, not {request.content_type}") from None
     if service == MEDIA_PIPELINES and operation.name not in PIPELINE_OPERATIONS:
         raise UnknownOperation(f"the sandbox has no {operation.name}")
@@ -96,9 +96,9 @@ def _service(request: Request) -> str:
 
 
 def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> Any:
-    """The request's parameters, named as in the model; their types are as they came.
+    """The request's parameters, with the model's names. Their types are not checked.
 
-    Raises ValidationFailed where the body has another structure than the model.
+    Raises ValidationFailed if the body has another structure than the model.
     """
     parser = PROTOCOL_PARSERS["rest-json"](operation)
     parts: RequestDict = {
@@ -110,7 +110,7 @@ def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> 
         "url_params": path,
     }
     try:
-        # moto takes a body that is no JSON for an empty one.
+        # moto reads an invalid body as an empty one.
         json.loads(request.get_data() or b"{}")
         return parser.parse(parts)
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
@@ -118,16 +118,18 @@ def parse(operation: OperationModel, request: Request, path: dict[str, Any]) -> 
 
 
 def input_shape(operation: OperationModel) -> StructureShape:
-    """The shape of an operation's parameters; each of this API's has one."""
+    """The shape of an operation's parameters. All operations of these APIs have one."""
     return cast(StructureShape, operation.input_shape)
 
 
 def answer(operation: OperationModel, result: dict[str, Any], status: int | None) -> Response:
-    """A successful answer; `status` overrides the model's.
+    """A successful answer.
 
-    `result` has the model's own names. No member of this API's answers is anything but a part of
-    the body, so that there is nothing to serialize: moto's serializer would make the same of it,
-    and take a third of a call's time for that.
+    All members of these APIs' answers are in the body, so `result` can be dumped as JSON. moto's
+    serializer returns the same, but takes a third of a call's time.
+
+    :param result: the answer, with the model's names.
+    :param status: the HTTP status; the model's if None.
     """
     headers = {
         "Content-Type": RestJSONSerializer.CONTENT_TYPE,
@@ -138,10 +140,7 @@ def answer(operation: OperationModel, result: dict[str, Any], status: int | None
 
 
 def refuse(operation: OperationModel | None, error: ChimeError) -> Response:
-    """An error answer, in the form of the error's shape.
-
-    The error takes on the name that the operation's service has for it.
-    """
+    """An error answer, in the form of the error's shape, with the name in the service's model."""
     if isinstance(error, UnknownOperation):
         return Response(status=404, headers={"x-amzn-ErrorType": error.code})
     if operation is not None and service_of(operation) == MEDIA_PIPELINES:

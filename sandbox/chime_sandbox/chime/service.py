@@ -35,7 +35,7 @@ COUNTED = ("Attendees", "Tags", "TagKeys", "ExcludedAttendeeIds")
 
 @dataclass
 class Call:
-    """A call on its way. `fault` says what a fault or a quota has done to it."""
+    """A call in progress. `fault` is the fault or quota that has affected it."""
 
     account: str
     region: str
@@ -45,7 +45,7 @@ class Call:
     fault: str | None = None
 
     def note(self, parameters: dict[str, Any]) -> None:
-        """Keep of the parameters what the request log shows and faults need."""
+        """Keep the parameters that the request log and faults need."""
         named = parameters.get("MeetingId") or parameters.get("SourceArn")
         named = str(named or parameters.get("ResourceARN", ""))
         self.meeting_id = re.split("[/:]", named)[-1] or None
@@ -81,12 +81,12 @@ class ChimeService:
             ),
         }
         self._restore()
-        # The first calls come several at once, and each would wait until all had loaded this.
+        # Loaded now, because the first calls, which are parallel, would all wait for it.
         regions.control_regions()
         regions.media_regions()
 
     def handle(self, request: Request, account: str, region: str) -> Response:
-        """Answer one call. Raises ConnectionDropped where it shall get no answer."""
+        """Answer one call. Raises ConnectionDropped if a fault drops the connection."""
         call = Call(account, region)
         operation: OperationModel | None = None
         try:
@@ -103,19 +103,19 @@ class ChimeService:
         return response
 
     def tick(self) -> None:
-        """End what should have ended by now."""
+        """End the meetings and pipelines that are due."""
         with self._lock:
             self.catch_up()
             self.save()
 
     def catch_up(self) -> None:
-        """Have everything happen that is due by now; the caller holds the lock."""
+        """Make all due changes. The caller holds the lock."""
         self.pipelines.advance()
         self.meetings.end_the_overdue()
         self.pipelines.advance()
 
     def save(self) -> None:
-        """Write what has changed since the last time."""
+        """Write what has changed since the last save."""
         meetings, forgotten = self.meetings.take_changed()
         bodies = {each.meeting_id: _body(each) for each in meetings}
         self._save(
@@ -136,7 +136,7 @@ class ChimeService:
 
     @property
     def lock(self) -> RLock:
-        """To be held while meetings are looked at or changed."""
+        """The lock to hold while meetings are read or changed."""
         return self._lock
 
     def _perform(
@@ -189,14 +189,14 @@ class ChimeService:
                 raise
 
     def _find_meeting(self, call: Call, parameters: dict[str, Any]) -> None:
-        """Where a call names a media pipeline, it is about the meeting of that."""
+        """If a call names a media pipeline, note that pipeline's meeting."""
         named = self.pipelines.any(str(parameters.get("MediaPipelineId") or call.meeting_id))
         if named is not None:
             meeting = self.pipelines.meeting_of(named)
             call.meeting_id = meeting.meeting_id if meeting else None
 
     def _names(self, call: Call, parameters: dict[str, Any]) -> set[str]:
-        """What the meeting of a call, or the one that it is to make, can be called by."""
+        """The ids of a call's meeting, or of the one that it creates, which faults can name."""
         known = self.meetings.any(call.meeting_id) if call.meeting_id else None
         request = known.request if known else parameters
         return {str(each) for each in (call.meeting_id, request.get("ExternalMeetingId")) if each}

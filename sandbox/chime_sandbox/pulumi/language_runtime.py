@@ -1,9 +1,8 @@
 """The Python language runtime of a Pulumi CLI that was built here.
 
-The CLI starts a language runtime for each command that runs a program, and asks it over gRPC to
-run the program. An installed Pulumi brings its own; one that is built from its Go module has none,
-and this serves it: programs and plugins in Python, in the virtual environment that Pulumi.yaml
-names.
+The CLI starts a language runtime for each command that runs a program, and asks it over gRPC to run
+the program. An installed Pulumi has its own; a CLI that is built from its Go module has none. This
+one runs programs and plugins in Python, in the virtual environment that Pulumi.yaml names.
 
 Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/language.proto
 """
@@ -28,8 +27,8 @@ from types import ModuleType
 from typing import IO, Final, NoReturn
 
 if __name__ == "__main__":
-    # The CLI starts this process twice for an update, and waits for it. It needs the protocol's
-    # messages alone, and importing the rest of the SDK takes longer than all else.
+    # The CLI starts this process twice for an update, and waits for it. Importing the whole SDK
+    # would take longer than everything else, so only the protocol's messages are imported.
     for _name in ("pulumi", "pulumi.runtime"):
         _found = importlib.util.find_spec(_name)
         if _found and _found.submodule_search_locations:
@@ -41,19 +40,19 @@ from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import language_pb2 as pb
 from pulumi.runtime.proto import language_pb2_grpc, plugin_pb2
 
-#: The script of Pulumi's own that connects a program to the engine and runs it.
+#: Pulumi's own script that connects a program to the engine and runs it.
 EXECUTOR: Final = "pulumi-language-python-exec"
 
-#: The exit code of a program whose error the user has seen already.
+#: The exit code of a program whose error has already been shown.
 ALREADY_SHOWN: Final = 32
 
-#: How long a program may take to stop once it is asked to.
+#: How long a program may take to stop, in seconds.
 STOP_SECONDS: Final = 5.0
 
-#: How often to look whether the CLI is still there.
+#: How often to check whether the CLI still runs, in seconds.
 POLL_SECONDS: Final = 1.0
 
-#: As many calls at once as an engine makes: a program, and the plugins in Python that it uses.
+#: Enough threads for all parallel calls of an engine: a program, and its plugins in Python.
 _WORKERS: Final = 64
 
 _LIST_PACKAGES: Final = (
@@ -78,7 +77,7 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
     def Handshake(
         self, request: pb.LanguageHandshakeRequest, context: grpc.ServicerContext
     ) -> pb.LanguageHandshakeResponse:
-        """Learn the engine's address."""
+        """Note the engine's address."""
         self._engine = request.engine_address
         return pb.LanguageHandshakeResponse()
 
@@ -91,17 +90,17 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
     def GetRequiredPackages(
         self, request: pb.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> pb.GetRequiredPackagesResponse:
-        """Name no plugin in advance: the engine looks for each when a program first uses it."""
+        """Return none: the engine looks for each plugin when a program first uses it."""
         return pb.GetRequiredPackagesResponse()
 
     def RuntimeOptionsPrompts(
         self, request: pb.RuntimeOptionsRequest, context: grpc.ServicerContext
     ) -> pb.RuntimeOptionsResponse:
-        """Ask for no options."""
+        """Return no prompts."""
         return pb.RuntimeOptionsResponse()
 
     def About(self, request: pb.AboutRequest, context: grpc.ServicerContext) -> pb.AboutResponse:
-        """Name the interpreter that programs run with."""
+        """Return the interpreter that programs run with."""
         python = _python(request.info, context)
         version = subprocess.run([python, "--version"], capture_output=True, text=True, check=False)
         return pb.AboutResponse(executable=python, version=version.stdout.split(" ")[-1].strip())
@@ -120,11 +119,11 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: pb.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.InstallDependenciesResponse]:
-        """Make the virtual environment of a program or plugin, and install what it declares."""
+        """Create the virtual environment of a program or plugin, and install its requirements."""
         folder = request.info.program_directory
         environment = _virtualenv(request.info, context, "venv" if request.is_plugin else "")
         if environment is None or (environment / "bin" / "python").exists():
-            # An environment that is there is its owner's.
+            # An existing environment is left to its owner.
             return
         pip = [str(environment / "bin" / "python"), "-m", "pip", "install"]
         commands = [["python3", "-m", "venv", str(environment)]]
@@ -139,7 +138,7 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
                 _refuse(context, f"`{' '.join(command)}` failed")
 
     def Run(self, request: pb.RunRequest, context: grpc.ServicerContext) -> pb.RunResponse:
-        """Run a program to its end. What it prints goes to the engine line by line."""
+        """Run a program to its end. Its output goes to the engine line by line."""
         flags = {
             "monitor": request.monitor_address,
             "engine": self._engine,
@@ -176,7 +175,7 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
     def RunPlugin(
         self, request: pb.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.RunPluginResponse]:
-        """Run a plugin or a policy pack, and pass on what it prints, until it ends."""
+        """Run a plugin or a policy pack to its end, and pass its output on."""
         folder = request.info.program_directory
         is_policy_pack = request.kind == "analyzer"
         command = [_python(request.info, context, default="" if is_policy_pack else "venv")]
@@ -202,12 +201,12 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
         yield pb.RunPluginResponse(exitcode=self._wait(plugin))
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Stop what runs."""
+        """Stop all programs and plugins."""
         self.stop()
         return empty_pb2.Empty()
 
     def stop(self) -> None:
-        """Stop all programs and plugins that run, and wait for their end."""
+        """Stop all running programs and plugins, and wait for their end."""
         with self._lock:
             running = list(self._running)
         for process in running:
@@ -221,7 +220,7 @@ class LanguageRuntime(language_pb2_grpc.LanguageRuntimeServicer):
         **pipes: int,
     ) -> subprocess.Popen[bytes]:
         with self._lock:
-            # A group of its own, to be ended with all that it started.
+            # In its own process group, it can be ended with all processes that it started.
             process = subprocess.Popen(
                 command,
                 cwd=folder or None,
@@ -256,7 +255,7 @@ def _python(info: pb.ProgramInfo, context: grpc.ServicerContext, default: str = 
 
 
 def _virtualenv(info: pb.ProgramInfo, context: grpc.ServicerContext, default: str) -> Path | None:
-    """The virtual environment that `runtime.options` name."""
+    """The virtual environment in `runtime.options`."""
     options = json_format.MessageToDict(info.options)
     toolchain = options.get("toolchain", "pip")
     if toolchain not in ("pip", "uv") or options.get("typechecker"):
@@ -278,7 +277,7 @@ def _project_name(folder: str) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it started, at once where it doesn't end by itself."""
+    """End a process with all processes that it started, by SIGKILL after STOP_SECONDS."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -288,7 +287,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _outputs(plugin: subprocess.Popen[bytes]) -> Iterator[pb.RunPluginResponse]:
-    """What a process prints, as it comes, until both of its streams end."""
+    """The output of a process as it comes, until both streams end."""
     chunks: SimpleQueue[pb.RunPluginResponse | None] = SimpleQueue()
 
     def read(stream: IO[bytes], answer: Callable[[bytes], pb.RunPluginResponse]) -> None:
@@ -309,10 +308,10 @@ def _outputs(plugin: subprocess.Popen[bytes]) -> Iterator[pb.RunPluginResponse]:
 
 
 def main() -> None:
-    """Serve until the CLI ends, however it ends. The CLI reads the port from standard output."""
+    """Serve until the CLI ends or crashes. The CLI reads the port from standard output."""
     arguments = [a for a in sys.argv[1:] if not a.startswith("-")]
     ended = threading.Event()
-    # In a process group of its own, an interrupt comes from the CLI, which is done.
+    # This is its own process group, so an interrupt comes from the CLI when it has finished.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     cli = os.getppid()
@@ -330,7 +329,7 @@ def main() -> None:
         pass
     runtime.stop()
     server.stop(None)
-    # A thread may still wait for a process that won't end.
+    # A thread may still wait for a process that doesn't end.
     os._exit(0)
 
 

@@ -309,7 +309,7 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     process = start("--state-file", state)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert "is no state file of the sandbox" in errors
+    assert "is not a state file of the sandbox" in errors
     assert state.read_text() == "do not lose this" * 100
 
 
@@ -478,7 +478,7 @@ def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, n
     }  # fmt: skip
     second = new("ana")["Meeting"]["MeetingId"]
     code, _, errors = command(endpoint, "end", "keynote")
-    assert (code, errors.partition(";")[0]) == (1, "Error: 2 living meetings are called keynote")
+    assert (code, errors.partition(";")[0]) == (1, "Error: 2 active meetings are called keynote")
     assert command(endpoint, "end", second)[0] == 0
     assert [each.meeting_id for each in sandbox.live()] == [first]
     assert command(endpoint, "end", "keynote")[0] == 0
@@ -488,8 +488,8 @@ def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, n
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("end", "nobody"), "no living meeting is called nobody; `meetings` shows"),
-        (("leave", "nobody", "ana"), "no living meeting is called nobody; `meetings` shows"),
+        (("end", "nobody"), "no active meeting is called nobody; `meetings` lists"),
+        (("leave", "nobody", "ana"), "no active meeting is called nobody; `meetings` lists"),
         (("fault", "GetMeeting"), "no kind of fault is 'GetMeeting'; there are throttle, failure,"),
         (("fault", "drop", "Meet"), "the API has no operation Meet"),
     ],

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 _ROOT: Final = "/meetings"
 
-#: A file name has at most 255 bytes, and a parameter's name and ARN 1,011 characters in all.
+#: The ARN and the name of a parameter have at most 1,011 characters together.
 LONGEST_SEGMENT: Final = 128
 _DIGEST: Final = 32
 
@@ -18,11 +18,11 @@ EVENT: Final = ".event"
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a parameter's name, of a URL's path and of a file name.
+    """A text as one segment of a parameter's name and of a URL's path.
 
-    All of them take letters, digits, `_`, `-` and `.`. Every other byte, and the dot itself,
-    becomes a dot and two hexadecimal digits, so that no two texts have the same segment. The end
-    of a long one is replaced by `..` and a digest of the text.
+    Both allow letters, digits, `_`, `-` and `.`. Every other byte, and the dot itself, becomes a
+    dot and two hexadecimal digits, so that no two texts have the same segment. The end of a long
+    segment is replaced by `..` and a digest of the text.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     """
@@ -38,45 +38,45 @@ def attendee(stack: str, event: str, external_user_id: str) -> str:
     """The name of the parameter that has an attendee's current join information.
 
     :param stack: the stack of the meetings, without organization and project.
-    :param event: the event's name. All occurrences of a recurring event have the same one.
+    :param event: the event's name, which all occurrences of a recurring event share.
     :param external_user_id: the attendee.
     """
     return within(stack, segment(event), segment(external_user_id))
 
 
 def link_key(stack: str) -> str:
-    """The name of the parameter that has the key which the stack's join links are signed with."""
+    """The name of the parameter that has the key for signing the stack's links."""
     return within(stack, "link-key")
 
 
 def queue(stack: str) -> str:
-    """The name of the parameter that says which queue the watcher of the meetings' stack reads."""
+    """The name of the parameter that names the queue of the watcher of the meetings' stack."""
     return within(stack, "queue")
 
 
 def operator(stack: str) -> str:
-    """What the operator's link is signed for. No parameter has this name."""
+    """The address that the operator's link is signed for. No parameter has this name."""
     return within(stack, "operator")
 
 
 def text(segment: str) -> str:
-    """The text that a segment was made of; of a long one the beginning, with an ellipsis."""
+    """The text of a segment; for a long one, its beginning and an ellipsis."""
     kept, _, digest = segment.partition("..")
     raw = re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), kept.encode())
-    # The end may be a part of a character.
+    # A shortened segment may end within a character.
     return raw.decode(errors="ignore") + ("…" if digest else "")
 
 
 def within(stack: str, *segments: str) -> str:
-    """The name of a parameter of a stack, from what `segment` returned."""
+    """The name of a parameter of a stack, from the segments of its path."""
     return "/".join((_ROOT, segment(stack), *segments))
 
 
 def about(stack: str, event_segment: str) -> str:
-    """The name of the parameter that says what an event is, and when it takes place."""
+    """The name of the parameter that describes an event and its times."""
     return within(stack, event_segment, EVENT)
 
 
 def root(stack: str) -> str:
-    """What the names of all parameters of a stack begin with."""
+    """The common prefix of the names of a stack's parameters."""
     return within(stack)

@@ -20,7 +20,7 @@ class Answers:
     :param meetings: asks the service whether a meeting exists. Without it, all are assumed to
         exist.
     :param requests: requests the replacement of an ended meeting. Without it, none is requested.
-    :param clock: a clock, in seconds.
+    :param clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Answers:
         self._requests = requests
 
     def session(self, attendee: str, event: str, has: str | None = None) -> dict[str, Any]:
-        """What `sessions.session` says, or, with a meeting that has ended, that it is reopening.
+        """The answer of `sessions.session`, or `reopening` if the meeting has ended.
 
         :param attendee: the name of the attendee's parameter.
         :param event: the name of the event's parameter.
@@ -57,7 +57,7 @@ class Answers:
         return found
 
     def _has_ended(self, meeting: Mapping[str, Any]) -> bool:
-        # The service knows no meeting of another account, whether it has ended or not.
+        # The service doesn't find meetings of another account, whether they have ended or not.
         is_ours = f":{self._parameters.account}:meeting/" in str(meeting.get("MeetingArn"))
         if self._meetings is None or not is_ours or not self._meetings.has_ended(meeting):
             return False

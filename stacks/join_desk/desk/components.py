@@ -1,4 +1,4 @@
-"""Schedule entries -> the VEVENTs that show an attendee when an event takes place."""
+"""Creates the VEVENTs of invitations from the entries of a schedule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meeting_provider.schedule.occurrences import Margins, Segment, Series
 from meeting_provider.schedule.planning import Entry
 from meeting_provider.schedule.rrule import Rule, to_utc
 
-#: The limits of a series that is written as single times, because iCalendar has no rule for it.
+#: The limits of a series that is written as single times, because it can't be written as a rule.
 AHEAD: Final = timedelta(days=366)
 MOST_TIMES: Final = 366
 
@@ -29,7 +29,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Shown:
-    """What every VEVENT of an invitation has: the join link, the organizer and the attendee."""
+    """What all VEVENTs of an invitation share: the join link, the organizer and the attendee."""
 
     link: str
     people: Mapping[str, Any]
@@ -37,10 +37,10 @@ class Shown:
 
 
 def events(parts: Sequence[Entry], shown: Shown) -> Iterator[Event]:
-    """The VEVENTs of what an attendee is invited to: of a series, and of its changed occurrences.
+    """The VEVENTs of a series and of its changed occurrences.
 
-    :param parts: the series, or a single part, and then the changes of the series' occurrences.
-    :param shown: what all of them have.
+    :param parts: the series, or a single part, and then the changed occurrences of the series.
+    :param shown: what all of them share.
     """
     first, *changes = parts
     changed = {_series(change).stamp for change in changes}
@@ -57,7 +57,7 @@ def events(parts: Sequence[Entry], shown: Shown) -> Iterator[Event]:
 
 
 def all_day(part: Entry, day: date, shown: Shown) -> Event:
-    """The VEVENT of an event without times, on a day."""
+    """The VEVENT of an event without times, for a whole day."""
     event = _event(part, shown)
     event.start, event.end = day, day + _DAY
     return event
@@ -91,7 +91,7 @@ def _event(part: Entry, shown: Shown) -> Event:
 
 
 def _set_times(event: Event, series: Series, changed: set[Any], now: datetime) -> None:
-    """Give an event its times: by its rule, or, where iCalendar has none for it, one by one."""
+    """Add the times to an event: as a rule if possible, else one by one."""
     if series.rule is None and not series.added:
         _set_first(event, series, series.first)
         return
@@ -99,7 +99,7 @@ def _set_times(event: Event, series: Series, changed: set[Any], now: datetime) -
     if not _has_rule(series):
         _set_each(event, series, now)
         return
-    # What the schedule's own rule leaves out, calendars would show.
+    # Calendars show DTSTART even if the rule leaves it out, so DTSTART is the first occurrence.
     begins = to_utc(series.first, series.zone)
     first = begins if series.includes_first else whole.first_recurrence() or begins
     _set_first(event, series, first.astimezone(series.zone).replace(tzinfo=None))
@@ -128,7 +128,7 @@ def _set_first(event: Event, series: Series, first: datetime) -> None:
 
 
 def _set_each(event: Event, series: Series, now: datetime) -> None:
-    # The same for all of a month, so that no day makes a new revision of it.
+    # The first day of the month, so that the invitation doesn't change every day.
     since = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     found = list(islice(series.windows(_NONE, since, since + AHEAD), MOST_TIMES))
     if not found:
@@ -140,7 +140,7 @@ def _set_each(event: Event, series: Series, now: datetime) -> None:
 
 
 def _instants(whole: Series, mark: datetime | date) -> Iterator[datetime]:
-    """The recurrences that an exception leaves out; a date leaves out all of its day."""
+    """The recurrences that an exception leaves out. A date leaves out its whole day."""
     if isinstance(mark, datetime):
         yield mark
         return

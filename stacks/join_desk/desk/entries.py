@@ -1,4 +1,4 @@
-"""The outputs of the meetings' stack -> the parameters that the desk keeps."""
+"""Creates the desk's parameters from the outputs of the meetings' stack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meeting_provider import NoJoinData, join_info
 _TEXTS: Final = ("title", "description")
 _TIMES: Final = ("opens", "start", "end", "closes")
 
-#: What an event's own parameter has of its open meetings: none of it is secret.
+#: The fields of open meetings in an event's parameter. None is secret.
 _IDS: Final = ("MeetingArn", "ExternalMeetingId")
 
 
@@ -40,9 +40,8 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
     """The desk's parameters: each event's details and times, and each attendee's join information.
 
     :param stack: the stack of the meetings, without organization and project.
-    :param outputs: its outputs: `meeting_ids` and `join_data`, and, where they are exported,
-        `events` and `upcoming`, which say what the meetings are and when, and `recordings`, which
-        has for each meeting where its recording is, and in which state.
+    :param outputs: its outputs: `meeting_ids` and `join_data`, and, if they are exported, `events`
+        and `upcoming` with titles and times, and `recordings` with the place of each recording.
     :param source: the stack's full name, for errors.
     :raises Incomplete: outputs are missing, or secrets among them could not be decrypted.
     """
@@ -79,7 +78,7 @@ def parameters(stack: str, outputs: Mapping[str, Any], source: str) -> Iterator[
 
 
 def queue(outputs: Mapping[str, Any]) -> str | None:
-    """The queue of the stack's notifications in JSON, or None where it has none."""
+    """The queue of the stack's notifications in JSON; None if it has none."""
     url, arn = outputs.get("queue_url"), outputs.get("queue_arn")
     if not isinstance(url, str) or not isinstance(arn, str):
         return None
@@ -87,7 +86,7 @@ def queue(outputs: Mapping[str, Any]) -> str | None:
 
 
 def text(outputs: Mapping[str, Any], name: str, source: str) -> str | None:
-    """A secret text among the outputs, or None where the stack has none of that name.
+    """A secret text among the outputs; None if there is none with this name.
 
     :raises Incomplete: it could not be decrypted.
     """
@@ -120,7 +119,7 @@ def _join_info(data: Mapping[str, Any], meeting: str, source: str) -> dict[str, 
 
 
 def _recording(recordings: object, meeting: str) -> dict[str, Any]:
-    """Where a meeting's recording is, for the operator; nothing where that isn't known yet."""
+    """The place of a meeting's recording, for the operator; empty if it isn't known."""
     said = recordings.get(meeting) if isinstance(recordings, Mapping) else None
     if not isinstance(said, Mapping):
         return {}

@@ -5,9 +5,9 @@ pulumi stack output --show-secrets --json | python -m desk.invitations --to FOLD
 It reads the outputs of the stack `join_desk` from standard input, and invites the attendees of the
 events that take place now or in the next days. A recurring event is one file, with its rule and its
 exceptions. Later runs update the files: a changed invitation has the next SEQUENCE, and an
-invitation that is no longer scheduled becomes a cancellation. An event without times is only
-written if --day sets its day. `links.csv` has all links, also of events without times. Anybody who
-has a link can join with it, so only the owner may read the files.
+invitation that is no longer scheduled becomes a cancellation. An event without times is written
+only if --day sets its day. `links.csv` has all links, including those of events without times.
+Anybody who has a link can join with it, so only the owner can read the files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from meeting_provider import InvalidSchedule, schedule
 from meeting_provider.attendance.report import inert, printable
 from meeting_provider.schedule import Entry
 
-#: For the owner alone to read and write.
+#: Only the owner can read and write.
 _PRIVATE: Final = 0o600
 
 PRODUCT: Final = "-//meeting-provider//join desk//EN"
@@ -46,15 +46,19 @@ _NOT_OF_CANCELLATIONS: Final = (
     *("DESCRIPTION", "LOCATION", "URL", "CONFERENCE"),
 )
 
-#: A file name has 255 bytes, with its ending and what a temporary file's name adds.
+#: File systems allow 255 bytes, including the ending and the random part of a temporary name.
 _LONGEST_NAME: Final = 100
 _ADDRESS: Final = re.compile(r"[^\s@:/<>'\"]+@[^\s@:/<>'\"]+")
 
 
 class Outputs(BaseModel):
-    """What the stack `join_desk` outputs: whose links, where they lead, and what signs them.
+    """The outputs of the stack `join_desk`.
 
-    And which ids the people in calendars have there, where that was set.
+    :param meetings: the stack of the meetings.
+    :param base_url: the desk's public URL.
+    :param link_key: the key that signs the links.
+    :param calendar_ids: the setting of the meetings' stack, if it is set.
+    :param calendar_key: the setting of the meetings' stack, if it is set.
     """
 
     meetings: str
@@ -65,20 +69,20 @@ class Outputs(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The outputs, from what `pulumi stack output --show-secrets --json` prints.
+        """The outputs that `pulumi stack output --show-secrets --json` has printed.
 
-        :raises ValueError: it is something else.
+        :raises ValueError: the text is something else.
         """
         try:
             return cls.model_validate_json(text)
         except ValidationError:
             # The cause would quote the key.
-            raise ValueError("these are no outputs of the stack join_desk") from None
+            raise ValueError("these are not the outputs of the stack join_desk") from None
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """One attendee's invitation to one event: all parts of it that have the attendee."""
+    """One attendee's invitation to one event: all parts of the event that have the attendee."""
 
     stack: str
     event: str
@@ -90,18 +94,18 @@ class Invitation:
 
     @property
     def file(self) -> Path:
-        """Its place in the folder of all invitations, by which a person is found."""
+        """Its path in the folder of all invitations, named after the event and the attendee."""
         name = file_name(self.mail or self.external_user_id)
         name += f"-{self.occurrence}" if self.occurrence else ""
         return Path(file_name(self.event), f"{name}.ics")
 
     @property
     def title(self) -> str:
-        """What people call the event."""
+        """The title of the event, or else its name."""
         return next((p.title for p in self.parts if p.title), self.event)
 
     def text(self, now: datetime, day: date | None, frame: _Frame) -> bytes:
-        """The invitation: a request where the attendee has an address, and else a publication.
+        """The invitation: a request if the attendee has a mail address, else a publication.
 
         Source: RFC 5546, sections 3.2.1 and 3.2.2.
         """
@@ -125,15 +129,15 @@ class Invitation:
 
     @property
     def starts(self) -> bool:
-        """Whether it has times."""
+        """Whether the event has times."""
         return any(p.series for p in self.parts)
 
     def takes_place(self, since: datetime, until: datetime) -> bool:
-        """Whether a meeting of it is open at some time between."""
+        """Whether one of its meetings is open at some time in the span."""
         return self.next(since, until) is not None
 
     def next(self, since: datetime, until: datetime) -> datetime | None:
-        """When the next of its meetings opens, or opened if it is open."""
+        """When the next of its meetings opens, or opened if it is open now."""
         found = [
             next((w.opens for w in p.series.windows(p.margins, since, until)), None)
             for p in self.parts
@@ -144,7 +148,7 @@ class Invitation:
 
 @dataclass(frozen=True)
 class _Frame:
-    """What is the same in all events of a file."""
+    """The properties that all events of a file share."""
 
     organizer: str
     sequence: int
@@ -163,20 +167,20 @@ def _calendar(method: str, events: Iterable[Event]) -> bytes:
 
 
 def _add_zones(calendar: Calendar) -> None:
-    """Add the zones that are used, until a decade or two from now."""
+    """Add the time zones that are used, for the next ten to twenty years."""
     years = [e.start.year for e in calendar.events]
     last = max(*years, datetime.now(UTC).year) // 10 * 10 + 20
     calendar.add_missing_timezones(date(min(years) - 1, 1, 1), date(last, 1, 1))
     for zone in calendar.timezones:
         for observance in zone.subcomponents:
-            # ical.js reads the first time of each RDATE only.
+            # ical.js reads only the first time of each RDATE.
             if listed := observance.pop("RDATE", None):
                 for time in listed.dts:
                     observance.add("RDATE", time.dt)
 
 
 def file_name(text: str) -> str:
-    """A text as a name of a file or a folder: itself where a file system takes it."""
+    """A text as the name of a file or folder: unchanged if file systems allow it."""
     safe = re.sub(r"[^\w@.+=-]", "_", text).lstrip(".")
     if safe == text and len(safe.encode()) <= _LONGEST_NAME:
         return safe
@@ -186,7 +190,7 @@ def file_name(text: str) -> str:
 
 
 def invitations(entries: Iterable[Entry], outputs: Outputs) -> Iterator[Invitation]:
-    """The invitation of every attendee of every event, past ones among them."""
+    """The invitation of each attendee of each event, including past ones."""
     parts: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     mails: dict[tuple[str, str], str] = {}
     for entry in entries:
@@ -203,7 +207,7 @@ def invitations(entries: Iterable[Entry], outputs: Outputs) -> Iterator[Invitati
 
 
 def _files(parts: Sequence[Entry]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    """What has a file of its own: a series with its changes, or a single part without one."""
+    """The parts that share a file: a series with its changes, or a single part without a series."""
     whole = [p for p in parts if p.series is None or p.series.stamp is None]
     changes = [p for p in parts if p.series and p.series.stamp is not None]
     if whole:
@@ -216,10 +220,10 @@ def _files(parts: Sequence[Entry]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
 
 @dataclass
 class Folder:
-    """The folder with what was sent before.
+    """The folder of the invitations that were written before.
 
     :param path: the folder.
-    :param organizer: the mail address that invites.
+    :param organizer: the organizer's mail address.
     :param now: the present time.
     """
 
@@ -228,15 +232,15 @@ class Folder:
     now: datetime
 
     def write(self, invitation: Invitation, day: date | None) -> bool:
-        """Write an invitation where it is new or has changed; say whether that was so.
+        """Write an invitation if it is new or has changed, and return whether it was written.
 
-        A changed one has the next SEQUENCE, by which a client knows which is the newer.
+        A changed one has the next SEQUENCE, by which clients recognize the newer one.
         """
         path = self.path / invitation.file
         there = path.read_bytes() if path.exists() else b""
         old = _read(there)
         sequence, stamp = _frame(old)
-        # What is written depends on the time only where a series is written by its times.
+        # The text depends on the present time only if a series is written as single times.
         if old and invitation.text(self.now, day, self._frame(sequence, stamp)) == there:
             path.chmod(_PRIVATE)
             return False
@@ -245,13 +249,13 @@ class Folder:
         return True
 
     def has(self, invitation: Invitation) -> bool:
-        """Whether the invitation was written before, and not cancelled."""
+        """Whether the invitation was written before and has not been cancelled."""
         path = self.path / invitation.file
         old = _read(path.read_bytes()) if path.exists() else None
         return old is not None and old.get("METHOD") != "CANCEL"
 
     def cancel_others(self, known: Iterable[Invitation]) -> int:
-        """Turn what is no longer scheduled into cancellations; say how many.
+        """Turn invitations that are no longer scheduled into cancellations; return how many.
 
         Source: RFC 5546, section 3.2.5.
         """
@@ -286,7 +290,7 @@ class Folder:
         return _Frame(self.organizer, sequence, stamp)
 
     def _is_over(self, old: Calendar) -> bool:
-        """Whether nothing of an invitation is still to come."""
+        """Whether all times of an invitation are past."""
         return all(
             "RRULE" not in e and "RDATE" not in e and _instant(e.end) < self.now for e in old.events
         )
@@ -299,7 +303,7 @@ def _instant(time: date) -> datetime:
 
 
 def _read(content: bytes) -> Calendar | None:
-    """An invitation that was written before; None where it is no longer one."""
+    """An invitation that was written before; None if the file is not an invitation."""
     try:
         calendar = Calendar.from_ical(content)
     except (ValueError, IndexError):
@@ -315,7 +319,7 @@ def _frame(old: Calendar | None) -> tuple[int, datetime]:
 
 
 def write_links(path: Path, invited: Iterable[Invitation]) -> None:
-    """Write a table of all links. Its lines end with a line feed, for `cut` and spreadsheets."""
+    """Write a table of all links. Its lines end with a line feed only, for `cut`."""
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(("event", "title", "attendee", "external_user_id", "link"))
@@ -328,7 +332,7 @@ def write_links(path: Path, invited: Iterable[Invitation]) -> None:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that only the owner may read, whole or not at all."""
+    """Write a file that only the owner can read, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         fresh = Path(file.name)
@@ -342,7 +346,7 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def _nothing(file: str, every: Sequence[Invitation], now: datetime, days: int) -> str:
-    """Why there is nothing to invite to, and what to do."""
+    """Why there are no invitations, and what to do."""
     untimed = len({i.event for i in every if not i.starts})
     later = [(opens, i.title) for i in every if (opens := i.next(now, now + components.AHEAD))]
     said = [f"{file} has nothing to invite to in the next {days} days."]
@@ -365,7 +369,7 @@ def _nothing(file: str, every: Sequence[Invitation], now: datetime, days: int) -
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--days", default=7, show_default=True, help="How far ahead to invite.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="When the events without times are.")
-@click.option("--now", "at", help="RFC 3339: invite as of another time than the present one.")
+@click.option("--now", "at", help="The time to invite at, in RFC 3339; by default the present.")
 @click.option("--organizer", help="A mail address; by default noreply@ the host of the links.")
 def main(
     file: str,
@@ -388,7 +392,7 @@ def main(
     host = urlsplit(outputs.base_url).hostname
     written = Folder(folder, organizer or f"noreply@{host}", now)
     untimed = [i for i in every if not i.starts]
-    # An event that was invited to and moved out of the next days is brought up to date too.
+    # The invitation to an event that was moved out of the next days is updated too.
     moved = [i for i in every if i.starts and i not in near and written.has(i)]
     sent = [*near, *moved, *(untimed if day else ())]
     changed = sum(written.write(i, day.date() if day else None) for i in sent)

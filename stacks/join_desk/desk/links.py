@@ -1,4 +1,4 @@
-"""Join links: what an attendee opens, signed so that nobody can guess another attendee's."""
+"""Creates join links, which are signed so that nobody can guess another attendee's link."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from desk import addresses
 
 
 def link(base_url: str, key: str, stack: str, event: str, external_user_id: str) -> str:
-    """An attendee's join link, which stays the same for as long as the key does.
+    """An attendee's join link, which stays the same as long as the key does.
 
     It is a credential: anybody who has it can join as this attendee.
 
-    :param base_url: where the desk is reached.
-    :param key: what the stack's links are signed with.
+    :param base_url: the desk's public URL.
+    :param key: the key that signs the stack's links.
     :param stack: the stack of the meetings.
-    :param event: the event's name. All occurrences of a recurring event have the same one.
+    :param event: the event's name, which all occurrences of a recurring event share.
     :param external_user_id: the attendee.
     """
     signature = sign(key, addresses.attendee(stack, event, external_user_id))
@@ -31,8 +31,8 @@ def operator(base_url: str, key: str, stack: str) -> str:
 
     It is a credential: the page has the join links of all attendees.
 
-    :param base_url: where the desk is reached.
-    :param key: what the stack's links are signed with.
+    :param base_url: the desk's public URL.
+    :param key: the key that signs the stack's links.
     :param stack: the stack of the meetings.
     """
     return f"{base_url.rstrip('/')}/operator?signature={sign(key, addresses.operator(stack))}"
@@ -54,13 +54,13 @@ def problems(base_url: str, key: str) -> list[str]:
 
 
 def sign(key: str, address: str) -> str:
-    """The signature that opens an address: HMAC-SHA256 under the key's hash, in URLs' base64."""
-    # HMAC fills a short key up with zeros: of the key's own hash no other key is the beginning.
+    """The signature that opens an address: HMAC-SHA256 with the key's hash, in URL-safe base64."""
+    # HMAC pads short keys with zeros, so that two keys could be equivalent. Their hashes can't be.
     hashed = hashlib.sha256(key.encode()).digest()
     digest = hmac.digest(hashed, address.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def opens(key: str, address: str, signature: str) -> bool:
-    """Whether a signature opens an address. How long it takes says nothing about the right one."""
+    """Whether a signature opens an address, compared in constant time."""
     return hmac.compare_digest(sign(key, address).encode(), signature.encode())

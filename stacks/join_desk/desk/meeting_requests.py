@@ -22,7 +22,7 @@ CONFIG: Final = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
 )
 
-#: How long until a meeting is asked for again, in seconds: after a message, and after a failure.
+#: The time between requests for one meeting, in seconds: after a message, and after a failure.
 AGAIN: Final = 30.0
 AFTER_FAILURE: Final = 5.0
 _MOST_KEPT: Final = 1000
@@ -33,10 +33,10 @@ _log = logging.getLogger("desk")
 class MeetingRequests:
     """Requests to the watcher of the meetings' stack.
 
-    :param parameters: where the queue's address is.
-    :param name: its parameter.
-    :param client: makes boto3's client of SQS for a region.
-    :param now: a clock, in seconds.
+    :param parameters: the parameters, which have the queue's address.
+    :param name: the name of its parameter.
+    :param client: creates boto3's client of SQS for a region.
+    :param now: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -62,7 +62,9 @@ class MeetingRequests:
         return self._parameters.get(self._name) is not None
 
     def send(self, meeting: Mapping[str, Any]) -> None:
-        """Ask for a meeting, at most once every AGAIN seconds however often this is called.
+        """Request the replacement of a meeting, unless one was requested recently.
+
+        "Recently" is AGAIN seconds, or AFTER_FAILURE seconds after a failure.
 
         :param meeting: the one that has ended: MeetingId, and ExternalMeetingId if it is known.
         """
@@ -84,7 +86,7 @@ class MeetingRequests:
             with self._lock:
                 self._again[meeting_id] = now + AFTER_FAILURE
         else:
-            _log.info("requested a successor of the meeting %s", meeting_id)
+            _log.info("requested a replacement of the meeting %s", meeting_id)
 
 
 def _client(region: str) -> Any:

@@ -14,14 +14,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-#: Without an answer for about a second, a meeting counts as there.
+#: Without an answer within two seconds, the meeting is assumed to exist.
 CONFIG: Final = Config(
     connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1}
 )
 _LONGEST_WAIT: Final = 2.0
 
-#: How long an answer is kept, in seconds: for all people who ask about a meeting there is one call.
-#: An ended meeting never comes back.
+#: How long an answer is kept, in seconds, so that one call serves all people with a meeting's link.
+#: It is kept longer for an ended meeting, which never exists again.
 KEPT: Final = 2.0
 KEPT_ENDED: Final = 30.0
 _MOST_KEPT: Final = 1000
@@ -31,7 +31,7 @@ _log = logging.getLogger("desk")
 
 @dataclass
 class _Known:
-    """What the service said of a meeting, and when it was asked."""
+    """The service's answer about a meeting, and the time of the call."""
 
     asked_at: float
     has_ended: bool = False
@@ -44,8 +44,8 @@ class _Known:
 class Meetings:
     """The meetings of the service.
 
-    :param client: makes boto3's client of a control region.
-    :param now: a clock, in seconds.
+    :param client: creates boto3's client of a control region.
+    :param now: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Meetings:
         return known.has_ended
 
     def _claim(self, meeting_id: str) -> tuple[_Known, bool]:
-        """What is known, and whether the caller has to ask. One does, and the others don't."""
+        """What is known, and whether this caller has to ask: only one of several callers does."""
         with self._lock:
             now = self._now()
             known = self._known.get(meeting_id)
@@ -110,14 +110,14 @@ class Meetings:
         return False
 
     def _client(self, region: str) -> Any:
-        # Making a client takes long, and boto3's default session takes one thread at a time.
+        # Creating a client takes long, and a boto3 session is not thread-safe.
         with self._lock:
             if region not in self._clients:
                 self._clients[region] = self._make(region)
             return self._clients[region]
 
     def _complain(self, why: str) -> None:
-        """Log why the service can't be asked, once until that changes."""
+        """Log why the service can't be asked, if the reason is another one than before."""
         if why != self._complaint:
             self._complaint = why
             _log.warning("GetMeeting: %s; links may lead to meetings that have ended", why)

@@ -1,4 +1,4 @@
-"""Who is connected, from the notification messages of the meetings."""
+"""Finds out who is connected, from the notification messages of the meetings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meeting_provider.watch.queue import LONGEST_WAIT, Queue
 #: How long to wait after a failure, in seconds.
 _PAUSE: Final = 5.0
 
-#: How old an event may be that is still of use. No meeting lasts longer than a day.
+#: How old an event may be to be used. No meeting lasts longer than a day.
 _LONGEST_OF_USE: Final = timedelta(days=7)
 
 _log = logging.getLogger("desk")
@@ -29,7 +29,7 @@ class Messages:
     """The messages of a queue, which are kept in a file.
 
     :param queue: a queue that has no other reader.
-    :param file: where its messages are kept. What it has from before counts too.
+    :param file: the file. The messages that it already has are used too.
     :raises OSError: the file can't be read.
     """
 
@@ -53,7 +53,7 @@ class Messages:
         return self._is_current
 
     def meetings(self) -> dict[str, MeetingAttendance]:
-        """What is known of each meeting, by MeetingId."""
+        """The connections to each meeting, by MeetingId."""
         with self._lock:
             if self._matched is None:
                 self._matched = {m.meeting_id: m for m in attendance(self._events)}
@@ -61,7 +61,7 @@ class Messages:
 
     def follow(self) -> None:
         """Receive messages for as long as the process runs."""
-        # The first answer says whether the queue can be read, and how much is in it.
+        # Don't wait for a message at first, to find out soon whether the queue can be read.
         wait = 0
         while True:
             try:

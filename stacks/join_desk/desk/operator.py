@@ -1,4 +1,4 @@
-"""What the operator's page shows: the meetings, who is connected, links and recordings."""
+"""The data of the operator's page: the meetings, who is connected, links and recordings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from desk.messages import Messages
 from desk.parameters import LinkKey, Listed, Parameters, Unavailable
 from meeting_provider.attendance.matching import MeetingAttendance
 
-#: How old what SSM has may be, in seconds, however many pages ask.
+#: How long the parameters are kept, in seconds, however many pages ask.
 LONGEST_KEPT: Final = 5.0
 
 _FAR: Final = "9999-12-31T00:00:00+00:00"
@@ -26,7 +26,7 @@ _FAR: Final = "9999-12-31T00:00:00+00:00"
 class _Event:
     """An event's parameters.
 
-    :param about: the value of its own one: what it is, and when.
+    :param about: the value of the event's own parameter: its title and times.
     :param attendees: by segment, when each attendee's parameter was last changed.
     """
 
@@ -35,13 +35,13 @@ class _Event:
 
 
 class Operator:
-    """The data of the operator's page. No join token is in it or is decrypted for it.
+    """The data of the operator's page. It contains no join token, and none is decrypted for it.
 
-    :param parameters: where the join desk's stack keeps its parameters.
+    :param parameters: the parameters of the join desk's stack.
     :param stack: the stack of the meetings.
-    :param key: the key that the stack's links are signed with.
-    :param messages: the meetings' messages; without them nobody knows who is connected.
-    :param now: a clock, in seconds.
+    :param key: the key that signs the stack's links.
+    :param messages: the meetings' messages. Without them, it isn't known who is connected.
+    :param now: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Operator:
         return self._key.opens(addresses.operator(self._stack), signature)
 
     def data(self, at: datetime) -> dict[str, Any]:
-        """What the page shows.
+        """The page's data.
 
         :param at: the present time.
         :returns: `state`, which is `ready`; `connections`, which is `known`, `unknown` without
@@ -90,7 +90,7 @@ class Operator:
         return "known" if self._messages.is_current else "stale"
 
     def _current(self) -> dict[str, _Event]:
-        """The events as SSM has them, or had them a moment ago."""
+        """The events in SSM, at most LONGEST_KEPT seconds ago."""
         with self._lock:
             if self._now() - self._read_at >= LONGEST_KEPT:
                 try:
@@ -114,7 +114,7 @@ class Operator:
         return events
 
     def _about(self, listed: Listed) -> Mapping[str, Any]:
-        """An event's own parameter, which is read again once it has another version."""
+        """The value of an event's own parameter, which is read only if its version has changed."""
         version, about = self._abouts.get(listed.name, (0, {}))
         if version != listed.version:
             about = json.loads(self._parameters.get(listed.name) or "{}")
@@ -148,7 +148,7 @@ class Operator:
     def _attendees(
         self, event: str, segments: Iterable[str], connected: Mapping[str, datetime]
     ) -> list[dict[str, Any]]:
-        """Everybody with a link, and others who are connected."""
+        """The attendees with a link, and others who are connected."""
         by_segment = {addresses.segment(who): who for who in connected}
         found = []
         for each in {*segments, *by_segment}:
@@ -170,7 +170,7 @@ def _meeting(meeting: Mapping[str, Any], known: Mapping[str, MeetingAttendance])
 
 
 def _order(shown: Mapping[str, Any]) -> tuple[bool, str, str]:
-    """What is open first, and then by time."""
+    """The sort key: open meetings first, then by time."""
     times = [m.get("start") for m in shown["open"]] or [shown.get("next", {}).get("start", _FAR)]
     start = min((_time(t).astimezone(UTC).isoformat() for t in times if t), default="")
     return not shown["open"], start, shown["title"].casefold()

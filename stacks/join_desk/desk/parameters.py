@@ -15,18 +15,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from desk import links
 
-#: A request waits for SSM for about five seconds in all.
+#: With these limits, a request waits for SSM for about five seconds in all.
 CONFIG: Final = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
 )
 
-#: How many requests may wait for SSM at once. Pages are served beside them.
+#: How many requests may wait for SSM at once, so that threads are left for serving pages.
 MOST_READERS: Final = 12
 
-#: How long a request waits for one of them to finish, in seconds: many people come at once.
+#: How long another request waits for one of them to finish, in seconds.
 LONGEST_TURN: Final = 0.5
 
-#: How old the link key may be, in seconds, and how old once a signature doesn't match.
+#: How old the link key may be, in seconds: usually, and if a signature doesn't match.
 LONGEST_KEPT: Final = 60.0
 KEPT_ON_MISMATCH: Final = 2.0
 
@@ -61,13 +61,13 @@ class Parameters:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._readers = threading.BoundedSemaphore(MOST_READERS)
-        #: The account that they are in, once one has been read.
+        #: The account of the parameters. It is known once a parameter has been read.
         self.account: str | None = None
 
     def get(self, name: str) -> str | None:
-        """A parameter's value, or None where there is none.
+        """A parameter's value; None if there is no such parameter.
 
-        :raises Unavailable: SSM doesn't answer, denies the call, or too many requests wait for it.
+        :raises Unavailable: SSM doesn't answer or denies the call, or too many requests wait.
         """
         with self._reading():
             try:
@@ -103,10 +103,10 @@ class Parameters:
 
 
 class Recent:
-    """Parameters that many requests ask for: each is read about once in KEPT seconds for all.
+    """Parameters that many requests need: each is read about once in KEPT seconds for all.
 
-    :param parameters: where they are.
-    :param now: a clock, in seconds.
+    :param parameters: the parameters.
+    :param now: a monotonic clock, in seconds.
     """
 
     def __init__(self, parameters: Parameters, now: Callable[[], float] = time.monotonic) -> None:
@@ -116,7 +116,7 @@ class Recent:
         self._kept: dict[str, tuple[float, str | None]] = {}
 
     def get(self, name: str, oldest: float = KEPT) -> str | None:
-        """A parameter's value, or None where there is none.
+        """A parameter's value; None if there is no such parameter.
 
         :param oldest: how old the value may be, in seconds.
         :raises Unavailable: as `Parameters.get`.
@@ -127,7 +127,7 @@ class Recent:
                 read_at, value = self._kept[name]
                 if now - read_at < oldest:
                     return value
-                # The others take this one meanwhile.
+                # Other requests use this value in the meantime.
                 self._kept[name] = now, value
         value = self._parameters.get(name)
         with self._lock:
@@ -136,15 +136,15 @@ class Recent:
 
 
 class LinkKey:
-    """The key that links are signed with, read again from time to time.
+    """The key that signs links, read again from time to time.
 
-    A new key takes the place of the old one within LONGEST_KEPT seconds. A signature that doesn't
-    match has it read at once, but not more often than every KEPT_ON_MISMATCH seconds, however many
-    wrong signatures there are.
+    A new key replaces the old one within LONGEST_KEPT seconds. After a signature that doesn't match
+    the key is read at once, but at most every KEPT_ON_MISMATCH seconds.
 
-    :param parameters: where the key is.
-    :param name: its parameter.
-    :param now: a clock, in seconds.
+    :param parameters: the parameters.
+    :param name: the name of the key's parameter.
+    :param now: a monotonic clock, in seconds.
+    :raises Unavailable: SSM can't be read.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class LinkKey:
         return bool(key) and links.opens(str(key), address, signature)
 
     def _refresh(self, oldest: float) -> None:
-        """Read the key again where it is older. One request does, and the others don't wait."""
+        """Read the key again if it is older. One request reads it, and the others don't wait."""
         if self._now() - self._read_at < oldest or not self._lock.acquire(blocking=False):
             return
         try:
@@ -193,7 +193,7 @@ class LinkKey:
                 self._read_at = self._now()
                 self._key = self._parameters.get(self._name)
         except Unavailable:
-            # Without SSM a link opens no meeting either. The next request tries again.
+            # The old key stays: without SSM, no link opens a meeting anyway.
             pass
         finally:
             self._lock.release()

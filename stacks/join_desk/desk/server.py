@@ -1,4 +1,4 @@
-"""An example desk: shows the join page to anybody with a signed link, and returns how to join.
+"""An example web server for join links: serves the join page, its data and the operator's page.
 
     python -m desk.server --stack dev --region eu-central-1
 
@@ -47,7 +47,7 @@ _ROUTES: Final = Map(
     [
         Rule("/", endpoint="front", methods=["GET"]),
         Rule("/join/<event>/<attendee>", endpoint="page", methods=["GET"]),
-        # Separate from the page: programs that look into links on their way get no token.
+        # Separate from the page, so that programs that scan links get no token.
         Rule("/join/<event>/<attendee>/session", endpoint="session", methods=["GET"]),
         Rule("/operator", endpoint="operator", methods=["GET"]),
         Rule("/operator/data", endpoint="operator_data", methods=["GET"]),
@@ -64,7 +64,7 @@ _FILES: Final = {
     "operator.css": ("operator.css", "text/css"),
 }
 
-# What the client needs: https://aws.github.io/amazon-chime-sdk-js/modules/contentsecurity_policy.html
+# Source: https://aws.github.io/amazon-chime-sdk-js/modules/contentsecurity_policy.html
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; media-src 'self' blob:;"
     " worker-src blob:; connect-src 'self' https://*.chime.aws wss://*.chime.aws",
@@ -72,13 +72,13 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
-#: Threads that answer requests: more than may wait for SSM, so that pages are served meanwhile.
+#: Threads that answer requests: more than may wait for SSM, so that pages can still be served.
 _THREADS: Final = 16
 #: Seconds after which a connection without traffic is closed.
 _IDLE_SECONDS: Final = 15
 _LONGEST_PATH: Final = 300
 
-#: For each state that isn't `open`: the status, and what a person reads who opens the address.
+#: The HTTP status of each state of a session.
 _STATUS: Final = {
     **{"open": 200, "unchanged": 200, "reopening": 404},
     **{"upcoming": 404, "not_invited": 404, "over": 404},
@@ -113,10 +113,10 @@ _log = logging.getLogger("desk")
 class Desk:
     """The desk, as a WSGI application.
 
-    :param parameters: where the join information is.
+    :param parameters: the parameters of the join desk's stack.
     :param stack: the stack of the meetings.
-    :param key: the key that its links are signed with.
-    :param page: the folder of the page, built.
+    :param key: the key that signs its links.
+    :param page: the folder of the page, which has to be built.
     :param meetings: asks the service whether a meeting exists. Without it, all are assumed to
         exist.
     :param requests: requests the replacement of an ended meeting. Without it, none is requested.
@@ -151,7 +151,7 @@ class Desk:
         for name, value in _HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("Cache-Control", "no-store")
-        # The signature stays out of the log.
+        # Without the query string, so that no signature is logged.
         path = quote(request.path, safe="/")[:_LONGEST_PATH]
         _log.info("%s %s %d", request.method, path, response.status_code)
         return response(environ, start_response)
@@ -181,7 +181,7 @@ class Desk:
         )
 
     def _file(self, request: Request, file: str) -> Response:
-        """A file that a browser keeps, and asks for again only by its ETag."""
+        """A file, which browsers cache by its ETag."""
         mimetype = _FILES[file][1]
         is_packed = bool(request.accept_encodings["gzip"])
         response = Response(
@@ -238,7 +238,7 @@ def _json(value: dict[str, Any], status: int) -> Response:
 
 @click.command(help=__doc__)
 @click.option("--stack", required=True, help="The stack of the meetings.")
-@click.option("--region", help="Where its parameters are; boto3 finds one by default.")
+@click.option("--region", help="The region of its parameters; by default boto3's.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",
@@ -250,14 +250,14 @@ def _json(value: dict[str, Any], status: int) -> Response:
 @click.option(
     "--path",
     default="",
-    help="The path of base_url, where a proxy passes it on: /desk for https://example.org/desk.",
+    help="The path of base_url, if a proxy passes it on: /desk for https://example.org/desk.",
 )
 @click.option(
     "--request-meetings",
     is_flag=True,
     help="Have the watcher create a meeting that has ended when somebody opens its link.",
 )
-@click.option("--events-queue", metavar="URL", help="A queue of its own with the meetings' events.")
+@click.option("--events-queue", metavar="URL", help="The desk's own queue of meeting events.")
 @click.option(
     "--events-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -273,13 +273,13 @@ def main(
     events_queue: str | None,
     events_file: Path | None,
 ) -> None:
-    """Serve until a signal says to end."""
+    """Serve until a signal comes."""
     if bool(events_queue) is not bool(events_file):
         raise click.UsageError("--events-queue and --events-file need each other")
     if path and not path.startswith("/"):
         raise click.UsageError(f"--path has to begin with a slash: /{path}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    # Botocore's debugging messages have the join information in them.
+    # botocore's DEBUG logs contain the join information.
     logging.disable(logging.DEBUG)
     try:
         parameters = Parameters(boto3.client("ssm", region_name=region, config=CONFIG))
@@ -291,7 +291,7 @@ def main(
     except Unavailable as error:
         raise click.ClickException(f"{address} can't be read: {error}") from error
     if not key.exists:
-        raise click.ClickException(f"there is no {address}: bring the stack join_desk up first")
+        raise click.ClickException(f"there is no {address}: deploy the stack join_desk first")
     requests = _requests(parameters, stack) if request_meetings else None
     if not (PAGE / "build").exists():
         raise click.ClickException(f"the page isn't built: npm install && npm run build, in {PAGE}")

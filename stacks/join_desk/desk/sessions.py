@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-#: Kept from the session: only the page's own state and what the Chime SDK takes.
+#: The properties of an event that the page shows.
 _SHOWN = ("title", "description")
 _TIMES = ("opens", "start", "end", "closes")
 
 
 def session(entries: str | None, about: str | None, now: datetime) -> dict[str, Any]:
-    """What the page is given.
+    """The answer to the page.
 
     :param entries: the value of the attendee's parameter, or None.
     :param about: the value of the event's parameter, or None.
     :param now: the present time.
     :returns: `state`, which is `open`, `upcoming`, `not_invited` or `over`, with the event's title
-        and description. With `open` it has Meeting and Attendee, and with the others the times
-        that are known. Only that of `open` holds a join token.
+        and description. `open` and `upcoming` also have the times, and `open` has Meeting and
+        Attendee. Only `open` contains a join token.
     """
     event: dict[str, Any] = json.loads(about) if about else {}
     said = {name: event[name] for name in _SHOWN if name in event}
@@ -38,7 +38,7 @@ def session(entries: str | None, about: str | None, now: datetime) -> dict[str, 
 
 
 def meeting(about: str | None, now: datetime) -> dict[str, Any] | None:
-    """The event's open meeting: its times and ids. None where there is none.
+    """The event's open meeting: its times and ids. None if there is none.
 
     :param about: the value of the event's parameter, or None.
     :param now: the present time.
@@ -49,7 +49,7 @@ def meeting(about: str | None, now: datetime) -> dict[str, Any] | None:
 
 
 def reopening(about: str | None, meeting: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page is given while the event's meeting has ended and has no successor yet.
+    """The answer to the page if the event's meeting has ended and has not been replaced yet.
 
     :param about: the value of the event's parameter, or None.
     :param meeting: the meeting that has ended: its MeetingId and its times.
@@ -61,7 +61,7 @@ def reopening(about: str | None, meeting: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _current(times: Sequence[Mapping[str, Any]], now: datetime) -> int | None:
-    """Which one is open: of two occurrences that overlap, the one that isn't over yet."""
+    """The index of the open one. Of two overlapping occurrences, it is the one not over yet."""
     open_now = [i for i, each in enumerate(times) if not _is_past(each, "closes", now)]
     running = [i for i in open_now if not _is_past(times[i], "end", now)]
     if running:

@@ -1,5 +1,5 @@
-// Joins with what the desk returns for this link. A meeting that has ended has a successor at the same
-// link: the desk is asked until it is there.
+// Joins with the join information that the desk returns for this link. After the end of a meeting, asks
+// the desk until the replacement exists.
 import {
   ConsoleLogger,
   DefaultDeviceController,
@@ -16,7 +16,7 @@ const WAITING_MS = 15_000;
 const READY_MS = 60_000;
 const SLOW_MS = 10_000;
 const LONG_MS = 30_000;
-/** There is a meeting, or soon the next one: the desk is asked about once a second. */
+/** There is a meeting, or soon the next one: ask the desk about once a second. */
 const POLLING = ['reopening', 'joining', 'joining-slowly', 'reconnecting', 'failed'];
 const CONNECTING = ['joining', 'joining-slowly', 'reconnecting'];
 const WAITING = ['upcoming', 'ended', 'over', 'not_invited', 'unavailable', 'wrong_link'];
@@ -46,7 +46,7 @@ function enter(next, more = {}) {
   schedule();
 }
 
-/** Have the desk asked again: how soon depends on what may change. */
+/** Schedule the next request to the desk, depending on the state. */
 function schedule() {
   clearTimeout(timer);
   const opens = facts.opens ? new Date(facts.opens) - Date.now() : 0;
@@ -120,7 +120,7 @@ async function follow(Meeting, Attendee, said) {
   }
 }
 
-/** The meeting has ended, and its successor isn't there yet. */
+/** The meeting has ended, and has not been replaced yet. */
 function reopen(meetingId, said) {
   abandon();
   known = meetingId;
@@ -129,7 +129,7 @@ function reopen(meetingId, said) {
   enter(state === 'left' ? 'left' : 'reopening');
 }
 
-/** Let go of a session without a word of it. */
+/** End a session silently. */
 function abandon() {
   const old = session;
   session = undefined;
@@ -147,7 +147,7 @@ function prepare(Meeting, Attendee) {
   );
   session = mine;
   known = Meeting.MeetingId;
-  // What an abandoned session still reports is of no interest.
+  // Ignore what an abandoned session still reports.
   const ours = (action) => (...details) => session === mine && action(...details);
   session.audioVideo.addObserver({
     audioVideoDidStart: ours(() => enter('joined', { muted: session.audioVideo.realtimeIsLocalAudioMuted() })),
@@ -295,7 +295,7 @@ element('webcam').addEventListener('change', reporting(async (id) => {
     await session.audioVideo.startVideoInput(id);
   }
 }));
-// A laptop that was asleep, or a tab that was in the background, knows at once.
+// Ask at once after a laptop was asleep or the tab was in the background.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible' && ['ready', 'reopening', ...WAITING].includes(state)) {
     look();

@@ -262,7 +262,7 @@ function span({ start, end }) {
   return (isToday(from) && isToday(to) ? clock : day).formatRange(from, to);
 }
 
-/** Have a parent's children be those of the items, in order; a child that stays is the same element. */
+/** Make a parent's children those of the items, in order. A child that stays is the same element. */
 function sync(parent, items, key, create, update) {
   const keys = new Set(items.map(key));
   for (const child of [...parent.children]) {
@@ -298,7 +298,7 @@ function write(id, text) {
   element(id).hidden = text === '';
 }
 
-// A phone that was locked knows at once.
+// Ask at once after a phone was locked.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') {
     look();

@@ -142,7 +142,7 @@ export function offer(id, devices, chosen) {
 }
 
 function text(id, content) {
-  // Screen readers may read a text again that is set again.
+  // Screen readers may read a text again if it is set again.
   if (element(id).textContent !== content) {
     element(id).textContent = content;
   }
