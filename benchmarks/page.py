@@ -20,7 +20,7 @@ For a large schedule:
 
 1. With a self-managed backend (a folder or a bucket), set `PULUMI_SKIP_CHECKPOINTS=true`. Otherwise
    Pulumi writes the whole state before and after every step, so the time grows with the square of
-   the number of meetings. With this setting, an interrupted `up` loses track of the meetings that
+   the number of meetings. With this setting, a killed `up` loses track of the meetings that
    it created: the service ends them five minutes later. Pulumi Cloud doesn't need it.
 2. Declare the meetings in `pulumi.run`, as the project's `__main__.py` does, so that Pulumi creates
    the first ones while the program declares the others.

@@ -63,7 +63,10 @@ class Queue:
     """An SQS queue, by its ARN."""
 
     def __init__(self, arn: str) -> None:
-        _, _, _, region, account, name = arn.split(":")
+        try:
+            _, _, _, region, account, name = arn.split(":")
+        except ValueError:
+            sys.exit(f"Error: '{arn}' is not the ARN of a queue")
         self._sqs = boto3.client("sqs", region_name=region)
         self._url = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)[
             "QueueUrl"

@@ -322,7 +322,9 @@ class Cloud(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         outputs = {
             "meeting_ids": {"standup": "1"},
-            "join_data": {"standup": {"Meeting": {"MeetingId": "1"}, "Attendees": {"ann": {}}}},
+            "join_data": {
+                "standup": {"Meeting": {"MeetingId": "1"}, "Attendees": {"ann": {"JoinToken": "t"}}}
+            },
         }
         given = {
             "arn": f"arn:aws:x:us-east-1:1:{args.name}",

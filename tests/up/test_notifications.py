@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import boto3
 import pytest
-from support.checkout import PATIENCE, Checkout, Run
+from support.checkout import PATIENCE, ROOT, Checkout, Run
 from support.template import Template
 
 from meeting_provider.events import MeetingEvent, parse
@@ -364,6 +365,19 @@ def test_the_subscriber_shows_events_live_and_stops_on_a_signal(
     left = notified.attributes()
     assert left["ApproximateNumberOfMessagesNotVisible"] == "1"
     assert left["ApproximateNumberOfMessages"] == "0"
+
+
+def test_the_subscriber_says_in_one_line_that_an_arn_is_none() -> None:
+    run = subprocess.run(
+        [sys.executable, "examples/subscriber.py", "meetings"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr == "Error: 'meetings' is not the ARN of a queue\n"
 
 
 def test_the_subscriber_says_in_one_line_that_there_is_no_queue(notified: Notified) -> None:

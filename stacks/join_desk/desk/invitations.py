@@ -269,15 +269,7 @@ class Folder:
             events = [e for e in old.events if "RECURRENCE-ID" not in e] or list(old.events)
             for event in events:
                 event.subcomponents.clear()
-                for name in (
-                    "STATUS",
-                    "SEQUENCE",
-                    "DTSTAMP",
-                    "DESCRIPTION",
-                    "LOCATION",
-                    "URL",
-                    "CONFERENCE",
-                ):
+                for name in _NOT_OF_CANCELLATIONS:
                     event.pop(name, None)
                 event.add("STATUS", "CANCELLED")
                 event.add("SEQUENCE", sequence + 1)
