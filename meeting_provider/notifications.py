@@ -212,7 +212,7 @@ class MeetingNotifications(pulumi.ComponentResource):
             problems += filter(None, (_problem(n, arn, region) for n, arn in arns.items()))
         key = self._kms_key_id
         if isinstance(key, str) and "alias/aws/" in key:
-            why = "is a key of AWS's, whose policy can't allow the service to use it"
+            why = "is a key that AWS manages: its policy can't allow the service to use it"
             problems.append(f"kms_key_id '{key}' {why}")
         if problems:
             raise _Refused("\n".join(f"'{self._name}': {each}" for each in problems))

@@ -249,12 +249,12 @@ def test_every_control_region_will_do(monkeypatch: pytest.MonkeyPatch, region: s
         (
             REGION,
             {"kms_key_id": "alias/aws/sqs"},
-            "kms_key_id 'alias/aws/sqs' is a key of AWS's, whose policy can't allow the service",
+            "kms_key_id 'alias/aws/sqs' is a key that AWS manages: its policy can't allow",
         ),
         (
             REGION,
             {"kms_key_id": "arn:aws:kms:us-east-1:123456789012:alias/aws/sns"},
-            "alias/aws/sns' is a key of AWS's",
+            "alias/aws/sns' is a key that AWS manages",
         ),
     ],
 )
