@@ -5,10 +5,10 @@ Properties are plain values in snake_case. UNKNOWN stands for values that aren't
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from meeting_provider.recordings.pipelines import MediaPipelines
 
 Properties = dict[str, Any]
+C = TypeVar("C")
 
 
 class MeetingOutputs(BaseModel):
@@ -256,6 +257,17 @@ def named(kinds: Mapping[str, ResourceType], name: str) -> ResourceType:
     return kinds[name]
 
 
+def _shared(make: Callable[[str, str | None], C]) -> Callable[[str, str | None], C]:
+    """Create one client for each region and profile, also if threads ask for it in parallel."""
+    made, lock = cache(make), Lock()
+
+    def get(region: str, profile: str | None) -> C:
+        with lock:
+            return made(region, profile)
+
+    return get
+
+
 def types(profile: str | None = None, cancelled: Event | None = None) -> dict[str, ResourceType]:
     """All resource types, by name.
 
@@ -266,13 +278,13 @@ def types(profile: str | None = None, cancelled: Event | None = None) -> dict[st
     """
 
     # Importing boto3 takes long, and an update may need no call.
-    @cache
+    @_shared
     def meetings(region: str, declared: str | None) -> ChimeClient:
         from meeting_provider.client import ChimeClient
 
         return ChimeClient(region, declared or profile, cancelled)
 
-    @cache
+    @_shared
     def pipelines(region: str, declared: str | None) -> MediaPipelines:
         from meeting_provider.recordings.pipelines import MediaPipelines
 

@@ -11,7 +11,7 @@ GOVCLOUD = "aws-us-gov"
 
 
 @cache
-def control_regions(service: str = MEETINGS) -> dict[str, str]:
+def control_regions(service: str) -> dict[str, str]:
     """The regions with an endpoint of the service in botocore's data, with their partitions."""
     session = botocore.session.get_session()
     return {
@@ -31,7 +31,7 @@ def media_regions() -> frozenset[str]:
 
 def partition_of(control_region: str) -> str:
     """The partition (`aws`, `aws-us-gov`) of a control region."""
-    return control_regions()[control_region]
+    return control_regions(MEETINGS)[control_region]
 
 
 def may_host(control_region: str, media_region: str) -> bool:

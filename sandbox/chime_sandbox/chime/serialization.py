@@ -7,7 +7,6 @@ so for them the ARN decides.
 
 import json
 import uuid
-from functools import cache
 from typing import Any, cast
 
 from moto.core.model import OperationModel, ServiceModel, StructureShape
@@ -51,7 +50,6 @@ PIPELINE_ERRORS = {
 }
 
 
-@cache
 def service_model(service: str = MEETINGS) -> ServiceModel:
     """Botocore's model of one of the two APIs, in moto's classes."""
     return get_service_model(service)

@@ -81,8 +81,8 @@ class ChimeService:
             ),
         }
         self._restore()
-        # Loaded now, because the first calls, which are parallel, would all wait for it.
-        regions.control_regions()
+        # Loaded now, because each of the parallel first calls would load it.
+        regions.control_regions(serialization.MEETINGS)
         regions.media_regions()
 
     def handle(self, request: Request, account: str, region: str) -> Response:
