@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.metadata import version
-from threading import Event, Lock
+from threading import Event, Lock, Semaphore
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 import boto3
@@ -53,8 +53,9 @@ ATTEMPTS: Final = 5
 #: The errors that are retried.
 _PASSING: Final = (Throttled, UnderWay, Unreachable)
 
-#: The most parallel calls: one for each resource that Pulumi works on.
-_CONNECTIONS: Final = 64
+#: The most parallel calls of an operation. More calls would use up what the service allows at once
+#: before adaptive mode has measured their rate, and it would then make hardly any for two seconds.
+PARALLEL_CALLS: Final = 5
 
 #: What CloudTrail shows as the caller.
 _USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
@@ -119,13 +120,13 @@ class ServiceCalls:
             read_timeout=READ_TIMEOUT,
             # Adaptive mode slows down throttled calls. The retries are made in `call`.
             retries={"mode": "adaptive", "total_max_attempts": 1},
-            max_pool_connections=_CONNECTIONS,
+            max_pool_connections=PARALLEL_CALLS,
         )
         with _signing_in():
             self._session: Any = boto3.Session(profile_name=profile)
         # botocore adapts one rate for all calls of a client, but each operation has its own quota.
         # With a client for each operation, a throttled one doesn't slow down the others.
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[str, tuple[Any, Semaphore]] = {}
         self._making = Lock()
         self._deadline: float | None = None
         self._cancelled = cancelled or Event()
@@ -222,12 +223,14 @@ class ServiceCalls:
     def _attempt(self, operation: str, subject: str, arguments: dict[str, Any]) -> dict[str, Any]:
         with self._making, _signing_in():
             if operation not in self._clients:
-                self._clients[operation] = self._session.client(
+                made = self._session.client(
                     self.service, region_name=self._region, config=self._config
                 )
+                self._clients[operation] = made, Semaphore(PARALLEL_CALLS)
+            client, free = self._clients[operation]
         try:
-            method = getattr(self._clients[operation], xform_name(operation))
-            answer: dict[str, Any] = method(**arguments)
+            with free:
+                answer: dict[str, Any] = getattr(client, xform_name(operation))(**arguments)
         except aws.ClientError as error:
             raise self._from_answer(operation, subject, error) from error
         except (aws.BotoCoreError, ResponseParserError) as error:
