@@ -24,11 +24,10 @@ FIGURES: Final = page.DOCS / "performance.json"
 
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--page-only", is_flag=True, help="Measure nothing; write the page again.")
-def main(names: tuple[str, ...], page_only: bool) -> None:
+def main(names: tuple[str, ...]) -> None:
     """Run the benchmarks."""
     kept: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    for name in () if page_only else names or CASES:
+    for name in names or CASES:
         measured = []
         for figure in CASES[name]():
             click.echo(f"{name}: {figure.what}: {figure.seconds:.1f} s, {figure.megabytes:.0f} MB")

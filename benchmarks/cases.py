@@ -1,84 +1,80 @@
-"""The benchmarks, each with the least time that the quotas allow."""
+"""The benchmarks. Their docstrings are the titles on the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from . import script
-from .runs import SKIP, Figure, Stack, emulator, minimum
+from .runs import SKIP, Figure, Stack, emulator
 
-#: How often a benchmark without quotas is repeated. The median counts.
-REPEATS: Final = 3
+CHANGE: Final = "change an attendee and a tag of each"
+
+Commands = Mapping[str, str]
+
+#: The timed commands, by name.
+PLAIN: Final = {"create": "up", "refresh": "refresh", CHANGE: "up", "destroy": "destroy"}
+REFRESHED: Final = {
+    "create": "up --refresh",
+    f"refresh, then {CHANGE}": "up --refresh",
+    f"{CHANGE} with `--run-program`": "up --refresh --run-program",
+    "refresh, then destroy": "destroy --refresh",
+}
 
 
 def day() -> Iterator[Figure]:
-    """A conference day: 15 meetings of 11 attendees."""
+    """15 meetings of 11 attendees, at the quotas."""
     with emulator(limited=True) as (sandbox, folder):
-        stack = Stack(sandbox, folder, meetings=15, attendees=11)
-        yield stack.time("up", "create", minimum(15))
-        yield stack.time("up", "unchanged", 0.0)
+        stack = Stack(sandbox, folder, MEETINGS=15, ATTENDEES=11)
+        yield from (stack.time("up", what) for what in ("create", "unchanged"))
 
 
 def thousand() -> Iterator[Figure]:
-    """1,000 meetings of 10 attendees, at the service's quotas."""
-    yield from _life(1000, 10)
+    """1,000 meetings of 10 attendees, at the quotas."""
+    with emulator(limited=True):
+        yield Figure("create, by a script", script.create(1000, 10))
+    yield from _compared(1000, 10, PLAIN, "meeting")
 
 
 def large() -> Iterator[Figure]:
-    """250 meetings of 20 attendees, at the service's quotas."""
-    yield from _life(250, 20)
+    """250 meetings of 20 attendees, at the quotas."""
+    yield from _compared(250, 20, PLAIN, "meeting")
 
 
-def plugin() -> Iterator[Figure]:
-    """The same by the plugin."""
-    yield from _life(250, 20, "plugin")
+def refreshed() -> Iterator[Figure]:
+    """The same with a refresh, which the plugin always does."""
+    yield from _compared(250, 20, REFRESHED, "meeting", "plugin")
 
 
-def _life(meetings: int, attendees: int, kind: str = "meeting") -> Iterator[Figure]:
-    least = minimum(meetings)
-    if kind == "meeting":
-        with emulator(limited=True) as (sandbox, _):
-            seconds = script.create(sandbox.endpoint, meetings, attendees)
-            yield Figure("create, by a script", seconds, minimum=least)
+def _compared(meetings: int, attendees: int, commands: Commands, *kinds: str) -> Iterator[Figure]:
+    """The figures of each kind of meeting, with the ideal provider's times."""
+    least = [figure.seconds for figure in _life("ideal", meetings, attendees, commands)]
+    for kind in kinds:
+        for figure, minimum in zip(_life(kind, meetings, attendees, commands), least, strict=True):
+            what = figure.what + ", by the plugin" * (kind == "plugin")
+            yield replace(figure, what=what, minimum=minimum)
+
+
+def _life(kind: str, meetings: int, attendees: int, commands: Commands) -> Iterator[Figure]:
     with emulator(limited=True) as (sandbox, folder):
-        stack = Stack(sandbox, folder, meetings=meetings, attendees=attendees, kind=kind)
-        yield stack.time("up", "create", least, **SKIP)
-        # None ends while others are changed.
-        for meeting in sandbox.live():
-            sandbox.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
-        yield stack.time("refresh", "refresh", least)
-        stack.set(revision=1)
-        yield stack.time("up", "change an attendee and a tag of each", least, **SKIP)
-        yield stack.time("destroy", "destroy", least, **SKIP)
-
-
-def checkpoints() -> Iterator[Figure]:
-    """100 meetings of 20 attendees, exported once or for each attendee: what checkpoints cost."""
-    for exported in ("join_data", "join_info"):
-        for name, env in (("with checkpoints", {}), ("without checkpoints", SKIP)):
-            with emulator(limited=False) as (sandbox, folder):
-                stack = Stack(sandbox, folder, meetings=100, attendees=20, exported=exported)
-                yield stack.time("up", f"create, {exported} {name}", **env)
-                stack.set(revision=1)
-                yield stack.time("up", f"change, {exported} {name}", **env)
+        stack = Stack(sandbox, folder, MEETINGS=meetings, ATTENDEES=attendees, KIND=kind, **SKIP)
+        for revision, (what, command) in enumerate(commands.items()):
+            # None ends while others are changed.
+            for meeting in sandbox.live():
+                sandbox.join(meeting.meeting_id, meeting.attendees[0].attendee_id)
+            yield stack.time(command, what, revision)
 
 
 def overhead() -> Iterator[Figure]:
-    """300 meetings of 10 attendees without quotas, beside a provider that does nothing."""
-    for kind, name in (
-        ("meeting", "this provider"),
-        ("plugin", "the plugin"),
-        ("empty", "an empty dynamic provider"),
-    ):
-        runs = []
-        for _ in range(REPEATS):
-            with emulator(limited=False) as (sandbox, folder):
-                stack = Stack(sandbox, folder, meetings=300, attendees=10, kind=kind)
-                runs.append(stack.time("up", f"create, {name}", **SKIP))
-        yield sorted(runs, key=lambda run: run.seconds)[REPEATS // 2]
+    """300 meetings of 10 attendees, without quotas."""
+    kinds = {"meeting": "this provider", "plugin": "the plugin", "ideal": "an empty provider"}
+    for kind, name in kinds.items():
+        with emulator(limited=False) as (sandbox, folder):
+            stack = Stack(
+                sandbox, folder, MEETINGS=300, ATTENDEES=10, KIND=kind, QUOTAS="none", **SKIP
+            )
+            yield stack.time("up", f"create, {name}")
 
 
-CASES: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
-    case.__name__: case for case in (day, thousand, large, plugin, checkpoints, overhead)
-}
+CASES: Final = {case.__name__: case for case in (day, thousand, large, refreshed, overhead)}

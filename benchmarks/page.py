@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .runs import BURST, LATENCY_SECONDS, RATE
+from .cases import CASES
+from .runs import BURST, LATENCY_SECONDS, RATE, minimum
 from .script import THREADS
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -32,28 +33,21 @@ For a large schedule:
 
 All figures are whole commands of the real Pulumi CLI against the emulator, which has the service's
 quotas ({rate:.0f} requests per second for each operation, {burst:.0f} at once) and answers after
-{latency:.0f} ms. The minimum is what these allow. The script calls boto3 from {threads} threads,
-with boto3's adaptive retries. The quota of active meetings was raised. Create, change and destroy
-ran with `PULUMI_SKIP_CHECKPOINTS=true`, except for the 15 meetings and in rows "with checkpoints".
+{latency:.0f} ms. The minimum is the same command with a provider that makes no calls, and waits
+exactly as long as the quotas demand. The script calls boto3 from {threads} threads, with boto3's
+adaptive retries. The quota of active meetings was raised. All but the 15 meetings ran with
+`PULUMI_SKIP_CHECKPOINTS=true`.
+
+With `pulumi up --refresh --run-program`, Pulumi refreshes each meeting when the program declares
+it, and not all meetings before the program starts.
 
 {tables}
 {links}
-With the example schedule, and 148 attendees in the join desk. `make recoveries`
-measures again.
+With the example schedule, and 148 attendees in the join desk. `make recoveries` measures again.
 
 Measured on {processors} processors, at a load average of {load}, with Python {python}, pulumi
-{pulumi} and boto3 {boto3}.
-`make bench` measures again and writes this page.
+{pulumi} and boto3 {boto3}. `make bench` measures again and writes this page.
 """
-
-TITLES: Final = {
-    "day": "15 meetings of 11 attendees, at the quotas",
-    "thousand": "1,000 meetings of 10 attendees, at the quotas",
-    "large": "250 meetings of 20 attendees, at the quotas",
-    "plugin": "The same by the plugin, which reads each meeting before it changes or ends it",
-    "checkpoints": "100 meetings of 20 attendees, without quotas, by what the stack exports",
-    "overhead": "300 meetings of 10 attendees, without quotas",
-}
 
 LINKS: Final = {
     "ends": "a meeting's end to the new value of all of its links",
@@ -65,7 +59,7 @@ def text(figures: Mapping[str, Any]) -> str:
     """The page."""
     return PAGE.format(
         answer=_answer(figures),
-        tables="\n".join(_figures(title, figures[case]) for case, title in TITLES.items()),
+        tables="\n".join(_figures(str(case.__doc__)[:-1], figures[n]) for n, case in CASES.items()),
         links=_links(figures["links"]),
         rate=RATE,
         burst=BURST,
@@ -82,59 +76,51 @@ def write(figures: Mapping[str, Any]) -> None:
 
 
 def _answer(figures: Mapping[str, Any]) -> str:
-    day, many = (
-        next(each for each in figures[case] if each["what"] == "create")
-        for case in ("day", "thousand")
-    )
+    day, many = (next(f for f in figures[c] if f["what"] == "create") for c in ("day", "thousand"))
+    least = minimum(1000)
     return (
         f"**15 meetings: the first is there after {day['first']:.1f} seconds, the last after "
         f"{day['seconds']:.1f}.**\n1,000 meetings take {many['seconds']:.0f} seconds, "
-        f"{many['seconds'] / many['minimum']:.2f} times the {many['minimum']:.0f} seconds that the "
-        "service's quotas allow."
+        f"{many['seconds'] / least:.2f} times the {least:.0f} seconds that the service's quotas "
+        "allow."
     )
 
 
 def _figures(title: str, figures: list[dict[str, Any]]) -> str:
     rows = []
     for figure in figures:
-        least = figure["minimum"]
-        # Below a second, the ratio would only show the start of Pulumi.
-        ratio = f"{figure['seconds'] / least:.2f}" if least and least >= 1 else ""
-        memory = f"{figure['megabytes']:.0f} MB" if figure["megabytes"] else ""
-        shown = f"{least:.1f}" if least else ""
-        rows.append((figure["what"], f"{figure['seconds']:.1f}", shown, ratio, memory))
-    return _table(title, ("command", "seconds", "minimum", "ratio", "largest process"), rows)
+        least, memory = figure["minimum"], figure["megabytes"]
+        shown = [f"{least:.1f}", f"{figure['seconds'] / least:.2f}"] if least else ["", ""]
+        used = f"{memory:.0f} MB" if memory else ""
+        rows.append([figure["what"], f"{figure['seconds']:.1f}", *shown, used])
+    return _table(title, ["command", "seconds", "minimum", "ratio", "largest process"], rows)
 
 
 def _links(figures: Mapping[str, Mapping[str, float]]) -> str:
     rows = [
-        (title, str(found["times"]), f"{found['median']:.1f}", f"{found['worst']:.1f}")
+        [title, str(found["times"]), f"{found['median']:.1f}", f"{found['worst']:.1f}"]
         for kind, title in LINKS.items()
         if (found := figures.get(kind))
     ]
-    columns = ("from", "times", "median, seconds", "worst, seconds")
-    return _table("Links with the watcher", columns, rows)
+    return _table("Links with the watcher", ["from", "times", "median, s", "worst, s"], rows)
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    header = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
-    return "\n".join([f"## {title}", "", *header, *lines]) + "\n"
+def _table(title: str, columns: list[str], rows: list[list[str]]) -> str:
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    lines = [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
+    return "\n".join([f"## {title}", "", *lines]) + "\n"
 
 
 def _plot(figures: list[dict[str, Any]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    # With the same figures, the file stays the same.
-    matplotlib.rcParams["svg.hashsalt"] = "performance"
     from matplotlib import pyplot
 
     drawing, axes = pyplot.subplots(figsize=(8, 3))
-    bars = [(f["what"], f["seconds"]) for f in reversed(figures)]
-    bars.append(("minimum of the quotas", figures[0]["minimum"]))
-    axes.barh([name for name, _ in bars], [seconds for _, seconds in bars], color="#4477aa")
-    axes.axvline(figures[0]["minimum"], color="#cc3311", linewidth=1)
+    bars = {f["what"]: f["seconds"] for f in reversed(figures)} | {"the quotas": minimum(1000)}
+    axes.barh(list(bars), list(bars.values()), color="#4477aa")
+    axes.axvline(minimum(1000), color="#cc3311", linewidth=1)
     axes.set_xlabel("seconds")
     drawing.tight_layout()
-    drawing.savefig(path, metadata={"Date": None})
+    drawing.savefig(path)

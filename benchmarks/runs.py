@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from subprocess import DEVNULL, PIPE, STDOUT, Popen
+from typing import Any, Final
 
 from chime_sandbox.admin import Sandbox
 from chime_sandbox.server import running
@@ -40,7 +40,7 @@ class Figure:
     :param what: the command, for a table.
     :param seconds: from its start to its end.
     :param megabytes: the largest resident memory of one of its processes.
-    :param minimum: the least that the service's quotas allow, in seconds; None without quotas.
+    :param minimum: the seconds of a provider that only waits for the quotas; None without quotas.
     :param first: seconds from its start to the first write to Chime; None without any.
     """
 
@@ -52,67 +52,59 @@ class Figure:
 
 
 class Stack:
-    """A stack of the benchmarks' program, and an emulator for it alone."""
+    """A stack of the benchmarks' program, and an emulator for it alone.
+
+    :param settings: what the program reads from its environment, in upper case.
+    """
 
     def __init__(self, sandbox: Sandbox, folder: Path, **settings: int | str) -> None:
         self._sandbox = sandbox
         self._folder = folder / "program"
+        self._settings = {"KIND": "meeting", "REVISION": 0, **settings}
         shutil.copytree(Path(__file__).parent / "program", self._folder)
         self._pulumi("stack", "init", "dev")
-        self.set(**{"kind": "meeting", **settings})
 
-    def set(self, **settings: int | str) -> None:
-        """Set the program's settings."""
-        for name, value in settings.items():
-            self._pulumi("config", "set", name, str(value), "--stack", "dev")
-
-    def time(self, command: str, what: str, least: float | None = None, /, **env: str) -> Figure:
-        """Time a command such as `up`, for a figure of this name with this minimum."""
+    def time(self, command: str, what: str, revision: int = 0) -> Figure:
+        """Time a command such as `up --refresh`, for a figure of this name."""
+        self._settings["REVISION"] = revision
         self._sandbox.clear_requests()
         started, clock = time.monotonic(), self._sandbox.now()
-        megabytes = self._pulumi(command, "--yes", "--skip-preview", "--stack", "dev", **env)
+        options = ("--yes", "--skip-preview", "--stack", "dev")
+        megabytes = self._pulumi(*command.split(), *options)
         seconds = time.monotonic() - started
-        writes = self._sandbox.writes()
-        first = writes[0].time - clock if writes else None
-        return Figure(what, seconds, megabytes, least, first)
+        first = next((call.time - clock for call in self._sandbox.writes()), None)
+        return Figure(what, seconds, megabytes, first=first)
 
-    def _pulumi(self, *arguments: str, **env: str) -> float:
+    def _pulumi(self, *arguments: str) -> float:
         """Run a command; the largest resident memory of one of its processes, in megabytes.
 
         :raises RuntimeError: it failed; with the end of its output.
         """
-        log = self._folder / "log"
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "chime_sandbox", "pulumi", *arguments],
-                cwd=self._folder,
-                env={
-                    **os.environ,
-                    "PULUMI_PYTHON_CMD": sys.executable,
-                    "PYTHONPATH": str(ROOT),
-                    # The plugin's executable is beside Python's.
-                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                    "AWS_ENDPOINT_URL": self._sandbox.endpoint,
-                    "AWS_ACCESS_KEY_ID": "sandbox",
-                    "AWS_SECRET_ACCESS_KEY": "sandbox",
-                    "AWS_REGION": "us-east-1",
-                    **env,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            _, status, usage = os.wait4(process.pid, 0)
+        environment = {
+            **os.environ,
+            "PULUMI_PYTHON_CMD": sys.executable,
+            "PYTHONPATH": str(ROOT),
+            # The plugin's executable is beside Python's.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            **{name: str(value) for name, value in self._settings.items()},
+        }
+        command = [sys.executable, "-m", "chime_sandbox", "pulumi", *arguments]
+        pipes: Any = {"stdin": DEVNULL, "stdout": PIPE, "stderr": STDOUT}
+        process = Popen(command, cwd=self._folder, env=environment, text=True, **pipes)
+        said = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise RuntimeError(f"pulumi {' '.join(arguments)} failed:\n{log.read_text()[-4000:]}")
+            raise RuntimeError(f"pulumi {' '.join(arguments)} failed:\n{said[-4000:]}")
         return usage.ru_maxrss / 1024
 
 
 @contextmanager
 def emulator(*, limited: bool) -> Iterator[tuple[Sandbox, Path]]:
-    """An emulator, with the service's quotas and latency or without, and a folder."""
+    """An emulator for this process, with the service's quotas or without, and a folder."""
     with tempfile.TemporaryDirectory() as folder, running() as endpoint:
+        keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "sandbox")
+        os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_DEFAULT_REGION="us-east-1", **keys)
         sandbox = Sandbox(endpoint)
         sandbox.settings(meetings_per_account=100_000)
         if limited:

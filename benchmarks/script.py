@@ -11,18 +11,12 @@ from botocore.config import Config
 THREADS = 16
 
 
-def create(endpoint: str, meetings: int, attendees: int) -> float:
+def create(meetings: int, attendees: int) -> float:
     """Create meetings, and return how many seconds it took."""
-    client = boto3.client(
-        "chime-sdk-meetings",
-        region_name="us-east-1",
-        endpoint_url=endpoint,
-        aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",  # noqa: S106
-        config=Config(
-            retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=THREADS
-        ),
+    config = Config(
+        retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=THREADS
     )
+    client = boto3.client("chime-sdk-meetings", config=config)
 
     def one(number: int) -> None:
         client.create_meeting_with_attendees(

@@ -200,7 +200,7 @@ class MeetingInput(Shape):
         doc("The region whose endpoint the calls go to; by default the provider's or AWS's own."),
     ]
     profile: Annotated[
-        str | None,
+        Annotated[str, Field(min_length=1)] | None,
         Argument.SETTING,
         doc("The profile of AWS's own configuration that calls are signed with."),
     ] = None

@@ -23,6 +23,9 @@ PRINCIPAL: Final = "meetings.chime.amazonaws.com"
 QUEUE_ACTIONS: Final = ("sqs:SendMessage", "sqs:GetQueueUrl")
 TOPIC_ACTIONS: Final = ("sns:Publish",)
 
+#: SQS's limit of maxReceiveCount.
+MOST_RECEIVES: Final = 1000
+
 #: The service's actions on a key that encrypts them.
 KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
 
@@ -136,15 +139,16 @@ class MeetingNotifications(pulumi.ComponentResource):
         :param visibility_timeout_seconds: how long a received message is hidden, 0 to 43,200; 30
             by default.
         :param max_receive_count: how often a message is received before it goes to the
-            dead-letter queue.
+            dead-letter queue, 1 to 1,000.
         :param tags: for topic and queues.
         :param control_region: the meetings' control region; by default the stack's `aws:region`,
             else that of the environment.
         :param opts: Pulumi's resource options. An AWS provider has to use the control region.
         :raises InvalidNotifications: no target is requested; an ARN is of another service, of a
             FIFO target or not in the control region; that region has no meetings endpoint; the key
-            is one that AWS manages; or the AWS provider uses another region. It is a RunError,
-            too. An `Output` is checked once it is known, before anything is created.
+            is one that AWS manages; max_receive_count is out of range; or the AWS provider uses
+            another region. It is a RunError, too. An `Output` is checked once it is known, before
+            anything is created.
         """
         self._name = name
         self._control_region = control_region or _control_region()
@@ -155,6 +159,7 @@ class MeetingNotifications(pulumi.ComponentResource):
         }
         makes_topic, makes_queue = topic and topic_arn is None, queue and queue_arn is None
         self._kms_key_id = kms_key_id
+        self._max_receive_count = max_receive_count
         self._refuse(given, asks=makes_topic or makes_queue or any(given.values()))
         super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
         self._tags = tags
@@ -177,7 +182,7 @@ class MeetingNotifications(pulumi.ComponentResource):
             policies.append(topic_policy.id)
         if makes_queue:
             dead, alive, queue_policy = self._queues(
-                message_retention_seconds, visibility_timeout_seconds, max_receive_count
+                message_retention_seconds, visibility_timeout_seconds
             )
             self.queue_arn, self.queue_url = alive.arn, alive.url
             self.dead_letter_queue_arn, self.dead_letter_queue_url = dead.arn, dead.url
@@ -214,6 +219,8 @@ class MeetingNotifications(pulumi.ComponentResource):
         if isinstance(key, str) and "alias/aws/" in key:
             why = "is a key that AWS manages: its policy can't allow the service to use it"
             problems.append(f"kms_key_id '{key}' {why}")
+        if not 1 <= (count := self._max_receive_count) <= MOST_RECEIVES:
+            problems.append(f"max_receive_count {count} is not from 1 to {MOST_RECEIVES:,}")
         if problems:
             raise _Refused("\n".join(f"'{self._name}': {each}" for each in problems))
 
@@ -243,7 +250,6 @@ class MeetingNotifications(pulumi.ComponentResource):
         self,
         retention: pulumi.Input[int] | None,
         visibility: pulumi.Input[int] | None,
-        max_receive_count: int,
     ) -> tuple[aws.sqs.Queue, aws.sqs.Queue, aws.sqs.QueuePolicy]:
         encryption: dict[str, Any] = (
             {"sqs_managed_sse_enabled": True}
@@ -257,7 +263,7 @@ class MeetingNotifications(pulumi.ComponentResource):
             opts=self._child,
             **encryption,
         )
-        redrive = {"deadLetterTargetArn": dead.arn, "maxReceiveCount": max_receive_count}
+        redrive = {"deadLetterTargetArn": dead.arn, "maxReceiveCount": self._max_receive_count}
         queue = aws.sqs.Queue(
             self._name,
             message_retention_seconds=retention,

@@ -1,11 +1,12 @@
-"""As many meetings as the stack's settings say, declared and exported as the event program does."""
+"""As many meetings as the environment says, declared and exported as the event program does."""
 
 import asyncio
+import os
 from typing import Any
 
 import pulumi
 
-from benchmarks.empty import Nothing
+from benchmarks.ideal import Ideal
 from meeting_provider import Meeting
 
 
@@ -14,12 +15,10 @@ def plugin_meeting(name: str, **inputs: Any) -> pulumi.CustomResource:
     return pulumi.CustomResource("chime-meetings:index:Meeting", name, {**inputs, "joinData": None})
 
 
-KINDS: dict[str, Any] = {"meeting": Meeting, "plugin": plugin_meeting, "empty": Nothing}
-config = pulumi.Config()
-kind = config.require("kind")
-count, size = config.require_int("meetings"), config.require_int("attendees")
-revision = config.get_int("revision") or 0
-exported = config.get("exported") or ("joinData" if kind == "plugin" else "join_data")
+KINDS: dict[str, Any] = {"meeting": Meeting, "plugin": plugin_meeting, "ideal": Ideal}
+kind = os.environ["KIND"]
+count, size, revision = (int(os.environ[n]) for n in ("MEETINGS", "ATTENDEES", "REVISION"))
+exported = "joinData" if kind == "plugin" else "join_data"
 
 
 async def declare() -> pulumi.Inputs:

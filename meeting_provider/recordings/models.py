@@ -196,7 +196,7 @@ class RecordingInput(Shape):
         doc("The region of the calls; by default that of `source_arn`."),
     ]
     profile: Annotated[
-        str | None,
+        Annotated[str, Field(min_length=1)] | None,
         Argument.SETTING,
         doc("The profile of AWS's own configuration that calls are signed with."),
     ] = None

@@ -147,7 +147,7 @@ class WatchedStack:
     def up(self, urns: Iterable[str] = ()) -> None:
         """Run `pulumi up` for the whole stack, or for the resources that URNs or globs name.
 
-        It always refreshes first, whatever the project's settings are. It also updates the
+        It always refreshes them, whatever the project's settings are. It also updates the
         recordings of the named meetings, if the last `state` contained them.
 
         :raises StackBusy: another process has locked the stack. If that was a process of this
@@ -158,7 +158,9 @@ class WatchedStack:
         # a target is an error if it is a literal, but not if it is a pattern.
         named = [each for urn in urns for each in (urn, *self._recordings.get(urn, ()))]
         patterns = [urn if "*" in urn else f"**{urn}" for urn in dict.fromkeys(named)]
-        self._run(*_UP, "--refresh", *_targets(patterns))
+        # With --run-program, Pulumi refreshes each resource when the program declares it, and not
+        # all before the program starts.
+        self._run(*_UP, "--refresh", "--run-program", *_targets(patterns))
 
     def up_named(self, names: Iterable[str]) -> None:
         """Update the resources that have a meeting's name or its event's, and their dependents.

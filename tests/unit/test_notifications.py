@@ -272,10 +272,11 @@ def test_what_cannot_be_is_refused_before_anything_is_declared(
 def test_all_that_is_wrong_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidNotifications) as refused:
         declare(
-            monkeypatch, topic_arn="mine", queue_arn=f"{QUEUE}.fifo", kms_key_id="alias/aws/sqs"
-        )
+            monkeypatch, topic_arn="mine", queue_arn=f"{QUEUE}.fifo", kms_key_id="alias/aws/sqs",
+            max_receive_count=1001,
+        )  # fmt: skip
     assert [line.split()[1] for line in str(refused.value).splitlines()] == [
-        *("topic_arn", "queue_arn", "kms_key_id")
+        *("topic_arn", "queue_arn", "kms_key_id", "max_receive_count")
     ]
 
 

@@ -84,6 +84,7 @@ class TestEachIssue:
                 " did you mean 'external_user_id'?",
             ),
             ({"external_meeting_id": 5}, "external_meeting_id: 5 is not a string"),
+            ({"profile": ""}, "profile: '' has 0 characters; at least 1"),
             ({"external_meeting_id": True}, "external_meeting_id: true is not a string"),
             (
                 {"external_meeting_id": "k" * 90},
