@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import time
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from .runs import LATENCY_SECONDS, minimum
+#: The service's quota for each operation, per second and at once, and the duration of a call.
+RATE: Final = 10.0
+BURST: Final = 20.0
+LATENCY_SECONDS: Final = 0.15
 
 _lock = Lock()
 _calls: dict[str, list[float]] = {}
+
+
+def minimum(calls: int) -> float:
+    """The least seconds that the service takes for this many calls of one operation."""
+    return max(0.0, (calls - BURST) / RATE) + LATENCY_SECONDS
 
 
 def _wait(operation: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .cases import CASES
-from .runs import BURST, LATENCY_SECONDS, RATE, minimum
+from .ideal import BURST, LATENCY_SECONDS, RATE, minimum
 from .script import THREADS
 
 DOCS: Final = Path(__file__).parents[1] / "docs"

@@ -17,20 +17,12 @@ from typing import Any, Final
 from chime_sandbox.admin import Sandbox
 from chime_sandbox.server import running
 
-ROOT: Final = Path(__file__).parents[1]
+from .ideal import BURST, LATENCY_SECONDS, RATE
 
-#: The service's quota for each operation, per second and at once, and the duration of a call.
-RATE: Final = 10.0
-BURST: Final = 20.0
-LATENCY_SECONDS: Final = 0.15
+ROOT: Final = Path(__file__).parents[1]
 
 #: Pulumi writes the state at the end, and not around every step.
 SKIP: Final = {"PULUMI_SKIP_CHECKPOINTS": "true"}
-
-
-def minimum(calls: int) -> float:
-    """The least seconds that the service takes for this many calls of one operation."""
-    return max(0.0, (calls - BURST) / RATE) + LATENCY_SECONDS
 
 
 @dataclass(frozen=True)
