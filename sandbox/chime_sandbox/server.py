@@ -16,12 +16,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -45,6 +46,9 @@ TICK_SECONDS = 1.0
 LISTENING = "listening on "
 STOP_SECONDS = 10
 POLL_SECONDS = 0.1
+
+#: How long to try to lock the endpoint's file: who checks the lock holds it for a moment.
+LOCK_SECONDS = 2.0
 
 
 class Scope(NamedTuple):
@@ -185,10 +189,11 @@ def _locked(path: Path | None) -> Iterator[Callable[[str], None]]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.ClickException(f"{path} is locked: one is running already") from None
+        until = time.monotonic() + LOCK_SECONDS
+        while not _has_locked(file):
+            if time.monotonic() > until:
+                raise click.ClickException(f"{path} is locked: one is running already")
+            time.sleep(POLL_SECONDS)
         file.truncate(0)
 
         def announce(line: str) -> None:
@@ -196,6 +201,14 @@ def _locked(path: Path | None) -> Iterator[Callable[[str], None]]:
             file.flush()
 
         yield announce
+
+
+def _has_locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One endpoint for every service, which the signature names; and its processes."""
 
+import fcntl
 import json
 import os
 import resource
@@ -259,6 +260,20 @@ def test_the_endpoint_file_is_locked_while_the_process_runs(tmp_path):
     process.kill()
     process.communicate()
     assert not emulator.is_locked(file)
+
+
+def test_a_check_of_the_endpoint_file_at_its_start_does_not_stop_it(tmp_path):
+    """`is_locked` holds a shared lock for a moment; here it is a long one."""
+    file = tmp_path / "endpoint"
+    with file.open("w") as checked:
+        fcntl.flock(checked, fcntl.LOCK_SH)
+        process = start("--endpoint-file", file)
+        time.sleep(1)
+    endpoint = endpoint_of(process)
+    assert file.read_text() == f"{endpoint}\n"
+    assert Sandbox(endpoint).live() == []
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
 
 
 def test_sigterm_stops_cleanly():
