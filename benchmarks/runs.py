@@ -44,10 +44,7 @@ class Figure:
 
 
 class Stack:
-    """A stack of the benchmarks' program, and an emulator for it alone.
-
-    :param settings: what the program reads from its environment, in upper case.
-    """
+    """A stack of the benchmarks' program, whose environment has the settings."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, **settings: int | str) -> None:
         self._sandbox = sandbox
