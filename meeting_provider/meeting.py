@@ -212,13 +212,14 @@ class Meeting(Resource, module="meeting", name="Meeting"):
         `{"Meeting": {...}, "Attendees": {external_user_id: {...}}}`. Export this output if other
         programs need it. `meeting_provider.join_info` converts it to the form for each attendee.
         """
-        parts: dict[str, Any] = {name: vars(self)[name] for name in state.JOINING}
+        names = (*state.IN_MEETING, "attendee_ids", "join_tokens")
+        parts: dict[str, Any] = {name: getattr(self, name) for name in names}
         # As with the tags, a property that isn't in the state is absent.
         parts["meeting_details"] = self.meeting_details.apply(
             lambda details: None if isinstance(details, Unknown) else details,
             run_with_unknowns=True,
         )
-        return pulumi.Output.all(meeting_id=self.id, **parts).apply(state.join_data)
+        return pulumi.Output.all(**parts).apply(state.join_data)
 
     @property
     def join_info(self) -> pulumi.Output[dict[str, dict[str, Any]]]:

@@ -33,7 +33,7 @@ C = TypeVar("C")
 
 
 class MeetingOutputs(BaseModel):
-    """The outputs of a meeting that are not arguments. The plugin computes `join_data`."""
+    """The outputs of a meeting that are not arguments. The plugin computes `api_meeting`."""
 
     meeting_id: Annotated[str, doc("The MeetingId: the same as the resource's id.")]
     meeting_arn: Annotated[str, doc("The meeting's ARN.")]
@@ -44,12 +44,11 @@ class MeetingOutputs(BaseModel):
         dict[str, Any] | None,
         doc("The other fields of the API's Meeting, with the API's names."),
     ] = None
-    join_data: Annotated[
+    api_meeting: Annotated[
         dict[str, Any],
         doc(
-            "What clients join with: `Meeting`, and `Attendees` by external user id, as the API "
-            "has them. The Chime SDK for JavaScript takes both: `new "
-            "MeetingSessionConfiguration(Meeting, Attendees.ann)`."
+            "The API's Meeting, for the Chime SDK's clients. An attendee joins with it and with "
+            "`{ExternalUserId, AttendeeId, JoinToken}`."
         ),
     ]
 

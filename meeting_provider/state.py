@@ -32,11 +32,11 @@ from meeting_provider.models import (
 #: The output properties that are secret. The details may repeat what was declared as a secret.
 SECRETS: Final = ("join_tokens", "meeting_details")
 
-#: The fields of an answered Meeting, besides the id, that have an output property of the same name.
-_FIELDS: Final = ("meeting_arn", "external_meeting_id", "media_region")
+#: The fields of an answered Meeting that have an output property of the same name and form.
+_FIELDS: Final = ("meeting_id", "meeting_arn", "external_meeting_id", "media_region")
 
-#: The properties that join data is made from, besides `meeting_id` and the details.
-JOINING: Final = (*_FIELDS, "media_placement", "attendee_ids", "join_tokens")
+#: The output properties that the API's Meeting is made from.
+IN_MEETING: Final = (*_FIELDS, "media_placement", "meeting_details")
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,11 @@ def without_token(outputs: Mapping[str, Any]) -> set[str]:
     return set(outputs.get("attendee_ids") or {}) - set(outputs.get("join_tokens") or {})
 
 
+def api_meeting(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The API's Meeting that output properties hold."""
+    return _meeting(outputs).wire()
+
+
 def join_data(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """The meeting and its attendees as the API has them, each once. It holds join tokens.
 
@@ -138,7 +143,7 @@ def join_data(outputs: Mapping[str, Any]) -> dict[str, Any]:
     if outputs.get("attendee_ids") is None:
         return {}
     return {
-        "Meeting": _meeting(outputs).wire(),
+        "Meeting": api_meeting(outputs),
         "Attendees": {
             i: {"ExternalUserId": i, "AttendeeId": outputs["attendee_ids"][i], "JoinToken": token}
             for i, token in outputs["join_tokens"].items()
@@ -176,5 +181,5 @@ def _meeting(outputs: Mapping[str, Any]) -> MeetingAnswer:
     """The answered meeting that output properties hold."""
     details = dict(outputs.get("meeting_details") or {})
     placement = {**(outputs.get("media_placement") or {}), **details.pop("MediaPlacement", {})}
-    fields = {n: outputs[n] for n in ("meeting_id", *_FIELDS) if outputs.get(n)}
+    fields = {n: outputs[n] for n in _FIELDS if outputs.get(n)}
     return MeetingAnswer.model_validate({**fields, "media_placement": placement, **details})

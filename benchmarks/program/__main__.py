@@ -10,15 +10,23 @@ from benchmarks.ideal import Ideal
 from meeting_provider import Meeting
 
 
-def plugin_meeting(name: str, **inputs: Any) -> pulumi.CustomResource:
+class PluginMeeting(pulumi.CustomResource):
     """The plugin's resource."""
-    return pulumi.CustomResource("chime-meetings:index:Meeting", name, {**inputs, "joinData": None})
+
+    def __init__(self, name: str, **inputs: Any) -> None:
+        outputs = dict.fromkeys(["apiMeeting", "attendeeIds", "joinTokens"])
+        super().__init__("chime-meetings:index:Meeting", name, {**inputs, **outputs})
+
+    @property
+    def join_data(self) -> pulumi.Output[Any]:
+        """What clients join with."""
+        parts = (vars(self)[name] for name in ("apiMeeting", "attendeeIds", "joinTokens"))
+        return pulumi.Output.all(*parts)
 
 
-KINDS: dict[str, Any] = {"meeting": Meeting, "plugin": plugin_meeting, "ideal": Ideal}
+KINDS: dict[str, Any] = {"meeting": Meeting, "plugin": PluginMeeting, "ideal": Ideal}
 kind = os.environ["KIND"]
 count, size, revision = (int(os.environ[n]) for n in ("MEETINGS", "ATTENDEES", "REVISION"))
-exported = "joinData" if kind == "plugin" else "join_data"
 
 
 async def declare() -> pulumi.Inputs:
@@ -34,7 +42,9 @@ async def declare() -> pulumi.Inputs:
         await asyncio.sleep(0)
     return {
         "meeting_ids": {name: meeting.id for name, meeting in meetings.items()},
-        exported: {name: getattr(meeting, exported, None) for name, meeting in meetings.items()},
+        "join_data": {
+            name: getattr(meeting, "join_data", None) for name, meeting in meetings.items()
+        },
     }
 
 

@@ -23,10 +23,11 @@ from meeting_provider.plugin import PACKAGE
 from meeting_provider.resources import types
 from meeting_provider.shapes import Shape
 
-#: The output that clients join with: the meeting and its attendees, as in the API.
-JOIN_DATA: Final = "join_data"
+#: The output of the plugin that has the API's Meeting, for clients.
+API_MEETING: Final = "api_meeting"
 
-SECRETS: Final = frozenset({*state.SECRETS, JOIN_DATA})
+#: The outputs that are secret. The Meeting has the details, which are.
+SECRETS: Final = frozenset({*state.SECRETS, API_MEETING})
 
 _SHAPES: Final[list[type[BaseModel]]] = [*Shape.__subclasses__(), MediaPlacement]
 _SHAPES.extend(kind.outputs for kind in types().values())
@@ -37,7 +38,7 @@ _SNAKE: Final = {camel: name for name, camel in _CAMEL.items()}
 _KEYED: Final = ("attendees", "tags", "attendee_ids", "join_tokens", "attendeeIds", "joinTokens")
 
 #: Properties that keep the API's names at any depth.
-_RAW: Final = ("meeting_details", "meetingDetails", JOIN_DATA, "joinData")
+_RAW: Final = ("meeting_details", "meetingDetails", API_MEETING, "apiMeeting")
 
 #: The names of arguments and settings in messages of the lower layers, with those of programs.
 _IN_MESSAGES: Final = {n: c for n, c in _CAMEL.items() if n != c} | {

@@ -26,7 +26,7 @@ from meeting_provider.checking import Settings, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
 from meeting_provider.issues import UNKNOWN
 from meeting_provider.plugin import VERSION, properties, schema
-from meeting_provider.plugin.properties import JOIN_DATA, SECRETS
+from meeting_provider.plugin.properties import API_MEETING, SECRETS
 from meeting_provider.resources import ResourceType, declared_in, named, types
 
 Context = grpc.ServicerContext
@@ -191,10 +191,10 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _outputs(outputs: dict[str, Any], secret: frozenset[str]) -> struct_pb2.Struct:
-    """Outputs for the engine. A meeting also has `join_data`."""
+    """Outputs for the engine. A meeting also has the API's Meeting."""
     if "join_tokens" in outputs:
-        is_known = not has_unknown(outputs)
-        outputs = outputs | {JOIN_DATA: state.join_data(outputs) if is_known else UNKNOWN}
+        is_known = not has_unknown({n: outputs.get(n) for n in state.IN_MEETING})
+        outputs = outputs | {API_MEETING: state.api_meeting(outputs) if is_known else UNKNOWN}
     return properties.write(outputs, secret | SECRETS)
 
 

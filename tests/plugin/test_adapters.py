@@ -135,7 +135,7 @@ def renamed(value: Any, rename: Callable[[str], str], parent: str = "") -> Any:
     if (
         not isinstance(value, Mapping)
         or value.keys() >= SECRET.keys()
-        or parent in ("tags", "join_data", "meeting_details")
+        or parent in ("tags", "api_meeting", "meeting_details")
     ):
         return value
     if parent in ("attendees", "attendee_ids", "join_tokens"):
@@ -404,7 +404,7 @@ class TestThePlugin:
             "attendee_ids": {"ann": UNKNOWN},
             "join_tokens": {"ann": UNKNOWN},
             **dict.fromkeys(
-                ("meeting_id", "meeting_arn", "media_placement", "meeting_details", "join_data"),
+                ("meeting_id", "meeting_arn", "media_placement", "meeting_details", "api_meeting"),
                 UNKNOWN,
             ),
         }
@@ -423,7 +423,7 @@ class TestThePlugin:
         ids = outputs["attendee_ids"]
         assert previewed["attendee_ids"] == {"ann": ids["ann"], "bob": UNKNOWN, "dan": UNKNOWN}
         assert previewed["media_placement"] == outputs["media_placement"]
-        assert previewed["join_data"] == UNKNOWN
+        assert previewed["api_meeting"] == outputs["api_meeting"]
         made = plugin.update(id_, outputs, plugin.check({}, after))
         assert made["attendee_ids"]["ann"] == ids["ann"]
         assert made["attendee_ids"]["bob"] != ids["bob"]
@@ -439,7 +439,7 @@ class TestThePlugin:
             n for n, v in outputs.items() if isinstance(v, dict) and SECRET.items() <= v.items()
         ]
         assert set(marked) == {
-            "meetingHostId", "joinTokens", "joinData", "meetingDetails"
+            "meetingHostId", "joinTokens", "apiMeeting", "meetingDetails"
         }  # fmt: skip
 
     def test_does_not_quote_a_secret(self, plugin: Plugin) -> None:
@@ -472,7 +472,7 @@ class TestThePlugin:
         """Outputs that are always secret have the meeting's name, too."""
         id_, _ = plugin.create(plugin.check({}, TRIO))
         request = pb.DeleteRequest(urn=URN, properties=plugin.answer.properties)
-        assert "joinData" in request.properties
+        assert "apiMeeting" in request.properties
         cloud.fault("forbidden", "DeleteMeeting")
         with pytest.raises(Failed) as error:
             plugin._call(plugin.stub.Delete, request)

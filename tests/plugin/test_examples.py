@@ -36,7 +36,7 @@ def test_the_documentation_shows_the_example(language: str) -> None:
 def test_the_example_declares_the_meeting_in_names_of_the_schema(language: str) -> None:
     text = (EXAMPLES / FILES[language]).read_text().replace("_", "").lower()
     meeting = SCHEMA["resources"]["chime-meetings:index:Meeting"]["properties"]
-    for name in ("attendees", "meetingFeatures", "tags", "joinData"):
+    for name in ("attendees", "meetingFeatures", "tags", "apiMeeting", "joinTokens"):
         assert name in meeting
         assert name.lower() in text
     for value in ("ann", "bob", "sendreceive", "maxresolution", "hd", "blue"):
@@ -55,8 +55,11 @@ def test_the_yaml_example_comes_up(project: Project) -> None:
     project.write(example["resources"], outputs=example["outputs"])
     project.up()
     outputs = json.loads(project.done("stack", "output", "--json", "--show-secrets").out)
-    assert outputs["meeting"]["MeetingId"] == outputs["id"]
+    [meeting] = project.cloud.live()
+    assert outputs["meeting"]["MeetingId"] == outputs["id"] == meeting.meeting_id
+    ids = {a.external_user_id: a.attendee_id for a in meeting.attendees}
     assert outputs["ann"].keys() == {"ExternalUserId", "AttendeeId", "JoinToken"}
+    assert outputs["ann"]["AttendeeId"] == ids["ann"]
 
 
 def test_the_operators_program_declares_a_meeting(project: Project) -> None:
@@ -73,7 +76,7 @@ def test_the_operators_program_declares_a_meeting(project: Project) -> None:
     assert meeting.external_user_ids == ["ann", "bob"]
     ssm = project.boto3("ssm")
     value = ssm.get_parameter(Name="/meetings/standup", WithDecryption=True)["Parameter"]["Value"]
-    assert json.loads(value)["Meeting"]["MeetingId"] == meeting.meeting_id
+    assert json.loads(value)["meeting"]["MeetingId"] == meeting.meeting_id
 
 
 def test_pulumi_package_takes_the_path_of_the_plugins_folder(project: Project) -> None:

@@ -29,7 +29,7 @@ def test_tokens_are_nowhere_in_plain_text(project: Project, tmp_path: Path) -> N
     said, tokens = [], set()
     guests = [f"guest-{i:02}" for i in range(22)]
     for attendees in (guests[:20], guests[2:]):
-        project.write({"keynote": meeting(*attendees)}, outputs={"join": "${keynote.joinData}"})
+        project.write({"keynote": meeting(*attendees)}, outputs={"join": "${keynote.joinTokens}"})
         said.append(project.up(*verbose).text)
         (alive,) = project.cloud.live()
         chime = project.boto3("chime-sdk-meetings")

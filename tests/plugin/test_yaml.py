@@ -55,7 +55,7 @@ def test_meetings_from_the_first_up_to_the_last(project: Project) -> None:
     }
     outputs = {
         "host": "${keynote.mediaPlacement.audioHostUrl}",
-        "ann": '${keynote.joinData["Attendees"]["ann"]}',
+        "ann": '${keynote.joinTokens["ann"]}',
     }
     project.write(meetings, outputs=outputs)
     run = project.up()

@@ -30,7 +30,12 @@ return await Deployment.RunAsync(() =>
     return new Dictionary<string, object?>
     {
         ["id"] = standup.Id,
-        ["meeting"] = standup.JoinData.Apply(data => data["Meeting"]),
-        ["attendees"] = standup.JoinData.Apply(data => data["Attendees"]),
+        ["meeting"] = standup.ApiMeeting,
+        ["ann"] = new Dictionary<string, object?>
+        {
+            ["ExternalUserId"] = "ann",
+            ["AttendeeId"] = standup.AttendeeIds.Apply(ids => ids["ann"]),
+            ["JoinToken"] = standup.JoinTokens.Apply(tokens => tokens["ann"]),
+        },
     };
 });

@@ -27,8 +27,12 @@ func main() {
 			return err
 		}
 		ctx.Export("id", standup.ID())
-		ctx.Export("meeting", standup.JoinData.MapIndex(pulumi.String("Meeting")))
-		ctx.Export("attendees", standup.JoinData.MapIndex(pulumi.String("Attendees")))
+		ctx.Export("meeting", standup.ApiMeeting)
+		ctx.Export("ann", pulumi.StringMap{
+			"ExternalUserId": pulumi.String("ann"),
+			"AttendeeId":     standup.AttendeeIds.MapIndex(pulumi.String("ann")),
+			"JoinToken":      standup.JoinTokens.MapIndex(pulumi.String("ann")),
+		})
 		return nil
 	})
 }

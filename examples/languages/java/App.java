@@ -7,6 +7,7 @@ import com.pulumi.chimemeetings.inputs.AttendeeArgs;
 import com.pulumi.chimemeetings.inputs.CapabilitiesArgs;
 import com.pulumi.chimemeetings.inputs.MeetingFeaturesArgs;
 import com.pulumi.chimemeetings.inputs.VideoFeaturesArgs;
+import com.pulumi.core.Output;
 import java.util.Map;
 
 public class App {
@@ -29,8 +30,12 @@ public class App {
                 .build());
 
             ctx.export("id", standup.id());
-            ctx.export("meeting", standup.joinData().applyValue(data -> data.get("Meeting")));
-            ctx.export("attendees", standup.joinData().applyValue(data -> data.get("Attendees")));
+            ctx.export("meeting", standup.apiMeeting());
+            ctx.export("ann", Output.tuple(standup.attendeeIds(), standup.joinTokens())
+                .applyValue(both -> Map.of(
+                    "ExternalUserId", "ann",
+                    "AttendeeId", both.t1.get("ann"),
+                    "JoinToken", both.t2.get("ann"))));
         });
     }
 }

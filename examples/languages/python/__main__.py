@@ -14,5 +14,12 @@ standup = chime.Meeting(
 )
 
 pulumi.export("id", standup.id)
-pulumi.export("meeting", standup.join_data.apply(lambda data: data["Meeting"]))
-pulumi.export("ann", standup.join_data.apply(lambda data: data["Attendees"]["ann"]))
+pulumi.export("meeting", standup.api_meeting)
+pulumi.export(
+    "ann",
+    {
+        "ExternalUserId": "ann",
+        "AttendeeId": standup.attendee_ids["ann"],
+        "JoinToken": standup.join_tokens["ann"],
+    },
+)

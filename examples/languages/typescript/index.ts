@@ -10,5 +10,9 @@ const standup = new chime.Meeting("standup", {
 });
 
 export const id = standup.id;
-export const meeting = standup.joinData.apply(data => data.Meeting);
-export const ann = standup.joinData.apply(data => data.Attendees.ann);
+export const meeting = standup.apiMeeting;
+export const ann = {
+    ExternalUserId: "ann",
+    AttendeeId: standup.attendeeIds["ann"],
+    JoinToken: standup.joinTokens["ann"],
+};
