@@ -56,7 +56,9 @@ def test_the_yaml_example_comes_up(project: Project) -> None:
     project.up()
     outputs = json.loads(project.done("stack", "output", "--json", "--show-secrets").out)
     [meeting] = project.cloud.live()
-    assert outputs["meeting"]["MeetingId"] == outputs["id"] == meeting.meeting_id
+    chime = project.boto3("chime-sdk-meetings")
+    assert outputs["id"] == meeting.meeting_id
+    assert outputs["meeting"] == chime.get_meeting(MeetingId=meeting.meeting_id)["Meeting"]
     ids = {a.external_user_id: a.attendee_id for a in meeting.attendees}
     assert outputs["ann"].keys() == {"ExternalUserId", "AttendeeId", "JoinToken"}
     assert outputs["ann"]["AttendeeId"] == ids["ann"]

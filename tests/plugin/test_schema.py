@@ -37,7 +37,7 @@ def test_each_argument_is_an_input_and_says_what_its_change_does() -> None:
     assert MEETING["requiredInputs"] == ["attendees"]
 
 
-def test_what_holds_join_tokens_is_secret() -> None:
+def test_what_may_be_confidential_is_secret() -> None:
     secret = {n for n, p in MEETING["properties"].items() if p.get("secret")}
     assert secret == {"joinTokens", "apiMeeting", "meetingDetails"}
 
