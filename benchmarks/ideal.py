@@ -8,12 +8,17 @@ from threading import Lock
 from typing import Any, Final
 from uuid import uuid4
 
+import pulumi
 from pulumi.dynamic import CreateResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 #: The service's quota for each operation, per second and at once, and the duration of a call.
 RATE: Final = 10.0
 BURST: Final = 20.0
 LATENCY_SECONDS: Final = 0.15
+
+#: Made-up outputs, as long as the emulator's.
+TOKEN: Final = 98 * "t"
+URLS: Final = {f"url_{number}": 80 * "u" for number in range(8)}
 
 _lock = Lock()
 _calls: dict[str, list[float]] = {}
@@ -36,15 +41,22 @@ def _wait(operation: str) -> None:
     time.sleep(max(answered - now, LATENCY_SECONDS))
 
 
+def _outputs(props: dict[str, Any]) -> dict[str, Any]:
+    """Outputs as large as a meeting's."""
+    ids = {name: str(uuid4()) for name in props["attendees"]}
+    tokens = dict.fromkeys(ids, TOKEN)
+    return {**props, "attendee_ids": ids, "join_tokens": tokens, "media_placement": URLS}
+
+
 class IdealProvider(ResourceProvider):
-    """Returns what it is given."""
+    """Makes up its outputs."""
 
     serialize_as_secret_always = False
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create nothing."""
         _wait("create")
-        return CreateResult(str(uuid4()), props)
+        return CreateResult(str(uuid4()), _outputs(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Read nothing."""
@@ -54,7 +66,7 @@ class IdealProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], props: dict[str, Any]) -> UpdateResult:
         """Update nothing."""
         _wait("update")
-        return UpdateResult(props)
+        return UpdateResult(_outputs(props))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete nothing."""
@@ -62,7 +74,18 @@ class IdealProvider(ResourceProvider):
 
 
 class Ideal(Resource, module="ideal", name="Ideal"):
-    """A resource with the size of a meeting that doesn't exist."""
+    """A resource with the inputs and outputs of a meeting that doesn't exist."""
+
+    attendee_ids: pulumi.Output[Any]
+    join_tokens: pulumi.Output[Any]
+    media_placement: pulumi.Output[Any]
 
     def __init__(self, name: str, **inputs: Any) -> None:
-        super().__init__(IdealProvider(), name, inputs)
+        outputs = dict.fromkeys(Ideal.__annotations__)
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["join_tokens"])
+        super().__init__(IdealProvider(), name, {**outputs, **inputs}, secret)
+
+    @property
+    def join_data(self) -> pulumi.Output[Any]:
+        """What clients join with."""
+        return pulumi.Output.all(self.attendee_ids, self.join_tokens, self.media_placement)

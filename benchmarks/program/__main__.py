@@ -42,9 +42,7 @@ async def declare() -> pulumi.Inputs:
         await asyncio.sleep(0)
     return {
         "meeting_ids": {name: meeting.id for name, meeting in meetings.items()},
-        "join_data": {
-            name: getattr(meeting, "join_data", None) for name, meeting in meetings.items()
-        },
+        "join_data": {name: meeting.join_data for name, meeting in meetings.items()},
     }
 
 
