@@ -40,7 +40,8 @@ class RecordingLifecycle:
 
         :raises RecordingEnded: the meeting doesn't exist, or has ended.
         """
-        pipelines = self._of(declared.control_region, declared.profile)
+        client = self._pipelines(declared.control_region, declared.profile)
+        pipelines = client.bounded()
         subject = f"recording of {declared.source_arn}"
         token = declared.client_request_token or secrets.token_hex(32)
         request = declared.capture_request()
@@ -60,7 +61,7 @@ class RecordingLifecycle:
         except BaseException:
             # A failure to delete must not hide the failure that led here.
             with suppress(ServiceError):
-                pipelines.delete_capture(subject, capture.media_pipeline_id)
+                client.delete_capture(subject, capture.media_pipeline_id)
             raise
         return made | {
             "concatenation_pipeline_id": files.media_pipeline_id,

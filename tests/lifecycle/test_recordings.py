@@ -10,7 +10,14 @@ import pytest
 from support.meetings import declared
 
 from chime_sandbox.admin import Sandbox
-from meeting_provider.errors import AccessDenied, LimitExceeded, MeetingEnded, ServiceError
+from meeting_provider import calls as calls_of_services
+from meeting_provider.errors import (
+    AccessDenied,
+    LimitExceeded,
+    MeetingEnded,
+    ServiceError,
+    Throttled,
+)
 from meeting_provider.lifecycle import Lifecycle
 from meeting_provider.recording_bucket import policy_statement
 from meeting_provider.recordings.checking import parse
@@ -147,6 +154,20 @@ def test_a_concatenation_that_fails_ends_the_recording(
     with pytest.raises(AccessDenied, match="chime:CreateMediaConcatenationPipeline"):
         recordings.create(recording(meeting, concatenation_sink_arn=f"arn:aws:s3:::{BUCKET}"))
     assert calls(sandbox)[-1] == "DeleteMediaCapturePipeline"
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_concatenation_whose_time_runs_out_ends_the_recording(
+    recordings: RecordingLifecycle,
+    meeting: State,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls_of_services, "OPERATION_SECONDS", 1.0)
+    sandbox.fault("throttle", "CreateMediaConcatenationPipeline", count=1000)
+    with pytest.raises(Throttled):
+        recordings.create(recording(meeting, concatenation_sink_arn=f"arn:aws:s3:::{BUCKET}"))
+    assert captures(sandbox) == []
 
 
 @pytest.mark.usefixtures("s3")
