@@ -65,9 +65,15 @@ class Archive:
             for number, line in enumerate(file, 1):
                 try:
                     for message in _messages(line):
-                        yield read(message)
+                        yield self._event(message, number)
                 except InvalidEvent as error:
                     yield BadMessage(str(self._path), number, str(error))
+
+    def _event(self, message: str, number: int) -> MeetingEvent | BadMessage:
+        try:
+            return read(message)
+        except InvalidEvent as error:
+            return BadMessage(str(self._path), number, str(error))
 
     def append(self, bodies: Iterable[str]) -> None:
         """Add messages that `read` accepts, and return once they are on the disk.

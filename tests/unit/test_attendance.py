@@ -218,13 +218,14 @@ class TestArchive:
     def test_what_cannot_be_read_is_named_by_its_line(self, tmp_path: Path) -> None:
         """And the messages beside it are read."""
         good = json.dumps(MESSAGES[2]).encode()
-        bad = [b"hello", b'{"source": "aws.s3"}', b"\xff\xfe", b"[" * 100_000, good + b" tail"]
+        foreign = b'{"source": "aws.s3"}'
+        bad = [b"hello", foreign + good, b"\xff\xfe", b"[" * 100_000, good + b" tail"]
         file = tmp_path / "events.jsonl"
         file.write_bytes(b"\n".join([*bad, good[:-5], b"", good]))
         found = list(Archive(file).read())
         named = [f.line for f in found if isinstance(f, BadMessage)]
         assert named == [1, 2, 3, 4, 5, 6]
-        assert [f for f in found if not isinstance(f, BadMessage)] == events([MESSAGES[2]] * 2)
+        assert [f for f in found if not isinstance(f, BadMessage)] == events([MESSAGES[2]] * 3)
         assert str(found[0]) == f"{file}:1: this is not an event of a meeting: it is not JSON: " + (
             "Expecting value: line 1 column 1 (char 0)"
         )
