@@ -57,6 +57,18 @@ _PASSING: Final = (Throttled, UnderWay, Unreachable)
 #: before adaptive mode has measured their rate, and it would then make hardly any for two seconds.
 PARALLEL_CALLS: Final = 5
 
+#: The error codes of credentials that can't be used, from the service or while they are obtained.
+_OF_CREDENTIALS: Final = (
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClient",
+)
+_SIGN_IN: Final = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
+
 #: What CloudTrail shows as the caller.
 _USER_AGENT: Final = f"meeting-provider/{version('meeting-provider')} {get_session().user_agent()}"
 
@@ -245,7 +257,11 @@ class ServiceCalls:
         cause = f"{code or status} ({said.get('Message') or 'no message'})"
         kind: type[ServiceError] = ServiceError
         remedy = "correct what the service names"
-        if code in ("NotFound", "ResourceNotFound"):
+        if error.operation_name != operation or code in _OF_CREDENTIALS:
+            # botocore calls STS or IAM Identity Center for the credentials of a profile.
+            cause = cause if error.operation_name == operation else str(error)
+            kind, remedy = AccessDenied, _SIGN_IN
+        elif code in ("NotFound", "ResourceNotFound"):
             return self.gone(operation, cause, subject)
         elif code in ("LimitExceeded", "ResourceLimitExceeded"):
             kind, remedy = LimitExceeded, self.quotas
@@ -276,5 +292,4 @@ def _from_silence(operation: str, subject: str, error: Exception) -> ServiceErro
         return Unreachable(operation, cause, remedy, subject)
     if isinstance(error, aws.ParamValidationError):
         return ServiceError(operation, cause, "correct what the error names", subject)
-    remedy = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
-    return ServiceError(operation, cause, remedy, subject)
+    return ServiceError(operation, cause, _SIGN_IN, subject)

@@ -257,6 +257,41 @@ def test_an_unusable_configuration_is_an_error_of_one_line(
     assert "correct the AWS_ environment variables" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("said_by", "code"),
+    [
+        ("AssumeRole", "AccessDenied"),
+        # With the code of a meeting that has ended.
+        ("AssumeRole", "ResourceNotFoundException"),
+        ("ListTagsForResource", "ExpiredTokenException"),
+    ],
+)
+def test_credentials_that_are_refused_are_not_a_missing_permission_or_an_ended_meeting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said_by: str, code: str
+) -> None:
+    keys = "aws_access_key_id = sandbox\naws_secret_access_key = sandbox\n"
+    role = "role_arn = arn:aws:iam::123456789012:role/r\ncredential_source = Environment\n"
+    config = tmp_path / "config"
+    config.write_text(f"[default]\n{role if said_by == 'AssumeRole' else keys}")
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        body = f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>".encode()
+        answered(request, 403, {"x-amzn-ErrorType": code}, body if said_by == "AssumeRole" else b"")
+
+    with serving(answer) as endpoint:
+        settings = {"AWS_CONFIG_FILE": str(config), "AWS_ENDPOINT_URL": endpoint}
+        environment = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "sandbox")
+        for name, value in (settings | environment).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(AccessDenied) as error:
+            ChimeClient("us-east-1", "default").list_tags(MEETING, "arn")
+    said = str(error.value)
+    assert "ListTagsForResource failed" in said
+    assert said_by in said
+    assert code.removesuffix("Exception") in said
+    assert "set up AWS credentials" in said
+
+
 class Pipelines(ServiceCalls):
     """Another service of the Chime SDK."""
 
