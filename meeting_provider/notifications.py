@@ -158,9 +158,9 @@ class MeetingNotifications(pulumi.ComponentResource):
             "lambda_function_arn": lambda_function_arn,
         }
         makes_topic, makes_queue = topic and topic_arn is None, queue and queue_arn is None
-        self._kms_key_id = kms_key_id
         self._max_receive_count = max_receive_count
-        self._refuse(given, asks=makes_topic or makes_queue or any(given.values()))
+        self._refuse(given, kms_key_id, asks=makes_topic or makes_queue or any(given.values()))
+        self._kms_key_id = kms_key_id and pulumi.Output.from_input(kms_key_id).apply(self._key)
         super().__init__("meeting-provider:index:MeetingNotifications", name, {}, opts)
         self._tags = tags
         self._where = pulumi.Output.all(
@@ -206,7 +206,7 @@ class MeetingNotifications(pulumi.ComponentResource):
             }
         )
 
-    def _refuse(self, given: Mapping[str, object], *, asks: bool) -> None:
+    def _refuse(self, given: Mapping[str, object], kms_key_id: object, *, asks: bool) -> None:
         """Raise the errors that are known before anything is declared."""
         problems = [] if asks else ["needs a topic, a queue or a function"]
         region = self._control_region
@@ -215,10 +215,8 @@ class MeetingNotifications(pulumi.ComponentResource):
         elif region:
             arns = {name: arn for name, arn in given.items() if isinstance(arn, str)}
             problems += filter(None, (_problem(n, arn, region) for n, arn in arns.items()))
-        key = self._kms_key_id
-        if isinstance(key, str) and "alias/aws/" in key:
-            why = "is a key that AWS manages: its policy can't allow the service to use it"
-            problems.append(f"kms_key_id '{key}' {why}")
+        if isinstance(kms_key_id, str) and (problem := _key_problem(kms_key_id)):
+            problems.append(problem)
         if not 1 <= (count := self._max_receive_count) <= MOST_RECEIVES:
             problems.append(f"max_receive_count {count} is not from 1 to {MOST_RECEIVES:,}")
         if problems:
@@ -294,6 +292,11 @@ class MeetingNotifications(pulumi.ComponentResource):
             lambda known: self._checked(argument, known[0], known[1]["region"])
         )
 
+    def _key(self, kms_key_id: str) -> str:
+        if problem := _key_problem(kms_key_id):
+            raise _Refused(f"'{self._name}': {problem}")
+        return kms_key_id
+
     def _checked(self, argument: str, arn: str, region: str) -> str:
         if problem := _problem(argument, arn, region):
             raise _Refused(f"'{self._name}': {problem}")
@@ -304,6 +307,14 @@ def _problem(argument: str, arn: str, region: str) -> str | None:
     """Why the service can't send events to an existing target; None if it can."""
     problem = target_problem(arn, TARGET_SERVICES[_TARGETS[argument]], region)
     return f"{argument} '{arn}' {problem}" if problem else None
+
+
+def _key_problem(kms_key_id: str) -> str | None:
+    """Why the service can't use a key; None if it can."""
+    if "alias/aws/" not in kms_key_id:
+        return None
+    why = "is a key that AWS manages: its policy can't allow the service to use it"
+    return f"kms_key_id '{kms_key_id}' {why}"
 
 
 def _control_region() -> str | None:

@@ -289,6 +289,13 @@ def test_an_arn_that_is_an_output_is_refused_once_it_is_known(
         declare(monkeypatch, region, queue_arn=lambda: pulumi.Output.from_input(far))
 
 
+def test_a_key_that_is_an_output_is_refused_once_it_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InvalidNotifications, match="'alias/aws/sqs' is a key that AWS manages"):
+        declare(monkeypatch, kms_key_id=lambda: pulumi.Output.from_input("alias/aws/sqs"))
+
+
 def test_a_provider_of_another_region_than_the_meetings_is_refused_before_anything_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
