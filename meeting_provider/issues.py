@@ -137,6 +137,8 @@ def _mismatch(value: str, pattern: str) -> str:
         return f"is not an ARN, which matches {allowed}"
     if "(?!" in pattern and re.search(r"(.)\1{3}", value):
         return "repeats a character more than three times in a row"
+    if not re.fullmatch(r"(\(\?!.*\))?\[.*\][*+]", allowed):
+        return f"does not match {allowed}"
     wrong = sorted({c for c in value if not re.search(pattern, c)})
     return f"has {', '.join(map(repr, wrong))}, which {allowed} does not allow"
 
