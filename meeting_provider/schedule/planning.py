@@ -30,24 +30,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from meeting_provider.errors import InvalidSchedule
 from meeting_provider.issues import UNKNOWN, ValidationIssue, by_model
 from meeting_provider.issues import Path as IssuePath
 from meeting_provider.models import MeetingInput
 from meeting_provider.recordings.models import RecordingInput
-from meeting_provider.schedule import times
+from meeting_provider.schedule import calendars, times
 from meeting_provider.schedule.disclosure import Disclosure
 from meeting_provider.schedule.occurrences import Margins, Series, Window, at
-from meeting_provider.schedule.times import instant
 from meeting_provider.schedule.yaml_lines import Document
 from meeting_provider.validation import validate
-
-if TYPE_CHECKING:
-    from meeting_provider.schedule.calendars import Invitation
-
-__all__ = ["ARGUMENTS", "Disclosure", "Event", "Opening", "Plan", "instant", "load", "plan"]
 
 #: The arguments of an event besides its name and times: every argument of Meeting.
 ARGUMENTS: Final = tuple(MeetingInput.model_fields)
@@ -275,9 +269,6 @@ class _Draft:
 
     def add_calendar(self, path: Path, defaults: Mapping[str, Any]) -> None:
         """Add the events of a calendar, or of a folder of calendars."""
-        # The libraries for calendars are imported only if there is one.
-        from meeting_provider.schedule import calendars
-
         shared, _ = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
         zone = times.zone_of(defaults)
         try:
@@ -311,7 +302,10 @@ class _Draft:
                     self._upcoming.append(opening)
 
     def _add_invitation(
-        self, invitation: Invitation, arguments: Mapping[str, Any], windows: Sequence[Window]
+        self,
+        invitation: calendars.Invitation,
+        arguments: Mapping[str, Any],
+        windows: Sequence[Window],
     ) -> None:
         if not windows:
             return
@@ -393,8 +387,12 @@ def _default_issues(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     if defaults.get(_SINGULAR) is not None:
         why = "is for one meeting only; set it in that meeting's event, or leave it out"
         yield ValidationIssue(("defaults", _SINGULAR), why)
-    _, shared = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
-    yield from (ValidationIssue(("defaults", *f.path), f.message) for f in shared)
+    # Meetings of calendars have only these arguments, and events may override an invalid one.
+    arguments = {k: v for k, v in defaults.items() if k in ARGUMENTS}
+    of_meetings = _meeting_issues("defaults", {"attendees": UNKNOWN, **arguments})
+    _, of_times = times.read({k: v for k, v in defaults.items() if k in times.SHARED})
+    for issue in (*of_meetings, *of_times):
+        yield ValidationIssue(("defaults", *issue.path), issue.message)
     yield from _recording_issues(("defaults",), defaults)
 
 

@@ -129,6 +129,19 @@ class TestEvents:
 
 
 class TestIssues:
+    def test_of_defaults_are_found_where_no_event_takes_them(self, issues):
+        """Meetings of calendars do, and an event may override them."""
+        region, network = issues("""
+            defaults: {media_region: eu-central-9, media_placement_network_type: Ipv6}
+            events:
+              - {name: one, media_region: us-east-1, media_placement_network_type: DualStack,
+                 attendees: {ana: {}}}
+            """)
+        assert region.startswith(
+            "1: defaults.media_region: 'eu-central-9' is not one of af-south-1"
+        )
+        assert network.startswith("1: defaults.media_placement_network_type: 'Ipv6' is not one of")
+
     def test_of_what_entries_share_are_said_once(self, issues):
         """Also beside others on the same line, which nobody shares."""
         assert issues("""
