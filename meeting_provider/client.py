@@ -13,7 +13,6 @@ from meeting_provider.errors import MeetingEnded
 from meeting_provider.models import (
     MAX_ATTENDEES_AT_CREATE,
     MAX_RESULTS,
-    SERVICE_ATTENDEES,
     AttendeeAnswer,
     AttendeeInput,
     AttendeesAnswer,
@@ -21,7 +20,7 @@ from meeting_provider.models import (
     MeetingAnswer,
     MeetingInput,
 )
-from meeting_provider.shapes import Answer
+from meeting_provider.shapes import RESERVED_PREFIX, Answer
 from meeting_provider.transcription import Transcription
 
 
@@ -87,7 +86,7 @@ class ChimeClient(ServiceCalls):
         while True:
             answer = self.call("ListAttendees", meeting, AttendeesAnswer, **arguments)
             found += (
-                a for a in answer.attendees if not a.external_user_id.startswith(SERVICE_ATTENDEES)
+                a for a in answer.attendees if not a.external_user_id.startswith(RESERVED_PREFIX)
             )
             if not answer.next_token:
                 return found

@@ -1,7 +1,6 @@
 """The requests and responses of the Chime SDK Meetings API, with their limits.
 
-The
-limits are those of the service's own model (chime-sdk-meetings, 2021-07-15) and of its API
+The limits are those of the service's own model (chime-sdk-meetings, 2021-07-15) and of its API
 reference, https://docs.aws.amazon.com/chime-sdk/latest/APIReference/.
 """
 
@@ -13,7 +12,6 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from meeting_provider.shapes import (
-    RESERVED_PREFIX,
     Answer,
     Argument,
     Arn,
@@ -37,10 +35,6 @@ MAX_RESULTS: Final = 100
 MAX_TAGS: Final = 50
 MAX_ATTENDEES_IN_HIGH_RESOLUTION: Final = 25
 GOVCLOUD_PREFIX: Final = "us-gov-"
-
-#: The prefix of the external_user_id of attendees that the service itself adds to record a meeting.
-#: Source: https://github.com/aws/amazon-chime-sdk-android/issues/514
-SERVICE_ATTENDEES: Final = (RESERVED_PREFIX, "MediaPipeline-")
 
 #: The regions with an endpoint of the API: where meetings are created and notifications are sent.
 CONTROL_REGIONS: Final = (

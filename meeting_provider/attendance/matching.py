@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from meeting_provider.errors import InvalidEvent
 from meeting_provider.events import EventType, MeetingEvent, parse
-from meeting_provider.models import SERVICE_ATTENDEES
+from meeting_provider.shapes import RESERVED_PREFIX
 
 #: The service ends a meeting after this time at most, so an older connection is over.
 LONGEST_MEETING: Final = timedelta(hours=24)
@@ -186,7 +186,7 @@ def _attendance(meeting_id: str, meeting: _Meeting) -> MeetingAttendance:
     connections = [
         Connection(attendee, meeting.users.get(attendee, ""), *found)
         for attendee, moves in meeting.moves.items()
-        if not meeting.users.get(attendee, "").startswith(SERVICE_ATTENDEES)
+        if not meeting.users.get(attendee, "").startswith(RESERVED_PREFIX)
         for found in _matched(moves, meeting.deleted.get(attendee), meeting.ended)
     ]
     connections.sort(key=lambda c: (_began(c), c.external_user_id, c.attendee_id))
