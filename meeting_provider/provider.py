@@ -19,7 +19,8 @@ from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 from meeting_provider import checking
 from meeting_provider.errors import MeetingProviderError
 from meeting_provider.issues import UNKNOWN
-from meeting_provider.resources import declared_in, types
+from meeting_provider.resources import types
+from meeting_provider.shapes import declared_in
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -148,9 +149,9 @@ class _Provider(dynamic.ResourceProvider):
         found = self._resources.read(was)
         if found is None:
             return dynamic.ReadResult("", {})
-        outputs, declared = _marked(found, props), declared_in(self._resources, found)
+        outputs, declared = _marked(found, props), declared_in(found, self._resources.model)
         # If no inputs are returned, the engine keeps its own.
-        drifted = declared != declared_in(self._resources, was)
+        drifted = declared != declared_in(was, self._resources.model)
         inputs = _marked(declared, props) if drifted else None
         return dynamic.ReadResult(id_, outputs, inputs)
 

@@ -241,11 +241,6 @@ class Recordings:
         self._lifecycle.delete(outputs)
 
 
-def declared_in(kind: ResourceType, outputs: Mapping[str, Any]) -> Properties:
-    """The declared properties among the outputs of a resource."""
-    return {n: outputs[n] for n in kind.model.model_fields if outputs.get(n) is not None}
-
-
 def named(kinds: Mapping[str, ResourceType], name: str) -> ResourceType:
     """The type of a name.
 

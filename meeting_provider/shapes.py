@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal, to_snake
 from pydantic_core import PydanticCustomError
 
+#: AWS's own names have this prefix: tags, and the attendees that the service adds to a meeting to
+#: record it. Source: https://github.com/aws/amazon-chime-sdk-js/issues/2601
 RESERVED_PREFIX: Final = "aws:"
 
 
@@ -84,6 +86,11 @@ def declared_by(answered: Mapping[str, Any], model: type[Shape]) -> dict[str, An
     """The arguments that a response contains, as Pulumi properties."""
     named = {n: answered.get(field.alias or n) for n, field in model.model_fields.items()}
     return {n: in_snake_case(v) for n, v in named.items() if v}
+
+
+def declared_in(outputs: Mapping[str, Any], model: type[Shape]) -> dict[str, Any]:
+    """The arguments of a resource among its output properties."""
+    return {n: outputs[n] for n in model.model_fields if outputs.get(n) is not None}
 
 
 def in_snake_case(value: Any) -> Any:

@@ -28,6 +28,7 @@ from meeting_provider.models import (
     can_be_set,
     default_capabilities,
 )
+from meeting_provider.shapes import declared_in
 
 #: The output properties that are secret. The details may repeat what was declared as a secret.
 SECRETS: Final = ("join_tokens", "meeting_details")
@@ -73,7 +74,7 @@ class State:
 
 def from_outputs(outputs: Mapping[str, Any]) -> State:
     """The state that output properties hold."""
-    declared = declared_in(outputs)
+    declared = declared_in(outputs, MeetingInput)
     default = default_capabilities(declared.get("meeting_features"))
     tokens = outputs.get("join_tokens") or {}
     attendees = {}
@@ -86,11 +87,6 @@ def from_outputs(outputs: Mapping[str, Any]) -> State:
             capabilities=capabilities,
         )
     return State(declared, _meeting(outputs), attendees)
-
-
-def declared_in(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The declared properties among output properties."""
-    return {n: outputs[n] for n in MeetingInput.model_fields if outputs.get(n) is not None}
 
 
 def planned(declared: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:

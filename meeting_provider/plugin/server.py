@@ -27,7 +27,8 @@ from meeting_provider.errors import MeetingProviderError
 from meeting_provider.issues import UNKNOWN
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import API_MEETING, SECRETS
-from meeting_provider.resources import ResourceType, declared_in, named, types
+from meeting_provider.resources import ResourceType, named, types
+from meeting_provider.shapes import declared_in
 
 Context = grpc.ServicerContext
 R = TypeVar("R")
@@ -152,8 +153,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         found = kind.read(given.values) if is_known else kind.find(request.id, self._settings)
         if found is None:
             return pb.ReadResponse()
-        declared = declared_in(kind, found)
-        is_same = is_known and declared == declared_in(kind, given.values)
+        declared = declared_in(found, kind.model)
+        is_same = is_known and declared == declared_in(given.values, kind.model)
         return pb.ReadResponse(
             id=request.id,
             properties=_outputs(found, given.secret),

@@ -108,13 +108,6 @@ class Component:
     ended_at: int | None = None
     has_end: bool = False
 
-    def all(self, name: str) -> list[Property]:
-        """All properties with a name.
-
-        :raises ValueError: one can't be read.
-        """
-        return [Property.parse(*line) for line in self.lines.get(name, ())]
-
     def first(self, name: str) -> Property | None:
         """The first property with a name.
 

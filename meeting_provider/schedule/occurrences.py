@@ -54,10 +54,6 @@ class Window:
     closes: datetime
     recurrence: str = ""
 
-    def is_open(self, now: datetime) -> bool:
-        """Whether the meeting should exist at an instant."""
-        return self.opens <= now < self.closes
-
 
 @dataclass(frozen=True)
 class Segment:

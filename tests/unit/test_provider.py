@@ -10,10 +10,11 @@ from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
 from support.meetings import EVERYTHING, LISTENING, answered, attendee, properties, provider
 
-from meeting_provider import MeetingProviderError, state
+from meeting_provider import MeetingProviderError
 from meeting_provider.checking import redacted
-from meeting_provider.models import CONTROL_REGIONS, MeetingAnswer
+from meeting_provider.models import CONTROL_REGIONS, MeetingAnswer, MeetingInput
 from meeting_provider.provider import MeetingProvider
+from meeting_provider.shapes import declared_in
 from meeting_provider.state import State
 
 ARGUMENTS = {"attendees": [attendee("ana")], "external_meeting_id": "keynote"}
@@ -332,7 +333,7 @@ class TestDiff:
         assert diff(outputs(), news) == (True, ["meeting_features"])
 
     def test_reads_outputs_as_they_are_stored(self):
-        assert state.declared_in(outputs(tags={"a": "b"})) == properties(
+        assert declared_in(outputs(tags={"a": "b"}), MeetingInput) == properties(
             "ana", "ben", tags={"a": "b"}
         )
 

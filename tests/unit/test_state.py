@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support.meetings import EVERYTHING, LISTENING, answered, properties
 
 from meeting_provider import NoJoinData, join_info, state
-from meeting_provider.models import MeetingAnswer
+from meeting_provider.models import MeetingAnswer, MeetingInput
+from meeting_provider.shapes import declared_in
 from meeting_provider.state import State
 
 ARN = "arn:aws:chime:eu-central-1:123456789012:meeting/one"
@@ -69,7 +70,7 @@ class TestOutputs:
         whole = made({"NewField": 1}, tags={"day": "one"}, profile="clinic")
         stored = json.loads(json.dumps(whole.outputs()))
         assert state.from_outputs(stored) == whole
-        assert state.declared_in(stored) == whole.declared
+        assert declared_in(stored, MeetingInput) == whole.declared
 
     @given(
         st.dictionaries(
