@@ -151,6 +151,22 @@ def test_a_role_has_to_be_one() -> None:
         assert wrong == f"sink_iam_role_arn: '{arn}' is not the ARN of an IAM role"
 
 
+def test_a_pattern_of_a_whole_value_is_named() -> None:
+    """None of its characters is wrong by itself."""
+    grid = {
+        "content_share_layout": "Horizontal",
+        "horizontal_layout_configuration": {"tile_aspect_ratio": "16:9"},
+    }
+    configuration = {
+        "audio": {"mux_type": "AudioOnly"},
+        "video": {"state": "Disabled"},
+        "content": {"state": "Disabled"},
+        "composited_video": {"grid_view_configuration": grid},
+    }
+    [wrong] = issues(source_arn=MEETING_ARN, sink_arn=BUCKET, artifacts_configuration=configuration)
+    assert wrong.endswith(r"tile_aspect_ratio: '16:9' does not match \d{1,2}/\d{1,2}")
+
+
 def test_a_region_without_media_pipelines_lists_those_with_them() -> None:
     source = MEETING_ARN.replace("eu-central-1", "af-south-1")
     [wrong] = issues(source_arn=source, sink_arn=BUCKET)
