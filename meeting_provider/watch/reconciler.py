@@ -130,10 +130,13 @@ class Reconciler:
 
     # Messages
 
-    def _receive(self) -> None:
-        """Wait for messages, and receive all others that are in the queue."""
+    def _receive(self, wait: int = LONGEST_WAIT) -> None:
+        """Wait for messages, and receive all others that are in the queue.
+
+        :param wait: how long to wait for the first one, in seconds.
+        """
         with self._shutdown.waiting():
-            messages = self._messages(LONGEST_WAIT)
+            messages = self._messages(wait)
             until = time.monotonic() + LONGEST_READ
             while messages and time.monotonic() < until:
                 self._take(messages)
@@ -204,6 +207,9 @@ class Reconciler:
 
         :raises WatchError: something is left to do.
         """
+        if self._queue is not None:
+            # While a meeting can't be replaced, others may end.
+            self._receive(wait=0)
         before = self._read().meetings
         pending = [e for e in self._ends.values() if self._unsure or not self._is_over(e, before)]
         for end in pending:
@@ -222,7 +228,10 @@ class Reconciler:
             self._unsure = False
             self._consumers.update()
         self._settle(after, is_done=failure is None)
-        if failure and (self._ends or self._unsure):
+        if failure:
+            if any(end.meeting_id not in self._ends for end in pending):
+                # A meeting is back, and its recording may not be.
+                self._unsure = not self._on_request
             raise failure
         _log.info("waiting for ends")
 

@@ -284,6 +284,23 @@ def test_a_deploy_that_died_on_this_machine_is_not_waited_for(
     assert not held.exists()
 
 
+def test_a_meeting_that_can_not_come_back_does_not_stop_the_others(
+    checkout: Checkout, watch: Watch
+) -> None:
+    watch.until_quiet()
+    checkout.cloud.fault("forbidden", "CreateMeetingWithAttendees", count=1000, meeting="keynote")
+    (broken,) = watch.live("keynote")
+    checkout.cloud.end(broken.meeting_id)
+    watch.until(lambda: watch.log.count("trying again in") >= 2, "its replacement fails")
+    (ending,) = watch.live("panel")
+    checkout.cloud.end(ending.meeting_id)
+    watch.until_recovered(ending)
+    assert watch.live("keynote") == []
+    checkout.cloud.clear_faults()
+    watch.until_recovered(broken)
+    watch.until_quiet()
+
+
 def test_sigterm_lets_the_running_up_finish(checkout: Checkout, watch: Watch) -> None:
     watch.until_quiet()
     (ending,) = watch.live("keynote")

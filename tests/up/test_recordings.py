@@ -95,11 +95,14 @@ def test_a_bucket_with_a_prefix_is_an_error(up: Checkout) -> None:
     assert f"error: recording_bucket_arn: '{arn}' has a prefix; name the bucket alone" in run.text
 
 
-def test_the_watcher_brings_the_recording_up_with_its_meeting(up: Checkout) -> None:
+@pytest.mark.parametrize("fails", [False, True], ids=["at once", "after a failure"])
+def test_the_watcher_brings_the_recording_up_with_its_meeting(up: Checkout, fails: bool) -> None:
     watch = Watch(up)
     watch.start()
     try:
         watch.until_quiet()
+        if fails:
+            up.cloud.fault("forbidden", "CreateMediaCapturePipeline")
         meeting = next(m for m in up.cloud.live() if m.external_meeting_id == "keynote")
         first = recording(up)
         up.cloud.end(meeting.meeting_id)
@@ -109,5 +112,6 @@ def test_the_watcher_brings_the_recording_up_with_its_meeting(up: Checkout) -> N
         second = recording(up)
         assert second["MediaPipelineId"] != first["MediaPipelineId"]
         assert second["SourceArn"].endswith(f"meeting/{successor.meeting_id}")
+        assert watch.log.count("CreateMediaCapturePipeline failed") == int(fails)
     finally:
         watch.stop()
