@@ -326,6 +326,21 @@ def test_a_deploy_runs_after_a_merge_and_by_schedule_and_never_twice_at_once() -
     assert [up.get("work-dir", ".") for up in ups] == [".", "stacks/join_desk"]
 
 
+def test_the_operator_installs_the_package_for_each_program_of_the_repository(team: Team) -> None:
+    """Pulumi's toolchain for pip reads requirements.txt in the program's own folder only."""
+    specs = [
+        each["spec"]
+        for manifest in MANIFESTS
+        for each in yaml.safe_load_all(manifest.read_text())
+        if each["kind"] == "Stack" and "projectRepo" in each["spec"]
+    ]
+    folders = sorted(spec.get("repoDir", ".") for spec in specs)
+    assert folders == [".", "stacks/join_desk"]
+    for folder in folders:
+        pip = f"{sys.executable} -m pip install --dry-run --requirement requirements.txt"
+        assert "meeting-provider[notifications,schedule]==0.1.0" in team.sh(f"cd {folder}\n{pip}")
+
+
 def test_the_operator_looks_again_without_a_commit() -> None:
     stacks = [
         each["spec"]
