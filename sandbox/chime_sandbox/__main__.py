@@ -26,8 +26,9 @@ def main() -> None:
     STS and SSM. It listens on the loopback interface, and keeps all files in
     .sandbox/ of the current folder.
 
-    Variables that are already set are not changed: with AWS_ENDPOINT_URL no
-    emulator is started, and PULUMI names the Pulumi CLI to use.
+    With AWS_ENDPOINT_URL, no emulator is started, and AWS's variables are not
+    changed. Without it, only the region of AWS's variables is kept, us-east-1 by
+    default. PULUMI names the Pulumi CLI to use.
     """
 
 

@@ -18,11 +18,13 @@ _LANGUAGE_RUNTIME: Final = Path(__file__).parent / "pulumi" / "language_runtime.
 
 PLUGIN: Final = "pulumi-resource-aws"
 
+_REGION: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
 
 def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The inherited environment, completed by variables that it doesn't have.
 
-    Starts the emulated AWS if no endpoint is set.
+    Starts the emulated AWS if no endpoint is set. Of AWS's variables, only the region is then kept.
 
     :param cli: the Pulumi CLI, whose folder becomes the first one on PATH.
     :raises chime_sandbox.emulator.NotStarted: the emulated AWS did not start.
@@ -40,11 +42,14 @@ def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str
     }
     if "AWS_ENDPOINT_URL" not in inherited:
         # Credentials, profiles and endpoints of a real account must not reach the sandbox.
+        region = {name: inherited[name] for name in _REGION if inherited.get(name)}
         variables = {k: v for k, v in variables.items() if not k.startswith("AWS_")} | {
             "AWS_ENDPOINT_URL": emulator.start(),
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Some SDKs read only one of the two.
+            **(region or dict.fromkeys(_REGION, "us-east-1")),
         }
     folders = [str(cli.path.parent)]
     if (yaml := built_yaml_folder()).exists():
