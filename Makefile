@@ -2,8 +2,11 @@
 STACK ?= dev
 PYTHON := .venv/bin/python
 SANDBOX := .venv/bin/chime-sandbox
-# The stack `dev` is in the sandbox. All others use the AWS account and the Pulumi backend of the
-# environment.
+# The stack `dev` is in the sandbox, with the sandbox's backend and passphrase. All others use the AWS
+# account and the Pulumi backend of the environment.
+ifeq (dev,$(STACK))
+unexport PULUMI_BACKEND_URL PULUMI_CONFIG_PASSPHRASE PULUMI_CONFIG_PASSPHRASE_FILE
+endif
 CLI := $(or $(PULUMI),pulumi)
 NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(CLI) on PATH: \
 	see https://www.pulumi.com/docs/install/)

@@ -263,6 +263,22 @@ def is_kept(checkout: Checkout, path: str) -> bool:
     )
 
 
+def test_dev_stays_in_the_sandbox_in_a_shell_that_is_set_up_for_an_account(
+    meetings: Checkout,
+) -> None:
+    """As the shell is in which docs/gitops.md creates the stack `live`."""
+    account = {
+        "PULUMI_BACKEND_URL": "file:///nowhere",
+        "PULUMI_CONFIG_PASSPHRASE": "of the team",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": "/nowhere",
+    }
+
+    run = meetings.make("up", env=account)
+
+    assert run.code == 0, run.text
+    assert counts(run) == {"unchanged": 3 + BESIDE}
+
+
 def test_the_second_look_at_what_is_down_finds_nothing(small: Checkout) -> None:
     endpoint = small.cloud
     assert len(endpoint.live()) == 3
