@@ -70,13 +70,15 @@ preview: ready ## show what `make up` would do
 outputs: ready ## show the stack's outputs
 	@$(PULUMI_RUN) stack output --stack $(STACK)
 
-down: ready ## end all meetings of the stack, and stop the sandbox
+down: ready ## end all meetings of the stack, and stop the sandbox if the stack is dev
 ifneq (,$(HAS_DESK))
 	@$(DESK_RUN) stack select --create $(STACK)
 	@$(DESK_RUN) destroy --yes --skip-preview --stack $(STACK)
 endif
 	@$(PULUMI_RUN) destroy --yes --skip-preview --stack $(STACK)
+ifeq (dev,$(STACK))
 	@$(SANDBOX) down
+endif
 
 events: ready ## follow the events of the meetings; FOLLOW='--count 3' stops after three
 	@profile=$(call SETTING,aws:profile); \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -40,6 +41,9 @@ events:
 #: What a stack of the schedule has beside its meetings: the stack itself, MeetingNotifications and
 #: its topic, two queues and two policies.
 BESIDE = 7
+
+#: Runs a command in the checkout's sandbox.
+RUN = (sys.executable, "-m", "chime_sandbox", "run", "--")
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +281,17 @@ def test_dev_stays_in_the_sandbox_in_a_shell_that_is_set_up_for_an_account(
 
     assert run.code == 0, run.text
     assert counts(run) == {"unchanged": 3 + BESIDE}
+
+
+def test_ending_the_meetings_of_another_stack_leaves_the_sandbox_running(small: Checkout) -> None:
+    for folder in (".", "stacks/join_desk"):
+        made = small.pulumi("-C", folder, "stack", "init", "live")
+        assert made.code == 0, made.text
+
+    run = small.run(*RUN, "make", "down", "STACK=live")
+
+    assert run.code == 0, run.text
+    assert len(small.cloud.live()) == 3
 
 
 def test_the_second_look_at_what_is_down_finds_nothing(small: Checkout) -> None:
