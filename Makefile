@@ -12,6 +12,8 @@ NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(CLI)
 	see https://www.pulumi.com/docs/install/)
 PULUMI_RUN = $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,\
 	$(if $(shell command -v $(CLI)),$(CLI),$(NO_CLI)))
+# The watcher takes `pulumi` from PATH.
+CLI_FIRST = $(if $(PULUMI),PATH="$(dir $(or $(shell command -v $(PULUMI)),$(NO_CLI))):$$PATH")
 # The join desk is a separate program. A stack has one if the desk has settings for it.
 DESK := stacks/join_desk
 HAS_DESK := $(wildcard $(DESK)/Pulumi.$(STACK).yaml)
@@ -105,7 +107,7 @@ invitations: ready ## write each attendee's invitation into the folder TO
 # Without checkpoints, 20 links of a replaced meeting are updated a second or two sooner. If an update
 # is interrupted, the next one creates the same resources again, which is safe here.
 watch: ready ## replace each meeting that ends too soon, within seconds
-	@env PULUMI_SKIP_CHECKPOINTS=true $(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK) \
+	@env PULUMI_SKIP_CHECKPOINTS=true $(CLI_FIRST) $(AWS_RUN) $(PYTHON) -m meeting_provider.watch --stack $(STACK) \
 	$(if $(HAS_DESK),--then $(DESK)) $(WATCH)
 
 requests: ready ## show the requests that the emulated Chime has seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from support.checkout import Checkout, Run
 from support.template import Template
 
 from chime_sandbox import emulator
+from chime_sandbox.pulumi import cli
 from meeting_provider import schedule
 
 SMALL = """\
@@ -292,6 +294,18 @@ def test_ending_the_meetings_of_another_stack_leaves_the_sandbox_running(small: 
 
     assert run.code == 0, run.text
     assert len(small.cloud.live()) == 3
+
+
+def test_the_watcher_of_another_stack_runs_the_cli_that_is_named(small: Checkout) -> None:
+    show = "import json, os; print(json.dumps(dict(os.environ)))"
+    variables = json.loads(small.run(*RUN, sys.executable, "-c", show).out)
+    folders = variables["PATH"].split(os.pathsep)
+    without = [f for f in folders if not os.access(f"{f}/pulumi", os.X_OK)]
+    variables["PATH"] = os.pathsep.join(without)
+
+    run = small.run("make", "watch", "STACK=live", f"PULUMI={cli.find().path}", env=variables)
+
+    assert "no stack named 'live' found" in run.text
 
 
 def test_the_second_look_at_what_is_down_finds_nothing(small: Checkout) -> None:
