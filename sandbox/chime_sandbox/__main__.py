@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Final, NoReturn
 
 import click
@@ -69,11 +70,12 @@ main.add_command(admin)
 def _become(command: Sequence[str], *, is_pulumi: bool = False) -> NoReturn:
     """Replace this process by the command, so that all signals reach it."""
     try:
-        cli = find()
+        # A build takes minutes, which is for nothing if no program here can use Pulumi.
+        cli = find() if is_pulumi or find_spec("pulumi") else None
         variables = environment(cli)
     except (NoCli, emulator.NotStarted) as error:
         raise click.ClickException(str(error)) from error
-    program = [str(cli.path), *command] if is_pulumi else list(command)
+    program = [str(cli.path), *command] if cli and is_pulumi else list(command)
     try:
         os.execvpe(program[0], program, variables)
     except OSError as error:

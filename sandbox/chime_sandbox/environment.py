@@ -21,12 +21,12 @@ PLUGIN: Final = "pulumi-resource-aws"
 _REGION: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
-def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment(cli: Cli | None, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The inherited environment, completed by variables that it doesn't have.
 
     Starts the emulated AWS if no endpoint is set. Of AWS's variables, only the region is then kept.
 
-    :param cli: the Pulumi CLI, whose folder becomes the first one on PATH.
+    :param cli: the Pulumi CLI, whose folder becomes the first one on PATH; None without Pulumi.
     :raises chime_sandbox.emulator.NotStarted: the emulated AWS did not start.
     """
     home = HOME.resolve()
@@ -51,7 +51,7 @@ def environment(cli: Cli, inherited: Mapping[str, str] = os.environ) -> dict[str
             # Some SDKs read only one of the two.
             **(region or dict.fromkeys(_REGION, "us-east-1")),
         }
-    folders = [str(cli.path.parent)]
+    folders = [str(cli.path.parent)] if cli else []
     if (yaml := built_yaml_folder()).exists():
         folders.append(str(yaml))
     if (wanted := _plugin_version()) and not _has_real_plugin(inherited):
