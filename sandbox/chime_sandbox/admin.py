@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -365,6 +366,10 @@ class Sandbox:
             raise SandboxError(
                 "no emulator runs in this folder: use `chime-sandbox up`, or give --endpoint"
             )
+        if not self.endpoint.startswith(("http://", "https://")):
+            raise SandboxError(
+                f"the endpoint {self.endpoint!r} is not a URL such as http://127.0.0.1:8080"
+            )
         request = Request(
             f"{self.endpoint}/_sandbox/{path}",
             method=method,
@@ -375,9 +380,23 @@ class Sandbox:
             with _open(request, timeout=timeout + SLACK_SECONDS) as response:
                 return json.load(response)
         except HTTPError as error:
-            raise SandboxError(json.load(error)["message"]) from None
-        except URLError as error:
-            raise SandboxError(f"no sandbox answers at {self.endpoint}: {error.reason}") from None
-        except ConnectionError as error:
+            with error:
+                raise SandboxError(self._message(error)) from None
+        except (OSError, HTTPException) as error:
             # A connection that breaks while the emulator answers is not a URLError.
-            raise SandboxError(f"no sandbox answers at {self.endpoint}: {error}") from None
+            reason = str(getattr(error, "reason", error)).strip()
+            raise SandboxError(f"no sandbox answers at {self.endpoint}: {reason}") from None
+        except ValueError:
+            raise SandboxError(self._other_server()) from None
+
+    def _message(self, error: HTTPError) -> str:
+        try:
+            return str(json.load(error)["message"])
+        except (ValueError, LookupError, TypeError, OSError):
+            return self._other_server()
+
+    def _other_server(self) -> str:
+        return (
+            f"{self.endpoint} is not the endpoint of a chime-sandbox: correct AWS_ENDPOINT_URL or "
+            "--endpoint, or unset it to use the emulator of this folder"
+        )

@@ -173,10 +173,13 @@ def fault(
 @click.pass_obj
 def settings(sandbox: Sandbox, settings: tuple[str, ...]) -> None:
     """Change settings, and show all of them."""
-    turned = dict(setting.split("=", 1) for setting in settings)
-    for name, value in sandbox.settings(
-        **{key: _parsed(text) for key, text in turned.items()}
-    ).items():
+    changed = {}
+    for setting in settings:
+        name, is_set, text = setting.partition("=")
+        if not is_set:
+            raise SandboxError(f"{name} has no value: use NAME=VALUE, such as latency=0.5")
+        changed[name] = _parsed(text)
+    for name, value in sandbox.settings(**changed).items():
         click.echo(f"{name}={json.dumps(value)}")
 
 

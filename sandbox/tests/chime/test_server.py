@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -22,7 +23,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from chime_sandbox import emulator
+from chime_sandbox import admin, emulator
 from chime_sandbox.admin import Sandbox, SandboxError
 from chime_sandbox.pytest_plugin import client
 from chime_sandbox.server import running
@@ -409,21 +410,29 @@ def test_the_clock_ends_meetings_again_after_the_disk_was_full(tmp_path):
         assert [m.end_reason for m in Sandbox(restarted).meetings()] == ["idle"]
 
 
-def test_an_endpoint_that_hangs_up_is_reported_like_one_that_isnt_there():
-    """As an emulator does that ends while it answers."""
+@contextmanager
+def answering(answer):
+    """The endpoint of a server that answers one request with these bytes."""
 
-    def hang_up():
+    def serve():
         connection, _ = listening.accept()
         with connection:
             connection.recv(65536)
+            connection.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        hanging_up = Thread(target=hang_up)
-        hanging_up.start()
-        sandbox = Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        serving = Thread(target=serve)
+        serving.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        serving.join()
+
+
+def test_an_endpoint_that_hangs_up_is_reported_like_one_that_isnt_there():
+    """As an emulator does that ends while it answers."""
+    with answering(b"") as endpoint:
+        sandbox = Sandbox(endpoint)
         with pytest.raises(SandboxError, match="no sandbox answers at"):
             sandbox.stop()
-        hanging_up.join()
 
 
 # The command line
@@ -507,12 +516,55 @@ def test_meetings_and_attendees_have_their_names_on_the_command_line(endpoint, n
         (("leave", "nobody", "ana"), "no active meeting is called nobody; `meetings` lists"),
         (("fault", "GetMeeting"), "no kind of fault is 'GetMeeting'; there are throttle, failure,"),
         (("fault", "drop", "Meet"), "the API has no operation Meet"),
+        (("settings", "latency"), "latency has no value: use NAME=VALUE, such as latency=0.5"),
     ],
 )
 def test_a_refusal_on_the_command_line_is_one_sentence(endpoint, words, error):
     code, _, errors = command(endpoint, *words)
     assert (code, len(errors.splitlines())) == (1, 1)
     assert errors.startswith(f"Error: {error}")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:4566", "localhost:4566", "ftp://127.0.0.1"])
+def test_an_endpoint_that_is_no_url_is_refused_in_one_sentence(address):
+    code, _, errors = command(address, "meetings")
+    expected = f"Error: the endpoint '{address}' is not a URL such as http://127.0.0.1:8080\n"
+    assert (code, errors) == (1, expected)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"<p>not found"),
+        (404, b'{"__type": "NoSuchBucket"}'),
+        (404, b'["message"]'),
+        (500, b""),
+        (200, b"<p>welcome"),
+    ],
+)
+def test_an_endpoint_of_another_server_is_refused_in_one_sentence(status, body):
+    with answering(b"HTTP/1.0 %d X\r\n\r\n%s" % (status, body)) as endpoint:
+        code, _, errors = command(endpoint, "meetings")
+    assert (code, errors) == (
+        1,
+        f"Error: {endpoint} is not the endpoint of a chime-sandbox: correct AWS_ENDPOINT_URL or "
+        "--endpoint, or unset it to use the emulator of this folder\n",
+    )
+
+
+def test_an_endpoint_that_speaks_no_http_is_refused_in_one_sentence():
+    with answering(b"220 mail.example.org ESMTP\r\n") as endpoint:
+        code, _, errors = command(endpoint, "meetings")
+    assert (code, len(errors.splitlines())) == (1, 1)
+    assert errors.startswith(f"Error: no sandbox answers at {endpoint}: ")
+
+
+def test_an_endpoint_that_never_answers_is_reported_like_one_that_isnt_there(monkeypatch):
+    monkeypatch.setattr(admin, "SLACK_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sandbox = Sandbox(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(SandboxError, match=r"no sandbox answers at .*: timed out"):
+            sandbox.meetings()
 
 
 def test_the_command_line_finds_the_sandbox_of_the_directory_by_itself(endpoint, new, tmp_path):
