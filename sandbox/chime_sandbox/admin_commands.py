@@ -169,6 +169,13 @@ def fault(
 
 
 @admin.command()
+@click.pass_obj
+def clear_faults(sandbox: Sandbox) -> None:
+    """Remove all faults, and release all held calls."""
+    sandbox.clear_faults()
+
+
+@admin.command()
 @click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
 @click.pass_obj
 def settings(sandbox: Sandbox, settings: tuple[str, ...]) -> None:

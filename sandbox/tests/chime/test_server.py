@@ -466,6 +466,18 @@ def test_people_can_look_and_turn_from_the_command_line(endpoint, new):
     assert f"{meeting_id}  keynote  ended (idle)" in shown
 
 
+def test_faults_are_cleared_and_calls_released_from_the_command_line(endpoint, sandbox, chime, new):
+    meeting_id = new("ana")["Meeting"]["MeetingId"]
+    assert command(endpoint, "fault", "hold", "GetMeeting")[0] == 0
+    assert command(endpoint, "fault", "failure", "GetMeeting", "--count", "5")[0] == 0
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(chime.get_meeting, MeetingId=meeting_id)
+        sandbox.wait_held()
+        assert command(endpoint, "clear-faults")[0] == 0
+        assert held.result(timeout=PATIENCE)["Meeting"]["MeetingId"] == meeting_id
+    assert chime.get_meeting(MeetingId=meeting_id)["Meeting"]["MeetingId"] == meeting_id
+
+
 def test_the_command_line_shows_transcription_and_media_pipelines(
     endpoint, sandbox, chime, new, clients
 ):
