@@ -12,9 +12,12 @@ import os
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
+from subprocess import check_output
 from typing import Any, Final
 
 import click
+
+from chime_sandbox.pulumi.cli import find
 
 from . import page
 from .cases import CASES
@@ -38,6 +41,7 @@ def main(names: tuple[str, ...]) -> None:
             "load": round(os.getloadavg()[1], 1),
             "python": platform.python_version(),
             **{p: version(p) for p in ("pulumi", "boto3")},
+            "cli": check_output([find().path, "version"], text=True).strip().removeprefix("v"),
         }
         FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
     page.write(kept)

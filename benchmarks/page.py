@@ -45,8 +45,8 @@ it, and not all meetings before the program starts.
 {links}
 With the example schedule, and 148 attendees in the join desk. `make recoveries` measures again.
 
-Measured on {processors} processors, at a load average of {load}, with Python {python}, pulumi
-{pulumi} and boto3 {boto3}. `make bench` measures again and writes this page.
+Measured on {processors} processors, at a load average of {load}, with Python {python}, Pulumi's CLI
+{cli} and SDK {pulumi}, and boto3 {boto3}. `make bench` measures again and writes this page.
 """
 
 LINKS: Final = {
