@@ -61,7 +61,7 @@ ifneq (,$(HAS_DESK))
 	@echo
 	$(call UPDATE,$(DESK_RUN))
 	@echo
-	@echo "Join links: \`make invitations\` writes them, and \`make desk\` serves what they lead to."
+	@echo "Join links: \`make invitations\` writes them, and \`make desk\` serves the join page."
 endif
 	@echo "Outputs: \`make outputs\` shows them."
 

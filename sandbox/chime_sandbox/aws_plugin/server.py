@@ -210,7 +210,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
         """Calls a function."""
         if request.tok not in FUNCTIONS:
-            raise Refused(_not_done(f"the function {request.tok}"))
+            raise Refused(_unsupported(f"the function {request.tok}"))
         result = FUNCTIONS[request.tok](self._configured, values.read(request.args).values)
         response = pb.InvokeResponse()
         getattr(response, "return").CopyFrom(values.write(result))
@@ -234,12 +234,12 @@ def _resource(urn: str) -> Resource:
     token = urn.split("::")[2].rsplit("$", 1)[-1]
     resource = find(token)
     if resource is None:
-        raise Refused(_not_done(f"the type {token}"))
+        raise Refused(_unsupported(f"the type {token}"))
     return resource
 
 
-def _not_done(what: str) -> str:
-    return f"The sandbox's stand-in for pulumi-aws doesn't do {what}; use {REAL_PLUGIN}."
+def _unsupported(what: str) -> str:
+    return f"The sandbox's stand-in for pulumi-aws doesn't support {what}; use {REAL_PLUGIN}."
 
 
 def _changes(

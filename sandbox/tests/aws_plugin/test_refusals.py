@@ -101,7 +101,7 @@ def test_another_type_or_function_is_refused_in_one_sentence(engine):
     with pytest.raises(grpc.RpcError) as caught:
         engine.failures("aws:s3/bucketLogging:BucketLogging", {})
     assert sentence(caught) == (
-        "The sandbox's stand-in for pulumi-aws doesn't do the type "
+        "The sandbox's stand-in for pulumi-aws doesn't support the type "
         "aws:s3/bucketLogging:BucketLogging; use the real pulumi-aws "
         "(pulumi plugin install resource aws 7.51.1)."
     )
