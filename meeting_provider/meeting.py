@@ -91,8 +91,8 @@ class Meeting(Resource, module="meeting", name="Meeting"):
     change in place, and attendees that stay keep their attendee id and join token. There is one
     exception: in a meeting with content and without video, an attendee whose capabilities are
     removed from the declaration. The API can't set the default capabilities of such a meeting, so
-    the attendee is re-created with a new join token.
-    Any other change creates a new meeting before the old one is ended.
+    the attendee is re-created with a new join token. Any other change creates a new meeting before
+    the old one is ended.
 
     Source: https://docs.aws.amazon.com/chime-sdk/latest/APIReference/API_meeting-chime_CreateMeetingWithAttendees.html
     """

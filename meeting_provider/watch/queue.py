@@ -47,6 +47,7 @@ class Queue:
     :param region: its region; None for that of boto3's own configuration.
     :param profile: a profile of AWS's configuration, or None.
     :raises QueueFailed: the queue can't be used. Every method raises this too.
+
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
     """
 

@@ -40,8 +40,8 @@ class Clients:
     """boto3 clients for loopback endpoints, one for each service and region.
 
     :param config: the provider's configuration: `endpoints`, a list of maps from service to URL (or
-        JSON text of one), `region`, `profile`, `accessKey`, `secretKey`, `token`. Endpoints
-        that it doesn't name come from AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL.
+        JSON text of one), `region`, `profile`, `accessKey`, `secretKey`, `token`. Endpoints that it
+        doesn't name come from AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL.
     :raises Refused: no endpoint at all is given, or one isn't on the loopback.
     """
 

@@ -1,8 +1,8 @@
 """The errors of the Chime SDK APIs, as the service model of Meetings names them.
 
-Each is serialized by the service model's own shape: its status, its `x-amzn-ErrorType`
-header and its members. `ValidationException` and `UnknownOperationException` belong to the
-API's front end and are in no model.
+Each is serialized by the service model's own shape: its status, its `x-amzn-ErrorType` header and
+its members. `ValidationException` and `UnknownOperationException` belong to the API's front end and
+are in no model.
 
     ServiceException (moto's)
     └── ChimeError

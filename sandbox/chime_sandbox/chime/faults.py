@@ -44,8 +44,8 @@ class When(StrEnum):
 class Fault:
     """One fault, for the next `count` calls of `operation` after the first `skip`.
 
-    `meeting` limits it to one meeting, by MeetingId or ExternalMeetingId;
-    `seconds` is the length of a delay, or the Retry-After of an `unavailable`.
+    `meeting` limits it to one meeting, by MeetingId or ExternalMeetingId; `seconds` is the length
+    of a delay, or the Retry-After of an `unavailable`.
     """
 
     kind: Kind

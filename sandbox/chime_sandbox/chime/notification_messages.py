@@ -1,4 +1,5 @@
 """Creates the notification messages of events, in EventBridge's form.
+
 Source: https://docs.aws.amazon.com/chime-sdk/latest/dg/using-events.html
 """
 
