@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,17 +34,6 @@ def chime_sandbox(chime_sandbox_endpoint: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     return sandbox
-
-
-@pytest.fixture(scope="session")
-def chime_sandbox_clients(chime_sandbox_endpoint: str) -> Callable[..., Any]:
-    """A function that returns boto3 clients by service and region; it creates each once."""
-
-    @cache
-    def get(service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:
-        return client(chime_sandbox_endpoint, service, region)
-
-    return get
 
 
 def client(endpoint: str, service: str = "chime-sdk-meetings", region: str = "us-east-1") -> Any:

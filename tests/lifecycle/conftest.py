@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
 import pytest
 
 from chime_sandbox.admin import Sandbox
+from chime_sandbox.pytest_plugin import client
 from meeting_provider.client import ChimeClient
 from meeting_provider.lifecycle import Lifecycle
 
@@ -26,8 +28,9 @@ def sandbox(chime_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def clients(chime_sandbox_clients: Callable[..., Any]) -> Callable[..., Any]:
-    return chime_sandbox_clients
+def clients(endpoint: str) -> Callable[..., Any]:
+    """Returns boto3 clients by service and region; it creates each once."""
+    return cache(partial(client, endpoint))
 
 
 @pytest.fixture(scope="session")

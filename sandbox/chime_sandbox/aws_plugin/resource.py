@@ -38,7 +38,6 @@ class Naming:
 
     pattern: str
     fifo: str | None = None
-    takes_prefix: bool = False
     input: str = "name"
     lower: bool = False
 

@@ -56,7 +56,6 @@ class Bucket(Resource):
         conflicts=(("bucket", "bucketPrefix"),),
         naming=Naming(
             r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-            takes_prefix=True,
             input="bucket",
             lower=True,
         ),

@@ -112,7 +112,7 @@ class Topic(Resource):
             "tracingConfig": ("PassThrough", "Active"),
         },
         conflicts=(("name", "namePrefix"),),
-        naming=Naming(r"[0-9A-Za-z_-]{1,256}", fifo="fifoTopic", takes_prefix=True),
+        naming=Naming(r"[0-9A-Za-z_-]{1,256}", fifo="fifoTopic"),
     )
 
     def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:

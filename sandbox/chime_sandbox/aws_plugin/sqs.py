@@ -100,7 +100,7 @@ class Queue(Resource):
             "fifoThroughputLimit": ("perQueue", "perMessageGroupId"),
         },
         conflicts=(("name", "namePrefix"), ("kmsMasterKeyId", "sqsManagedSseEnabled")),
-        naming=Naming(r"[0-9A-Za-z_-]{1,80}", fifo="fifoQueue", takes_prefix=True),
+        naming=Naming(r"[0-9A-Za-z_-]{1,80}", fifo="fifoQueue"),
     )
 
     def failures(self, inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:

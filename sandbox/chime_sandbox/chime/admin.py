@@ -63,9 +63,7 @@ class Admin:
                 _rule("DELETE", "faults", self._clear_faults),
                 _rule("GET", "holds", self._wait_held),
                 _rule("DELETE", "holds", self._release),
-                _rule("GET", "quotas", self._quotas),
                 _rule("POST", "quotas", self._set_quota),
-                _rule("GET", "settings", self._settings),
                 _rule("POST", "settings", self._change_settings),
                 _rule("GET", "meetings", self._meetings),
                 _rule("GET", "pipelines", self._pipelines),
@@ -146,9 +144,6 @@ class Admin:
 
     # Settings
 
-    def _quotas(self, body: Body) -> Any:
-        return self._service.quotas.as_dict()
-
     def _set_quota(self, body: Body) -> Any:
         operation, rate, burst = body.get("operation", ANY), body.get("rate"), body.get("burst")
         quota = (
@@ -156,15 +151,11 @@ class Admin:
         )
         self._service.quotas.set(operation, quota)
         self._service.save_settings()
-        return self._quotas(body)
-
-    def _settings(self, body: Body) -> Any:
-        return self._service.settings.as_dict()
 
     def _change_settings(self, body: Body) -> Any:
         self._service.settings.update(**body)
         self._service.save_settings()
-        return self._settings(body)
+        return self._service.settings.as_dict()
 
     # Meetings
 

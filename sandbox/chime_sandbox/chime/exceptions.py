@@ -7,8 +7,8 @@ are in no model.
     ServiceException (moto's)
     └── ChimeError
         ├── BadRequest, Forbidden, NotFound, ResourceNotFound, Conflict, LimitExceeded
-        ├── TooManyTags, Throttling, ServiceFailure, ServiceUnavailable, Unauthorized
-        └── UnprocessableEntity, ValidationFailed, UnknownOperation
+        ├── TooManyTags, Throttling, ServiceFailure, ServiceUnavailable
+        └── ValidationFailed, UnknownOperation
 """
 
 import uuid
@@ -38,12 +38,6 @@ class BadRequest(ChimeError):
     code = "BadRequestException"
 
 
-class Unauthorized(ChimeError):
-    """401: the caller isn't authenticated."""
-
-    code = "UnauthorizedException"
-
-
 class Forbidden(ChimeError):
     """403: the caller isn't allowed to do this."""
 
@@ -70,12 +64,6 @@ class Conflict(ChimeError):
     """409: the same request was made with other parameters, or is in progress."""
 
     code = "ConflictException"
-
-
-class UnprocessableEntity(ChimeError):
-    """422: the request is well-formed, but can't be processed."""
-
-    code = "UnprocessableEntityException"
 
 
 class LimitExceeded(ChimeError):

@@ -50,12 +50,10 @@ class RequestLog:
         self._numbers = count(1)
         self._lock = Lock()
 
-    def record(self, entry: Entry) -> Entry:
-        """Add an entry and return it with its number."""
+    def record(self, entry: Entry) -> None:
+        """Add an entry, with the next number."""
         with self._lock:
-            numbered = replace(entry, number=next(self._numbers))
-            self._entries.append(numbered)
-        return numbered
+            self._entries.append(replace(entry, number=next(self._numbers)))
 
     def entries(self, after: int = 0) -> list[dict[str, Any]]:
         """The entries with a number above `after`."""

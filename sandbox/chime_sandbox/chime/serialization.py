@@ -46,7 +46,6 @@ PIPELINE_ERRORS = {
     "LimitExceededException": "ResourceLimitExceededException",
     "ResourceNotFoundException": "NotFoundException",
     "ThrottlingException": "ThrottledClientException",
-    "UnauthorizedException": "UnauthorizedClientException",
 }
 
 

@@ -40,9 +40,6 @@ from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import language_pb2 as pb
 from pulumi.runtime.proto import language_pb2_grpc, plugin_pb2
 
-#: Pulumi's own script that connects a program to the engine and runs it.
-EXECUTOR: Final = "pulumi-language-python-exec"
-
 #: The exit code of a program whose error has already been shown.
 ALREADY_SHOWN: Final = 32
 

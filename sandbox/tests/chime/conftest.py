@@ -1,11 +1,13 @@
 """The emulator, empty for each test, and real clients that talk to it."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import pytest
 
 from chime_sandbox.admin import Sandbox
+from chime_sandbox.pytest_plugin import client
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +21,9 @@ def sandbox(chime_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def clients(chime_sandbox_clients: Callable[..., Any]) -> Callable[..., Any]:
-    return chime_sandbox_clients
+def clients(endpoint: str) -> Callable[..., Any]:
+    """Returns boto3 clients by service and region; it creates each once."""
+    return cache(partial(client, endpoint))
 
 
 @pytest.fixture
