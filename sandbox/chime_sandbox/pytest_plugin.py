@@ -31,7 +31,9 @@ def chime_sandbox(chime_sandbox_endpoint: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_ENDPOINT_URL", chime_sandbox_endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        # Some SDKs read only one of the two.
+        monkeypatch.setenv(name, "us-east-1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     return sandbox
 
