@@ -51,18 +51,18 @@ function schedule() {
   clearTimeout(timer);
   const opens = facts.opens ? new Date(facts.opens) - Date.now() : 0;
   if (POLLING.includes(state)) {
-    timer = setTimeout(look, POLL_MS);
+    timer = setTimeout(poll, POLL_MS);
   } else if (state === 'upcoming' && opens > 0) {
-    timer = setTimeout(look, Math.min(opens, READY_MS));
+    timer = setTimeout(poll, Math.min(opens, READY_MS));
   } else if (WAITING.includes(state)) {
-    timer = setTimeout(look, WAITING_MS);
+    timer = setTimeout(poll, WAITING_MS);
   } else if (state === 'ready' || state === 'left') {
-    timer = setTimeout(look, READY_MS);
+    timer = setTimeout(poll, READY_MS);
   }
 }
 
 /** Ask the desk what there is now, and show it. */
-async function look() {
+async function poll() {
   clearTimeout(timer);
   turns += 1;
   const turn = turns;
@@ -172,12 +172,12 @@ async function join() {
   wants = mine?.configuration.externalMeetingId ?? wants ?? true;
   if (!mine) {
     enter(state === 'reopening' ? 'reopening' : 'loading');
-    await look();
+    await poll();
     return;
   }
   // The meeting may have ended since the desk was asked.
   enter('joining');
-  await look();
+  await poll();
   if (session !== mine || state !== 'joining') {
     return;
   }
@@ -211,7 +211,7 @@ async function stopped(status) {
     ended.add(known);
     abandon();
     enter('ended');
-    await look();
+    await poll();
     return;
   }
   if ([Code.Left, Code.AudioJoinedFromAnotherDevice, Code.AudioAttendeeRemoved].includes(code)) {
@@ -223,7 +223,7 @@ async function stopped(status) {
   abandon();
   const full = code === Code.AudioCallAtCapacity;
   enter('failed', { reason: full ? 'The meeting is full.' : 'Check your connection, and try again.' });
-  await look();
+  await poll();
 }
 
 function leave() {
@@ -298,7 +298,7 @@ element('webcam').addEventListener('change', reporting(async (id) => {
 // Ask at once after a laptop was asleep or the tab was in the background.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible' && ['ready', 'reopening', ...WAITING].includes(state)) {
-    look();
+    poll();
   }
 });
-look();
+poll();

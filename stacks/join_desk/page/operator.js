@@ -27,7 +27,7 @@ let known;
 let timer;
 const cards = new Map();
 
-async function look() {
+async function poll() {
   clearTimeout(timer);
   const found = await ask();
   document.body.dataset.state = found.state;
@@ -37,7 +37,7 @@ async function look() {
     report(known ? changes(known, found) : []);
     known = found;
   }
-  timer = setTimeout(look, POLL_MS);
+  timer = setTimeout(poll, POLL_MS);
 }
 
 async function ask() {
@@ -301,9 +301,9 @@ function write(id, text) {
 // Ask at once after a phone was locked.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') {
-    look();
+    poll();
   } else {
     clearTimeout(timer);
   }
 });
-look();
+poll();
