@@ -125,6 +125,23 @@ def test_an_event_on_a_day_is_published_to_who_has_no_address(write: Write, fold
     assert event(folder / "keynote" / ANN)["UID"] != invitation["UID"]
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("event-kickoff", "event-kickoff"),
+        ("event-2027", "event-2027"),
+        (f"event-{'0' * 20}", "Meeting"),
+    ],
+)
+def test_an_event_without_a_title_has_its_name_unless_that_is_a_digest(
+    write: Write, folder: Path, name: str, title: str
+) -> None:
+    """A digest is the name of an event whose UID has the address of a person."""
+    untitled = UNTIMED.replace("    title: Opening keynote\n", "").replace("keynote", name)
+    assert write(untitled, "--day", "2027-03-01").exit_code == 0
+    assert event(folder / name / ANN)["SUMMARY"] == title
+
+
 def test_links_are_written_also_for_events_without_times(write: Write, folder: Path) -> None:
     """With nothing to invite to, the command says why and what to do."""
     said = write(UNTIMED)
