@@ -495,6 +495,27 @@ def test_links_of_people_in_calendars_are_of_the_ids_that_their_meetings_have(
     assert "a-key" not in run.output
 
 
+@pytest.mark.parametrize("days", ["-1", "3661", "99999999"])
+def test_a_span_of_days_outside_the_limits_is_refused(write: Write, days: str) -> None:
+    said = write(UNTIMED, "--days", days)
+    assert said.exit_code == 2
+    assert f"{days} is not in the range 0<=x<=3660" in said.output
+
+
+@pytest.mark.parametrize("taken", [".", "keynote", "links.csv"])
+def test_a_folder_that_can_not_be_written_is_named(write: Write, folder: Path, taken: str) -> None:
+    """In one line, also if only a part of it can't be written."""
+    if taken == "links.csv":
+        (folder / taken).mkdir(parents=True)
+    else:
+        (folder / taken).parent.mkdir(parents=True, exist_ok=True)
+        (folder / taken).touch()
+    said = write(UNTIMED, "--day", "2027-03-01")
+    assert said.exit_code == 1
+    assert said.output.startswith(f"Error: {folder} can't be written: ")
+    assert said.output.count("\n") == 1
+
+
 @pytest.mark.parametrize("outputs", [{}, [], None, {**OUTPUTS, "link_key": None}])
 def test_outputs_of_another_stack_are_refused_in_one_sentence(
     write: Write, outputs: object

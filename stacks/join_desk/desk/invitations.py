@@ -359,7 +359,13 @@ def _nothing(file: str, every: Sequence[Invitation], now: datetime, days: int) -
 @click.command(help=__doc__)
 @click.argument("file")
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
-@click.option("--days", default=7, show_default=True, help="How far ahead to invite.")
+@click.option(
+    "--days",
+    type=click.IntRange(0, 3660),
+    default=7,
+    show_default=True,
+    help="How far ahead to invite.",
+)
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="When the events without times are.")
 @click.option("--now", "at", help="The time to invite at, in RFC 3339; by default the present.")
 @click.option("--organizer", help="A mail address; by default noreply@ the host of the links.")
@@ -384,12 +390,15 @@ def main(
     host = urlsplit(outputs.base_url).hostname
     written = Folder(folder, organizer or f"noreply@{host}", now)
     untimed = [i for i in every if not i.starts]
-    # The invitation to an event that was moved out of the next days is updated too.
-    moved = [i for i in every if i.starts and i not in near and written.has(i)]
-    sent = [*near, *moved, *(untimed if day else ())]
-    changed = sum(written.write(i, day.date() if day else None) for i in sent)
-    cancelled = written.cancel_others(every)
-    write_links(folder / "links.csv", [*near, *untimed])
+    try:
+        # The invitation to an event that was moved out of the next days is updated too.
+        moved = [i for i in every if i.starts and i not in near and written.has(i)]
+        sent = [*near, *moved, *(untimed if day else ())]
+        changed = sum(written.write(i, day.date() if day else None) for i in sent)
+        cancelled = written.cancel_others(every)
+        write_links(folder / "links.csv", [*near, *untimed])
+    except OSError as error:
+        raise click.ClickException(f"{folder} can't be written: {error}") from error
     click.echo(
         f"{folder}: {len(sent)} invitations, {changed} new or changed; {cancelled} cancelled; "
         f"{len(near) + len(untimed)} links"
