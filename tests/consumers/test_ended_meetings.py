@@ -191,6 +191,19 @@ def test_an_ended_meeting_is_asked_about_again_at_last(cloud: Cloud) -> None:
         assert cloud.calls["GetMeeting"] == calls
 
 
+@pytest.mark.parametrize("kind", ["forbidden", "throttle", "drop"])
+def test_an_ended_meeting_stays_ended_if_the_service_can_not_be_asked_again(
+    cloud: Cloud, kind: str
+) -> None:
+    """Only the service's own answer opens its links."""
+    cloud.admin.end(cloud.open()["MeetingId"])
+    assert cloud.ask("person-0")["state"] == "reopening"
+    cloud.admin.fault(kind, "GetMeeting", count=100)
+    cloud.clock.time = KEPT_ENDED
+    assert cloud.ask("person-0")["state"] == "reopening"
+    assert cloud.calls["GetMeeting"] == 2
+
+
 def test_20_clicks_send_one_request_that_the_watcher_understands(cloud: Cloud) -> None:
     """It says which meeting, and who asks, and has no token. Another one follows later."""
     meeting_id = cloud.open()["MeetingId"]

@@ -61,7 +61,8 @@ class Meetings:
     def has_ended(self, meeting: Mapping[str, Any]) -> bool:
         """Whether the service says that there is no such meeting.
 
-        False also if it denies the call, throttles it or doesn't answer.
+        If it denies the call, throttles it or doesn't answer, its last answer counts; False if
+        there is none.
 
         :param meeting: with MeetingId and MeetingArn, which names the control region. Without them
             the service can't be asked.
@@ -74,7 +75,10 @@ class Meetings:
             return False
         known, asks = self._claim(meeting_id)
         if asks:
-            known.has_ended = self._ask(region, meeting_id)
+            answer = self._ask(region, meeting_id)
+            # Without an answer, a meeting that has ended doesn't exist again.
+            if answer is not None:
+                known.has_ended = answer
             known.is_answered.set()
         else:
             known.is_answered.wait(_LONGEST_WAIT)
@@ -94,7 +98,8 @@ class Meetings:
             known.asked_at = now
             return known, True
 
-    def _ask(self, region: str, meeting_id: str) -> bool:
+    def _ask(self, region: str, meeting_id: str) -> bool | None:
+        """Whether the meeting has ended; None if the service can't be asked."""
         try:
             client = self._client(region)
             client.get_meeting(MeetingId=meeting_id)
@@ -107,7 +112,8 @@ class Meetings:
             self._complain(type(error).__name__)
         else:
             self._complaint = ""
-        return False
+            return False
+        return None
 
     def _client(self, region: str) -> Any:
         # Creating a client takes long, and a boto3 session is not thread-safe.
