@@ -241,6 +241,20 @@ def test_a_request_that_failed_is_sent_soon(cloud: Cloud) -> None:
     assert len(cloud.received()) == 1
 
 
+@pytest.mark.parametrize("value", ["hello", "[]", '"text"', '{"region": 1, "url": 1}', "null"])
+def test_a_damaged_address_of_the_queue_is_logged_and_the_page_is_answered(
+    cloud: Cloud, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As if the queue can't be reached."""
+    requests = MeetingRequests(Parameters(cloud.ssm), QUEUE)
+    cloud.answers = Answers(Parameters(cloud.ssm), cloud.meetings, requests, cloud.clock)
+    meeting_id = cloud.open()["MeetingId"]
+    cloud.admin.end(meeting_id)
+    cloud.ssm.put_parameter(Name=QUEUE, Value=value, Type="SecureString", Overwrite=True)
+    assert cloud.ask("person-0")["state"] == "reopening"
+    assert f"the meeting {meeting_id} can't be requested by {QUEUE}" in caplog.text
+
+
 def test_the_documented_policy_allows_what_the_desk_calls_and_no_more(cloud: Cloud) -> None:
     """It is in the desk's README."""
     cloud.admin.end(cloud.open()["MeetingId"])

@@ -81,8 +81,9 @@ class MeetingRequests:
             self._make(kept["region"]).send_message(
                 QueueUrl=kept["url"], MessageBody=requests.message(meeting_id, name, SOURCE)
             )
-        except (BotoCoreError, ClientError, Unavailable, KeyError) as error:
-            _log.error("the meeting %s can't be requested: %r", meeting_id, error)
+        # Somebody may have edited the parameter.
+        except (BotoCoreError, ClientError, Unavailable, KeyError, ValueError, TypeError) as error:
+            _log.error("the meeting %s can't be requested by %s: %r", meeting_id, self._name, error)
             with self._lock:
                 self._again[meeting_id] = now + AFTER_FAILURE
         else:
