@@ -169,8 +169,8 @@ def test_a_session_says_the_truth_about_the_time(
         for place, times in enumerate(entries)
     ]
     found = session(
-        json.dumps(kept) if kept else None,
-        json.dumps(about) if about else None,
+        kept or [],
+        about or {},
         datetime.fromisoformat(f"2027-03-01T{now}:00+01:00").astimezone(UTC),
     )
     assert found["state"] == state
@@ -243,6 +243,38 @@ def test_a_path_that_a_proxy_leaves_on_leads_to_the_same_pages(desk: Desk) -> No
     assert browser.get(f"/desk{join(*ANN)}").text == "this is index.html"
     assert browser.get("/desk/join/a").text.startswith("../|Not found|")
     assert browser.get("/desk/join.css").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("damaged", "value"),
+    [
+        ("event", "hello"),
+        ("event", "[]"),
+        ("event", '{"open": [{"closes": "hello"}]}'),
+        ("event", '{"open": [{"closes": "2027-03-01T09:00:00"}]}'),
+        ("event", '{"next": "hello"}'),
+        ("attendee", "hello"),
+        ("attendee", "{}"),
+        ("attendee", '["hello"]'),
+        ("attendee", '[{"Times": {}}]'),
+        ("attendee", '[{"Times": {"end": 1}, "Meeting": {}, "Attendee": {}}]'),
+        ("attendee", '[{"Meeting": {"JoinToken": "hello"}, "Attendee": {}}]'),
+        ("attendee", '[{"Times": {}, "Meeting": "hello", "Attendee": {}}]'),
+    ],
+)
+def test_a_damaged_parameter_makes_the_session_unavailable_and_is_logged(
+    browser: Client, ssm: Any, damaged: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its name and what is wrong, never by its value, which may have a join token."""
+    name = {
+        "event": addresses.about(STACK, addresses.segment(EVENT)),
+        "attendee": addresses.attendee(*ANN),
+    }[damaged]
+    put(ssm, name, value)
+    answer = browser.get(session_of(*ANN))
+    assert (answer.status_code, answer.json) == (503, {"state": "unavailable"})
+    assert f"{name} has an invalid value: " in caplog.text
+    assert "hello" not in caplog.text
 
 
 class TestKey:

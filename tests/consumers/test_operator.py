@@ -307,6 +307,55 @@ def test_without_ssm_the_data_are_unavailable_and_ask_it_no_more_often(
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "hello",
+        "[]",
+        "null",
+        "[" * 4000,
+        '{"open": {}}',
+        '{"open": [1]}',
+        '{"open": [{"MeetingId": ["hello"]}]}',
+        '{"open": [{"closes": "hello"}]}',
+        '{"open": [{"closes": "2027-03-01T09:00:00"}]}',
+        '{"open": [{"start": "2027-03-01T09:00:00"}]}',
+        '{"next": {"start": 1}}',
+        '{"next": "hello"}',
+        '{"title": {"hello": 1}}',
+    ],
+)
+def test_an_event_whose_parameter_is_damaged_is_left_out_and_logged_once(
+    silent_office: Office, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the parameter's name, never by its value. The others are shown, and read no more often."""
+    office = silent_office
+    name = addresses.about(STACK, "keynote")
+    office.ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+    office.calls.clear()
+    shown = [office.data()["events"] for _ in range(3)]
+    assert [[e["event"] for e in events] for events in shown] == [
+        ["panel.3A.201.2F2", "stand-up"]
+    ] * 3
+    assert office.calls.count("GetParametersByPath") == 1
+    office.time += LONGEST_KEPT
+    office.data()
+    # Other tests' threads still log.
+    [said] = [text for text in caplog.messages if name in text]
+    assert said.startswith(f"{name} has an invalid value: ")
+    assert "hello" not in said
+    office.put()
+    assert office.event("keynote")["title"] == "Opening keynote"
+
+
+def test_an_event_without_times_is_shown(silent_office: Office) -> None:
+    """They are missing if the meetings' stack doesn't export them."""
+    office = silent_office
+    office.put(events={}, upcoming={"stand-up": {"title": "Stand-up"}})
+    assert office.event("keynote")["open"] == [{"MeetingId": KEYNOTE, "recording": RECORDING}]
+    assert office.event("stand-up")["next"] == {}
+
+
+@pytest.mark.parametrize(
     "text", ["ann", "ann@example.org", "a.b~c_d-e", "panel: day 1/2", "語" * 10, "a" * 128]
 )
 def test_a_segment_says_the_text_that_it_was_made_of(text: str) -> None:

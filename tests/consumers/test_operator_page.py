@@ -224,6 +224,17 @@ def test_what_happens_is_shown_and_announced_and_nothing_else_changes(
     assert live == "log"
 
 
+def test_an_event_whose_next_times_are_incomplete_is_shown(site: Site, browser: Browser) -> None:
+    """The meetings' stack may export only some of them."""
+    later = times(48)
+    site.put(lobby=Event("Lobby", LOBBY, ("ann",), next={"opens": later["opens"]}),
+             closing=Event("Closing", None, next={"start": later["start"]}))  # fmt: skip
+    browser.do("open", url=site.link)
+    browser.do("wait", state="ready")
+    assert texts(browser, "h3") == ["Lobby", "Closing"]
+    assert browser.do("look")["errors"] == []
+
+
 def test_a_link_is_copied_with_the_keyboard_alone(site: Site, browser: Browser) -> None:
     """Tab, Enter, Tab, Enter; and without the permission the link is shown, to be copied."""
     site.put(keynote=Event("Keynote", KEYNOTE, ("ann", "bob")))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from desk import sessions
+from desk import sessions, values
 from desk.meeting_requests import MeetingRequests
 from desk.meetings import Meetings
 from desk.parameters import KEPT, Parameters, Recent
@@ -42,16 +42,17 @@ class Answers:
         :param event: the name of the event's parameter.
         :param has: the MeetingId that a page knows already. While it is the event's meeting, the
             attendee's parameter is not read, and the answer is `unchanged` or `reopening`.
-        :raises Unavailable: SSM can't be read.
+        :raises Unavailable: SSM can't be read, or a parameter's value is invalid.
         """
-        about = self._recent.get(event, KEPT if has else 0)
+        about = values.event(event, self._recent.get(event, KEPT if has else 0))
         now = datetime.now(UTC)
         current = sessions.meeting(about, now)
         if has and current and current.get("MeetingId") == has:
             if self._has_ended(current):
                 return sessions.reopening(about, current)
             return {"state": "unchanged"}
-        found = sessions.session(self._parameters.get(attendee), about, now)
+        entries = values.entries(attendee, self._parameters.get(attendee))
+        found = sessions.session(entries, about, now)
         if found["state"] == "open" and self._has_ended(found["Meeting"]):
             return sessions.reopening(about, {**found, **found["Meeting"]})
         return found

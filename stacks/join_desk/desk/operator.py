@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from desk import addresses
+from desk import addresses, values
 from desk.messages import Messages
 from desk.parameters import LinkKey, Listed, Parameters, Unavailable
 from meeting_provider.attendance.matching import MeetingAttendance
@@ -21,16 +21,18 @@ LONGEST_KEPT: Final = 5.0
 
 _FAR: Final = "9999-12-31T00:00:00+00:00"
 
+_log = logging.getLogger("desk")
+
 
 @dataclass
 class _Event:
     """An event's parameters.
 
-    :param about: the value of the event's own parameter: its title and times.
+    :param about: the value of the event's own parameter, with title and times; None if invalid.
     :param attendees: by segment, when each attendee's parameter was last changed.
     """
 
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] | None = field(default_factory=dict)
     attendees: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -59,7 +61,7 @@ class Operator:
         self._now = now
         self._lock = threading.Lock()
         self._events: dict[str, _Event] = {}
-        self._abouts: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        self._abouts: dict[str, tuple[int, Mapping[str, Any] | None]] = {}
         self._problem: Unavailable | None = None
         self._read_at = -LONGEST_KEPT
 
@@ -111,20 +113,27 @@ class Operator:
                 events[event].about = self._about(listed)
             elif attendee:
                 events[event].attendees[attendee] = listed.modified
-        return events
+        return {name: event for name, event in events.items() if event.about is not None}
 
-    def _about(self, listed: Listed) -> Mapping[str, Any]:
-        """The value of an event's own parameter, which is read only if its version has changed."""
-        version, about = self._abouts.get(listed.name, (0, {}))
+    def _about(self, listed: Listed) -> Mapping[str, Any] | None:
+        """The value of an event's own parameter, which is read only if its version has changed.
+
+        None if it is invalid.
+        """
+        version, about = self._abouts.get(listed.name, (0, None))
         if version != listed.version:
-            about = json.loads(self._parameters.get(listed.name) or "{}")
+            try:
+                about = values.event(listed.name, self._parameters.get(listed.name))
+            except values.InvalidValue as error:
+                _log.error("%s", error)
+                about = None
             self._abouts[listed.name] = (listed.version, about)
         return about
 
     def _shown(
         self, segment: str, event: _Event, known: Mapping[str, MeetingAttendance], at: datetime
     ) -> dict[str, Any]:
-        about = event.about
+        about = event.about or {}
         # Without times a meeting is always open.
         opened = [m for m in about.get("open", ()) if "closes" not in m or at < _time(m["closes"])]
         attended = [known[i] for m in opened if (i := m.get("MeetingId")) in known]

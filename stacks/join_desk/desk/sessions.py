@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,49 +11,48 @@ _SHOWN = ("title", "description")
 _TIMES = ("opens", "start", "end", "closes")
 
 
-def session(entries: str | None, about: str | None, now: datetime) -> dict[str, Any]:
+def session(
+    entries: Sequence[Mapping[str, Any]], event: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
     """The answer to the page.
 
-    :param entries: the value of the attendee's parameter, or None.
-    :param about: the value of the event's parameter, or None.
+    :param entries: the value of the attendee's parameter; empty if there is none.
+    :param event: the value of the event's parameter; empty if there is none.
     :param now: the present time.
     :returns: `state`, which is `open`, `upcoming`, `not_invited` or `over`, with the event's title
         and description. `open` and `upcoming` also have the times, and `open` has Meeting and
         Attendee. Only `open` contains a join token.
     """
-    event: dict[str, Any] = json.loads(about) if about else {}
     said = {name: event[name] for name in _SHOWN if name in event}
-    joinable = json.loads(entries) if entries else []
-    place = _current([e["Times"] for e in joinable], now)
+    place = _current([e["Times"] for e in entries], now)
     if place is not None:
-        entry = joinable[place]
+        entry = dict(entries[place])
         times = entry.pop("Times")
         return {"state": "open", **said, **times, **entry}
-    if meeting(about, now) is not None:
+    if meeting(event, now) is not None:
         return {"state": "not_invited", **said}
     if "next" in event:
         return {"state": "upcoming", **said, **event["next"]}
     return {"state": "over", **said}
 
 
-def meeting(about: str | None, now: datetime) -> dict[str, Any] | None:
+def meeting(event: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
     """The event's open meeting: its times and ids. None if there is none.
 
-    :param about: the value of the event's parameter, or None.
+    :param event: the value of the event's parameter; empty if there is none.
     :param now: the present time.
     """
-    found: list[dict[str, Any]] = json.loads(about).get("open", []) if about else []
+    found: list[dict[str, Any]] = event.get("open", [])
     place = _current(found, now)
     return None if place is None else found[place]
 
 
-def reopening(about: str | None, meeting: Mapping[str, Any]) -> dict[str, Any]:
+def reopening(event: Mapping[str, Any], meeting: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to the page if the event's meeting has ended and has not been replaced yet.
 
-    :param about: the value of the event's parameter, or None.
+    :param event: the value of the event's parameter; empty if there is none.
     :param meeting: the meeting that has ended: its MeetingId and its times.
     """
-    event: dict[str, Any] = json.loads(about) if about else {}
     shown = {name: event[name] for name in _SHOWN if name in event}
     times = {name: meeting[name] for name in _TIMES if name in meeting}
     return {"state": "reopening", **shown, **times, "MeetingId": meeting["MeetingId"]}

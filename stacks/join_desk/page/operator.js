@@ -130,14 +130,15 @@ function stateOf({ open, next }) {
 function factsOf({ open, next, since, attendees }, { connections }) {
   const facts = [];
   const times = open.filter(({ start, end }) => start && end).map(span);
-  if (open.length === 0 && next) {
-    times.push(span(next));
+  const upcoming = next?.start && next.end ? span(next) : '';
+  if (open.length === 0 && upcoming) {
+    times.push(upcoming);
   }
   if (times.length > 0) {
     facts.push(['Times', times.join(', ')]);
   }
-  if (open.length > 0 && next) {
-    facts.push(['Next', span(next)]);
+  if (open.length > 0 && upcoming) {
+    facts.push(['Next', upcoming]);
   }
   if (open.length > 0 && since) {
     facts.push(['Meeting since', when(since)]);
