@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -71,6 +72,7 @@ class Office:
     queue: str
     messages: Messages | None
     calls: list[str]
+    reading: Any
     time: float = 0.0
 
     def put(self, **outputs: Any) -> None:
@@ -158,7 +160,7 @@ def opened(
     parameters = Parameters(reading)
     key = LinkKey(parameters, addresses.link_key(STACK))
     desk = Desk(parameters, STACK, key, page, messages=messages)
-    office = Office(Client(desk), ssm, sqs, url, messages, calls)
+    office = Office(Client(desk), ssm, sqs, url, messages, calls, reading)
     desk._operator._now = lambda: office.time
     office.put()
     yield office
@@ -353,6 +355,54 @@ def test_an_event_without_times_is_shown(silent_office: Office) -> None:
     office.put(events={}, upcoming={"stand-up": {"title": "Stand-up"}})
     assert office.event("keynote")["open"] == [{"MeetingId": KEYNOTE, "recording": RECORDING}]
     assert office.event("stand-up")["next"] == {}
+
+
+def test_while_one_request_lists_the_parameters_others_get_the_data_of_before(
+    silent_office: Office,
+) -> None:
+    office = silent_office
+    before = office.data()
+    office.put(events={"keynote": {"title": "Another", "event": "keynote", **TIMES}})
+    lists, goes_on = threading.Event(), threading.Event()
+
+    def wait(**_: Any) -> None:
+        lists.set()
+        goes_on.wait()
+
+    office.reading.meta.events.register("before-call.ssm.GetParametersByPath", wait)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(office.data)
+        try:
+            assert lists.wait(60)
+            assert pool.submit(office.data).result(60) == before
+        finally:
+            goes_on.set()
+        assert "Another" in [e["title"] for e in first.result()["events"]]
+
+
+def test_until_the_parameters_are_listed_for_the_first_time_the_data_are_unavailable(
+    silent_office: Office, page: Path
+) -> None:
+    """An empty page would be a lie."""
+    office = silent_office
+    lists, goes_on = threading.Event(), threading.Event()
+
+    def wait(**_: Any) -> None:
+        lists.set()
+        goes_on.wait()
+
+    office.reading.meta.events.register("before-call.ssm.GetParametersByPath", wait)
+    key = LinkKey(Parameters(office.ssm), addresses.link_key(STACK))
+    office.client = Client(Desk(Parameters(office.reading), STACK, key, page))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(office.data)
+        try:
+            assert lists.wait(60)
+            second = pool.submit(office.get).result(60)
+            assert (second.status_code, second.json["state"]) == (503, "unavailable")
+        finally:
+            goes_on.set()
+        assert len(first.result()["events"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from desk.messages import Messages
 from desk.parameters import LinkKey, Listed, Parameters, Unavailable
 from meeting_provider.attendance.matching import MeetingAttendance
 
-#: How long the parameters are kept, in seconds, however many pages ask.
+#: How old the parameters are when they are read again, in seconds, however many pages ask.
 LONGEST_KEPT: Final = 5.0
 
 _FAR: Final = "9999-12-31T00:00:00+00:00"
@@ -62,7 +62,7 @@ class Operator:
         self._lock = threading.Lock()
         self._events: dict[str, _Event] = {}
         self._abouts: dict[str, tuple[int, Mapping[str, Any] | None]] = {}
-        self._problem: Unavailable | None = None
+        self._problem: Unavailable | None = Unavailable("they haven't been read yet")
         self._read_at = -LONGEST_KEPT
 
     def opens(self, signature: str) -> bool:
@@ -77,7 +77,11 @@ class Operator:
             messages, or `stale` while they can't be received; and `events`, by time.
         :raises Unavailable: SSM can't be read.
         """
-        events = self._current()
+        self._refresh()
+        # Another request may be reading them now.
+        if problem := self._problem:
+            raise problem
+        events = self._events
         known = self._messages.meetings() if self._messages else {}
         shown = [self._shown(segment, event, known, at) for segment, event in events.items()]
         return {
@@ -91,18 +95,21 @@ class Operator:
             return "unknown"
         return "known" if self._messages.is_current else "stale"
 
-    def _current(self) -> dict[str, _Event]:
-        """The events in SSM, at most LONGEST_KEPT seconds ago."""
-        with self._lock:
+    def _refresh(self) -> None:
+        """Read the events again if they are older than LONGEST_KEPT seconds.
+
+        One request reads them, and the others don't wait.
+        """
+        if self._now() - self._read_at < LONGEST_KEPT or not self._lock.acquire(blocking=False):
+            return
+        try:
             if self._now() - self._read_at >= LONGEST_KEPT:
-                try:
-                    self._events, self._problem = self._read(), None
-                except Unavailable as error:
-                    self._problem = error
                 self._read_at = self._now()
-            if self._problem:
-                raise self._problem
-            return self._events
+                self._events, self._problem = self._read(), None
+        except Unavailable as error:
+            self._problem = error
+        finally:
+            self._lock.release()
 
     def _read(self) -> dict[str, _Event]:
         root = addresses.root(self._stack)
