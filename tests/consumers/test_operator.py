@@ -278,17 +278,6 @@ def test_a_queue_that_is_gone_makes_the_connections_stale(office: Office) -> Non
     until(lambda: office.data()["connections"] == "stale", "the queue is missed")
 
 
-def test_since_when_the_meeting_is_there_follows_a_replacement(silent_office: Office) -> None:
-    office = silent_office
-    first = datetime.fromisoformat(office.event("keynote")["since"])
-    assert "since" not in office.event("stand-up")
-    before = datetime.now(UTC)
-    office.put(meeting_ids={"keynote": PANEL, "panel: 1/2": KEYNOTE})
-    assert (
-        first <= before - timedelta(0) <= datetime.fromisoformat(office.event("keynote")["since"])
-    )
-
-
 def test_without_ssm_the_data_are_unavailable_and_ask_it_no_more_often(
     silent_office: Office, page: Path
 ) -> None:

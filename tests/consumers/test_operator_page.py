@@ -211,8 +211,13 @@ def test_what_happens_is_shown_and_announced_and_nothing_else_changes(
     follow(browser, lambda: "Recording of Opening keynote: status: Stopped." in news(browser))
     follow(browser, lambda: "Opening keynote has a new meeting." in news(browser))
     assert not [text for text in texts(browser, ".state") if "Ended at" in text]
-    site.put(**day(meeting=SECOND, people=("ann", "bob@example.org", "eve")))
+    ends = texts(browser, ".state")
+    site.put(**day(meeting=SECOND, times=times(0.1)))
+    follow(browser, lambda: texts(browser, ".state") != ends)
+    site.put(**day(meeting=SECOND, times=times(0.1), people=("ann", "bob@example.org", "eve")))
     follow(browser, lambda: news(browser)[0] == "eve was added to Opening keynote.")
+    # Other times are not another meeting, although they change all parameters.
+    assert news(browser).count("Opening keynote has a new meeting.") == 1
 
     kept = browser.do("evaluate", script="""[
         [...document.querySelectorAll('article')].every((card) => card.marked),

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from botocore.config import Config
@@ -44,12 +43,10 @@ class Listed:
     """A parameter, without its value.
 
     :param version: a number that grows with each change.
-    :param modified: when it was last changed.
     """
 
     name: str
     version: int
-    modified: datetime
 
 
 class Parameters:
@@ -85,7 +82,7 @@ class Parameters:
         pages = self._client.get_paginator("get_parameters_by_path")
         with self._reading():
             return [
-                Listed(found["Name"], found["Version"], found["LastModifiedDate"])
+                Listed(found["Name"], found["Version"])
                 for page in pages.paginate(Path=path, Recursive=True, WithDecryption=False)
                 for found in page["Parameters"]
             ]

@@ -127,7 +127,7 @@ function stateOf({ open, next }) {
   return ['next', new Date(next.opens) > new Date() ? `Opens at ${when(next.opens)}` : 'Opens with the next update'];
 }
 
-function factsOf({ open, next, since, attendees }, { connections }) {
+function factsOf({ open, next, attendees }, { connections }) {
   const facts = [];
   const times = open.filter(({ start, end }) => start && end).map(span);
   const upcoming = next?.start && next.end ? span(next) : '';
@@ -139,9 +139,6 @@ function factsOf({ open, next, since, attendees }, { connections }) {
   }
   if (open.length > 0 && upcoming) {
     facts.push(['Next', upcoming]);
-  }
-  if (open.length > 0 && since) {
-    facts.push(['Meeting since', when(since)]);
   }
   const names = attendees.filter(({ connected }) => connected).map(({ name }) => name);
   if (open.length > 0 && connections !== 'unknown') {
@@ -208,11 +205,12 @@ function changes(before, after) {
 function changesOf(old, event, before, after) {
   const { title } = event;
   const found = [];
+  const ids = (each) => each.open.map(({ MeetingId }) => MeetingId);
   const ended = (each) => each.open.filter((meeting) => meeting.ended).map((meeting) => meeting.MeetingId);
   const recordings = (each) => each.open.filter(({ recording }) => recording).map(({ recording }) => textOf(recording));
   if (event.open.length > 0 !== old.open.length > 0) {
     found.push(`${title} is ${event.open.length > 0 ? 'open' : 'closed'}.`);
-  } else if (event.open.length > 0 && event.since !== old.since) {
+  } else if (ids(event).some((id) => !ids(old).includes(id))) {
     found.push(`${title} has a new meeting.`);
   }
   if (ended(event).some((id) => !ended(old).includes(id))) {
