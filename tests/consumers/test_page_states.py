@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.browser import Browser
+from support.checkout import until
 from support.site import Site, open_site
 
 LONG = "Quarterly-all-hands-of-every-region-and-department-" * 3
@@ -89,6 +90,79 @@ def test_a_meeting_that_ended_for_good_says_so(site: Site, browser: Browser) -> 
     site.put(None)
     browser.do("wait", state="ended")
     assert "This meeting has ended." in text(browser)[1]
+
+
+def menus(browser: Browser) -> dict[str, list[str]]:
+    """For each menu of devices, the chosen one and then all."""
+    found: dict[str, list[str]] = browser.do(
+        "evaluate",
+        script="""Object.fromEntries([...document.querySelectorAll('#devices select')].map(
+            (menu) => [menu.id, [menu.value, ...[...menu.options].map(({ value }) => value)]]
+        ))""",
+    )
+    return found
+
+
+def test_chosen_devices_stay_chosen(site: Site, browser: Browser) -> None:
+    """And they are used when the person joins again."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link())
+    browser.do("click", name="Join")
+    until(lambda: all(len(found) > 1 for found in menus(browser).values()), "the menus are filled")
+    last = {menu: found[-1] for menu, found in menus(browser).items()}
+    assert last["microphone"] != menus(browser)["microphone"][0]
+    browser.do(
+        "evaluate",
+        script="""{
+            globalThis.used = [];
+            const { mediaDevices } = navigator;
+            const real = mediaDevices.getUserMedia.bind(mediaDevices);
+            mediaDevices.getUserMedia = (constraints) => {
+                globalThis.used.push(JSON.stringify(constraints));
+                return real(constraints);
+            };
+            document.querySelectorAll('#devices select').forEach((menu) => {
+                menu.value = menu.lastChild.value;
+                menu.lastChild.className = 'before';
+            });
+        }""",
+    )
+    browser.do("click", name="Cancel")
+    browser.do("click", name="Join again")
+    renewed = "!document.querySelector('.before')"
+    until(lambda: browser.do("evaluate", script=renewed), "the menus are filled again")
+    assert {menu: found[0] for menu, found in menus(browser).items()} == last
+    microphone, speaker = browser.do(
+        "evaluate", script="[globalThis.used.at(-1), document.getElementById('audio').sinkId]"
+    )
+    assert last["microphone"] in microphone
+    assert last["speaker"] == speaker
+
+
+def test_without_a_camera_the_button_says_so(site: Site, browser: Browser) -> None:
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link())
+    browser.do(
+        "evaluate",
+        script="""{
+            const { mediaDevices } = navigator;
+            const real = mediaDevices.enumerateDevices.bind(mediaDevices);
+            mediaDevices.enumerateDevices = async () =>
+                (await real()).filter(({ kind }) => kind !== 'videoinput');
+        }""",
+    )
+    browser.do("click", name="Join")
+    until(lambda: len(menus(browser)["microphone"]) > 1, "the menus are filled")
+    said = browser.do(
+        "evaluate",
+        script="""new Promise((done) => {
+            const detail = document.getElementById('detail');
+            new MutationObserver(() => detail.textContent && done(detail.textContent))
+                .observe(detail, { childList: true });
+            document.getElementById('camera').click();
+        })""",
+    )
+    assert said == "There is no camera, or this page may not use it."
 
 
 def test_joining_for_long_says_so_and_can_be_left(site: Site, browser: Browser) -> None:

@@ -186,13 +186,15 @@ async function join() {
   await audioVideo.bindAudioElement(element('audio'));
   let microphone = false;
   try {
-    const [first] = await audioVideo.listAudioInputDevices();
-    await audioVideo.startAudioInput(first.deviceId);
+    await audioVideo.startAudioInput(chosen('microphone', await audioVideo.listAudioInputDevices()).deviceId);
     microphone = true;
   } catch {
     // Without one, or without the permission, people still hear the others.
   }
   facts.microphone = microphone;
+  if (element('speaker').value) {
+    await audioVideo.chooseAudioOutput(element('speaker').value);
+  }
   if (session === mine && (state === 'joining' || state === 'joining-slowly')) {
     audioVideo.start();
     await offerDevices();
@@ -244,6 +246,9 @@ function videoTileDidUpdate({ tileId, boundAttendeeId, boundExternalUserId, loca
   }
 }
 
+/** The device that is chosen in a menu, or else the first one; undefined if there is none. */
+const chosen = (id, devices) => devices.find(({ deviceId }) => deviceId === element(id).value) ?? devices[0];
+
 async function offerDevices() {
   const { audioVideo } = session;
   offer('microphone', await audioVideo.listAudioInputDevices());
@@ -259,7 +264,11 @@ async function toggleCamera() {
     enter('joined', { camera: false });
     return;
   }
-  await audioVideo.startVideoInput(element('webcam').value || (await audioVideo.listVideoInputDevices())[0].deviceId);
+  const camera = chosen('webcam', await audioVideo.listVideoInputDevices());
+  if (!camera) {
+    throw new Error('There is no camera, or this page may not use it.');
+  }
+  await audioVideo.startVideoInput(camera.deviceId);
   audioVideo.startLocalVideoTile();
   await offerDevices();
   enter('joined', { camera: true });

@@ -127,8 +127,9 @@ export function removeTiles() {
   element('tiles').replaceChildren();
 }
 
-/** Offer devices for choice. */
-export function offer(id, devices, chosen) {
+/** Offer devices for choice. The chosen one stays chosen while it is there. */
+export function offer(id, devices) {
+  const chosen = element(id).value;
   element(id).replaceChildren(
     ...devices.map(({ deviceId, label }, place) => {
       const option = document.createElement('option');
