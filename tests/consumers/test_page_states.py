@@ -92,6 +92,29 @@ def test_a_meeting_that_ended_for_good_says_so(site: Site, browser: Browser) -> 
     assert "This meeting has ended." in text(browser)[1]
 
 
+def test_a_request_without_an_answer_does_not_stop_the_page(site: Site, browser: Browser) -> None:
+    """It is given up, and the page asks again. Here it waits 100 milliseconds, to save time."""
+    site.put("11111111-1111-4111-8111-111111111111")
+    browser.do("open", url=site.link(), ended=True)
+    browser.do("click", name="Join")
+    browser.do("wait", state="reopening")
+    browser.do("click", name="Cancel")
+    browser.do(
+        "evaluate",
+        script="""new Promise((isSent) => {
+            const [real, patience] = [fetch, AbortSignal.timeout];
+            AbortSignal.timeout = () => patience.call(AbortSignal, 100);
+            globalThis.fetch = (_, { signal }) => {
+                globalThis.fetch = real;
+                isSent();
+                return new Promise((_, reject) => signal?.addEventListener('abort', reject));
+            };
+        })""",
+    )
+    site.put("33333333-3333-4333-8333-333333333333")
+    browser.do("wait", state="ready")
+
+
 def menus(browser: Browser) -> dict[str, list[str]]:
     """For each menu of devices, the chosen one and then all."""
     found: dict[str, list[str]] = browser.do(

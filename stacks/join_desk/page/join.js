@@ -12,6 +12,7 @@ import {
 import { offer, removeTile, removeTiles, show, showConnection, tile } from './view.js';
 
 const POLL_MS = 750;
+const PATIENCE_MS = 20_000;
 const WAITING_MS = 15_000;
 const READY_MS = 60_000;
 const SLOW_MS = 10_000;
@@ -93,7 +94,10 @@ async function ask(meeting) {
     query.set('meeting', meeting);
   }
   try {
-    const answer = await fetch(`${location.pathname}/session?${query}`, { cache: 'no-store' });
+    const answer = await fetch(`${location.pathname}/session?${query}`, {
+      cache: 'no-store',
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     const found = await answer.json();
     return found.state ? found : { state: 'unavailable' };
   } catch {
