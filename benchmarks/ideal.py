@@ -16,10 +16,6 @@ RATE: Final = 10.0
 BURST: Final = 20.0
 LATENCY_SECONDS: Final = 0.15
 
-#: Made-up outputs, as long as the emulator's.
-TOKEN: Final = 98 * "t"
-URLS: Final = {f"url_{number}": 80 * "u" for number in range(8)}
-
 _lock = Lock()
 _calls: dict[str, list[float]] = {}
 
@@ -42,50 +38,36 @@ def _wait(operation: str) -> None:
 
 
 def _outputs(props: dict[str, Any]) -> dict[str, Any]:
-    """Outputs as large as a meeting's."""
+    """Outputs with ids and tokens as long as the emulator's."""
     ids = {name: str(uuid4()) for name in props["attendees"]}
-    tokens = dict.fromkeys(ids, TOKEN)
-    return {**props, "attendee_ids": ids, "join_tokens": tokens, "media_placement": URLS}
+    return {**props, "attendee_ids": ids, "join_tokens": dict.fromkeys(ids, 98 * "t")}
 
 
-class IdealProvider(ResourceProvider):
+class _Provider(ResourceProvider):
     """Makes up its outputs."""
 
     serialize_as_secret_always = False
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Create nothing."""
         _wait("create")
         return CreateResult(str(uuid4()), _outputs(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Read nothing."""
         _wait("read")
         return ReadResult(id_, props)
 
     def update(self, _id: str, _olds: dict[str, Any], props: dict[str, Any]) -> UpdateResult:
-        """Update nothing."""
         _wait("update")
         return UpdateResult(_outputs(props))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Delete nothing."""
         _wait("delete")
 
 
 class Ideal(Resource, module="ideal", name="Ideal"):
-    """A resource with the inputs and outputs of a meeting that doesn't exist."""
-
-    attendee_ids: pulumi.Output[Any]
-    join_tokens: pulumi.Output[Any]
-    media_placement: pulumi.Output[Any]
+    """A resource with the inputs of a meeting that doesn't exist, and ids and tokens."""
 
     def __init__(self, name: str, **inputs: Any) -> None:
-        outputs = dict.fromkeys(Ideal.__annotations__)
+        outputs = {"attendee_ids": None, "join_tokens": None}
         secret = pulumi.ResourceOptions(additional_secret_outputs=["join_tokens"])
-        super().__init__(IdealProvider(), name, {**outputs, **inputs}, secret)
-
-    @property
-    def join_data(self) -> pulumi.Output[Any]:
-        """What clients join with."""
-        return pulumi.Output.all(self.attendee_ids, self.join_tokens, self.media_placement)
+        super().__init__(_Provider(), name, {**outputs, **inputs}, secret)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .cases import CASES
+from .cases import CASES, THREADS
 from .ideal import BURST, LATENCY_SECONDS, RATE, minimum
-from .script import THREADS
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
@@ -27,19 +26,17 @@ For a large schedule:
    the first ones while the program declares the others.
 3. Request
    [higher quotas](https://docs.aws.amazon.com/chime-sdk/latest/dg/meetings-sdk-quotas.html).
-   By default an account can have 250 active meetings in a region. The quota of {rate:.0f} \
-requests per
-   second for each operation determines nearly all of the time.
+   By default an account can have 250 active meetings in a region. The quota of {rate:.0f} requests
+   per second for each operation determines nearly all of the time.
 
 ![Seconds for 1,000 meetings: the quotas' minimum, this provider, and a script](performance.svg)
 
 All figures are whole commands of the real Pulumi CLI against the emulator, which has the service's
-quotas ({rate:.0f} requests per second for each operation, {burst:.0f} at once) and answers after \
-{latency:.0f} ms. The minimum
-is the same command with a provider that makes no calls, and waits exactly as long as the quotas
-demand. The script calls boto3 from {threads} threads, with boto3's adaptive retries. The quota of \
-active
-meetings was raised. All but the 15 meetings ran with `PULUMI_SKIP_CHECKPOINTS=true`.
+quotas ({rate:.0f} requests per second for each operation, {burst:.0f} at once) and answers after
+{latency:.0f} ms. The minimum is the same command with a provider that makes no calls, and waits
+exactly as long as the quotas demand. The script calls boto3 from {threads} threads, with boto3's
+adaptive retries. The quota of active meetings was raised. All but the 15 meetings ran with
+`PULUMI_SKIP_CHECKPOINTS=true`.
 
 With `pulumi up --refresh --run-program`, Pulumi refreshes each meeting when the program declares
 it, and not all meetings before the program starts.
@@ -48,9 +45,8 @@ it, and not all meetings before the program starts.
 {links}
 With the example schedule, and 148 attendees in the join desk. `make recoveries` measures again.
 
-Measured on {processors} processors, at a load average of {load}, with Python {python}, Pulumi's \
-CLI {cli} and SDK
-{pulumi}, and boto3 {boto3}. `make bench` measures again and writes this page.
+Measured on {processors} processors, at a load average of {load}, with Python {python}, Pulumi's
+CLI {cli} and SDK {pulumi}, and boto3 {boto3}. `make bench` measures again and writes this page.
 """
 
 LINKS: Final = {

@@ -65,10 +65,7 @@ class Stack:
         return Figure(what, seconds, megabytes, first=first)
 
     def _pulumi(self, *arguments: str) -> float:
-        """Run a command; the largest resident memory of one of its processes, in megabytes.
-
-        :raises RuntimeError: it failed; with the end of its output.
-        """
+        """Run a command; the largest resident memory of one of its processes, in megabytes."""
         environment = {
             **os.environ,
             "PULUMI_PYTHON_CMD": sys.executable,

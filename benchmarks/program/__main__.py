@@ -10,22 +10,18 @@ from benchmarks.ideal import Ideal
 from meeting_provider import Meeting
 
 
-class PluginMeeting(pulumi.CustomResource):
-    """The plugin's resource."""
-
-    def __init__(self, name: str, **inputs: Any) -> None:
-        outputs = dict.fromkeys(["apiMeeting", "attendeeIds", "joinTokens"])
-        super().__init__("chime-meetings:index:Meeting", name, {**inputs, **outputs})
-
-    @property
-    def join_data(self) -> pulumi.Output[Any]:
-        """What clients join with."""
-        parts = (vars(self)[name] for name in ("apiMeeting", "attendeeIds", "joinTokens"))
-        return pulumi.Output.all(*parts)
+def _by_plugin(name: str, **inputs: Any) -> pulumi.CustomResource:
+    outputs = dict.fromkeys(KINDS["plugin"][1])
+    return pulumi.CustomResource("chime-meetings:index:Meeting", name, {**outputs, **inputs})
 
 
-KINDS: dict[str, Any] = {"meeting": Meeting, "plugin": PluginMeeting, "ideal": Ideal}
-kind = os.environ["KIND"]
+#: For each kind, the resource, and its outputs that clients join with.
+KINDS: dict[str, tuple[Any, list[str]]] = {
+    "meeting": (Meeting, ["join_data"]),
+    "plugin": (_by_plugin, ["apiMeeting", "attendeeIds", "joinTokens"]),
+    "ideal": (Ideal, ["attendee_ids", "join_tokens"]),
+}
+kind, joining = KINDS[os.environ["KIND"]]
 count, size, revision = (int(os.environ[n]) for n in ("MEETINGS", "ATTENDEES", "REVISION"))
 
 
@@ -34,16 +30,11 @@ async def declare() -> pulumi.Inputs:
     meetings = {}
     for number in range(count):
         people = [f"viewer-{number}-{i}" for i in range(size - 1)] + [f"host-{number}-{revision}"]
-        meetings[f"session-{number}"] = KINDS[kind](
-            f"session-{number}",
-            attendees={person: {} for person in people},
-            tags={"revision": str(revision)},
-        )
+        name, tags = f"session-{number}", {"revision": str(revision)}
+        meetings[name] = kind(name, attendees={i: {} for i in people}, tags=tags)
         await asyncio.sleep(0)
-    return {
-        "meeting_ids": {name: meeting.id for name, meeting in meetings.items()},
-        "join_data": {name: meeting.join_data for name, meeting in meetings.items()},
-    }
+    joined = {n: pulumi.Output.all(*(getattr(m, o) for o in joining)) for n, m in meetings.items()}
+    return {"meeting_ids": {n: m.id for n, m in meetings.items()}, "join_data": joined}
 
 
 pulumi.run(declare)
