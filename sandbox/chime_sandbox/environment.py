@@ -49,7 +49,8 @@ def environment(cli: Cli | None, inherited: Mapping[str, str] = os.environ) -> d
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_EC2_METADATA_DISABLED": "true",
             # Some SDKs read only one of the two.
-            **(region or dict.fromkeys(_REGION, "us-east-1")),
+            **dict.fromkeys(_REGION, next(iter(region.values()), "us-east-1")),
+            **region,
         }
     folders = [str(cli.path.parent)] if cli else []
     if (yaml := built_yaml_folder()).exists():

@@ -44,10 +44,13 @@ def of_aws(variables: dict[str, str]) -> dict[str, str]:
     ("given", "region"),
     [
         ({}, {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}),
-        ({"AWS_REGION": "eu-west-2"}, {"AWS_REGION": "eu-west-2"}),
+        (
+            {"AWS_REGION": "eu-west-2"},
+            {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-2"},
+        ),
         (
             {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"},
-            {"AWS_DEFAULT_REGION": "eu-west-2"},
+            {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-2"},
         ),
     ],
 )
