@@ -278,6 +278,14 @@ def test_a_queue_that_is_gone_makes_the_connections_stale(office: Office) -> Non
     until(lambda: office.data()["connections"] == "stale", "the queue is missed")
 
 
+def test_when_the_links_were_updated_follows_a_replacement(silent_office: Office) -> None:
+    office = silent_office
+    first = datetime.fromisoformat(office.event("keynote")["updated"])
+    assert "updated" not in office.event("stand-up")
+    office.put(meeting_ids={"keynote": PANEL, "panel: 1/2": KEYNOTE})
+    assert datetime.fromisoformat(office.event("keynote")["updated"]) > first
+
+
 def test_without_ssm_the_data_are_unavailable_and_ask_it_no_more_often(
     silent_office: Office, page: Path
 ) -> None:

@@ -29,11 +29,11 @@ class _Event:
     """An event's parameters.
 
     :param about: the value of the event's own parameter, with title and times; None if invalid.
-    :param attendees: the attendees' segments.
+    :param attendees: by segment, when each attendee's parameter was last changed.
     """
 
     about: Mapping[str, Any] | None = field(default_factory=dict)
-    attendees: set[str] = field(default_factory=set)
+    attendees: dict[str, datetime] = field(default_factory=dict)
 
 
 class Operator:
@@ -119,7 +119,7 @@ class Operator:
             if attendee == addresses.EVENT:
                 events[event].about = self._about(listed)
             elif attendee:
-                events[event].attendees.add(attendee)
+                events[event].attendees[attendee] = listed.modified
         return {name: event for name, event in events.items() if event.about is not None}
 
     def _about(self, listed: Listed) -> Mapping[str, Any] | None:
@@ -155,6 +155,8 @@ class Operator:
             "title": about.get("title") or addresses.text(segment),
             "open": [_meeting(m, known) for m in opened],
             "next": about.get("next"),
+            # A new meeting and changed times of the event change all links.
+            "updated": min(event.attendees.values()).isoformat() if event.attendees else None,
             "attendees": self._attendees(segment, event.attendees, connected),
         }
         return {name: value for name, value in shown.items() if value is not None}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from botocore.config import Config
@@ -43,10 +44,12 @@ class Listed:
     """A parameter, without its value.
 
     :param version: a number that grows with each change.
+    :param modified: when it was last changed.
     """
 
     name: str
     version: int
+    modified: datetime
 
 
 class Parameters:
@@ -82,7 +85,7 @@ class Parameters:
         pages = self._client.get_paginator("get_parameters_by_path")
         with self._reading():
             return [
-                Listed(found["Name"], found["Version"])
+                Listed(found["Name"], found["Version"], found["LastModifiedDate"])
                 for page in pages.paginate(Path=path, Recursive=True, WithDecryption=False)
                 for found in page["Parameters"]
             ]

@@ -127,7 +127,7 @@ function stateOf({ open, next }) {
   return ['next', new Date(next.opens) > new Date() ? `Opens at ${when(next.opens)}` : 'Opens with the next update'];
 }
 
-function factsOf({ open, next, attendees }, { connections }) {
+function factsOf({ open, next, updated, attendees }, { connections }) {
   const facts = [];
   const times = open.filter(({ start, end }) => start && end).map(span);
   const upcoming = next?.start && next.end ? span(next) : '';
@@ -139,6 +139,9 @@ function factsOf({ open, next, attendees }, { connections }) {
   }
   if (open.length > 0 && upcoming) {
     facts.push(['Next', upcoming]);
+  }
+  if (open.length > 0 && updated) {
+    facts.push(['Links updated', when(updated)]);
   }
   const names = attendees.filter(({ connected }) => connected).map(({ name }) => name);
   if (open.length > 0 && connections !== 'unknown') {
