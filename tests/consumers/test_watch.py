@@ -362,7 +362,7 @@ def test_an_end_while_no_watcher_runs_is_handled_by_the_next_one(
     watch.kill()
     (ending,) = watch.live("room-7")
     checkout.cloud.end(ending.meeting_id)
-    watch.sqs.purge_queue(QueueUrl=watch.queue_url)
+    watch.until(watch.lose, "the message is lost")
     watch.start()
     watch.until_recovered(ending)
 

@@ -191,6 +191,14 @@ class Watch:
         """How many messages the queue has, received or not."""
         return queued(self.sqs, self.queue_url)
 
+    def lose(self) -> bool:
+        """Delete a message that nobody has received; whether there was one."""
+        found = self.sqs.receive_message(QueueUrl=self.queue_url).get("Messages", [])
+        for message in found:
+            receipt = message["ReceiptHandle"]
+            self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=receipt)
+        return bool(found)
+
     def dead_letters(self) -> list[str]:
         """What the dead-letter queue has, each body."""
         (url,) = [u for u in self.sqs.list_queues()["QueueUrls"] if "-dead-letters" in u]
