@@ -107,10 +107,6 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[ValidationIssue]:
             path = ("attendees", place, "external_user_id")
             text = f"{quoted(name)} is declared twice; attendees[{first}] has it already"
             yield ValidationIssue(path, text)
-    most = at(features, ("attendee", "max_count"))
-    if isinstance(most, int) and 0 < most < len(attendees):
-        text = f"has {len(attendees)} entries; at most {most}, the meeting_features' max_count"
-        yield ValidationIssue(("attendees",), text)
     yield from _target_issues(declared)
     yield from _region_issues(declared)
     yield from _resolution_issues(features)

@@ -83,13 +83,6 @@ class TestEachIssue:
                 "attendees[0].external_userid: unknown property;"
                 " did you mean 'external_user_id'?",
             ),
-            (
-                {
-                    "attendees": [attendee("ana"), attendee("ben"), attendee("cy")],
-                    "meeting_features": {"attendee": {"max_count": 2}},
-                },
-                "attendees: has 3 entries; at most 2, the meeting_features' max_count",
-            ),
             ({"external_meeting_id": 5}, "external_meeting_id: 5 is not a string"),
             ({"profile": ""}, "profile: '' has 0 characters; at least 1"),
             ({"external_meeting_id": True}, "external_meeting_id: true is not a string"),
