@@ -86,6 +86,7 @@ class Reconciler:
         self._shutdown = shutdown
         self._ends: dict[str, _End] = {}
         self._urns: dict[str, str] = {}
+        self._failed: set[str] = set()
         self._unreadable: set[str] = set()
         self._earlier = 0
         self._is_drained = True
@@ -217,8 +218,10 @@ class Reconciler:
                 end.is_reported = True
                 _log.info("%s %s", end, "has ended" if end.notifications else "is requested")
         self._hold(pending)
-        failure = self._bring_up(self._targets(pending))
-        state = self._read() if pending or self._unsure else State(before, has_gaps=False)
+        # A meeting may be back without its recording.
+        targets = self._targets(pending) | self._failed
+        failure = self._bring_up(targets)
+        state = self._read() if targets else State(before, has_gaps=False)
         if state.has_gaps and not failure:
             failure = self._bring_up({EVERY_MEETING})
             state = self._read()
@@ -229,9 +232,6 @@ class Reconciler:
             self._consumers.update()
         self._settle(after, is_done=failure is None)
         if failure:
-            if any(end.meeting_id not in self._ends for end in pending):
-                # A meeting is back, and its recording may not be.
-                self._unsure = not self._on_request
             raise failure
         _log.info("waiting for ends")
 
@@ -280,10 +280,12 @@ class Reconciler:
         every = EVERY_MEETING in urns
         names = ", ".join(sorted(urn.rpartition("::")[2] for urn in urns))
         _log.info("bringing up %s", "all meetings" if every else names)
+        self._failed = urns
         try:
             self._stack.up([EVERY_MEETING] if every else sorted(urns))
         except StackFailed as failure:
             return failure
+        self._failed = set()
         return None
 
     def _settle(self, meetings: dict[str, Known], *, is_done: bool) -> None:

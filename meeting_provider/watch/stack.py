@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,8 @@ class WatchedStack:
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._folder = folder.resolve()
-        self._recordings: dict[str, list[str]] = {EVERY_MEETING: [_EVERY_RECORDING]}
+        #: By a meeting's URN, the URNs of its recordings, also of those that couldn't be replaced.
+        self._recordings = defaultdict(set, {EVERY_MEETING: {_EVERY_RECORDING}})
         if not folder.is_dir():
             raise StackFailed(f"{folder} is not a folder")
         try:
@@ -132,7 +134,6 @@ class WatchedStack:
         """
         deployment = self._json("stack", "export").get("deployment") or {}
         resources = deployment.get("resources") or ()
-        self._recordings = {EVERY_MEETING: [_EVERY_RECORDING]}
         known = [
             Known(r["urn"], r["id"], (r.get("outputs") or {}).get("external_meeting_id") or "")
             for r in resources
@@ -140,7 +141,7 @@ class WatchedStack:
         ]
         for recording in (r for r in resources if r["type"] == RECORDING_TYPE):
             for urn in recording.get("dependencies") or ():
-                self._recordings.setdefault(urn, []).append(recording["urn"])
+                self._recordings[urn].add(recording["urn"])
         outputs = [r.get("outputs") for r in resources if r["type"] == _STACK_TYPE]
         return State({k.urn: k for k in known}, _UNKNOWN in json.dumps(outputs))
 
@@ -148,7 +149,7 @@ class WatchedStack:
         """Run `pulumi up` for the whole stack, or for the resources that URNs or globs name.
 
         It always refreshes them, whatever the project's settings are. It also updates the
-        recordings of the named meetings, if the last `state` contained them.
+        recordings of the named meetings, if a `state` has contained them.
 
         :raises StackBusy: another process has locked the stack. If that was a process of this
             machine that has ended, the lock is released.
@@ -156,7 +157,7 @@ class WatchedStack:
         """
         # A meeting whose time is over is neither in the program nor in the state. For Pulumi, such
         # a target is an error if it is a literal, but not if it is a pattern.
-        named = [each for urn in urns for each in (urn, *self._recordings.get(urn, ()))]
+        named = [each for urn in urns for each in (urn, *sorted(self._recordings[urn]))]
         patterns = [urn if "*" in urn else f"**{urn}" for urn in dict.fromkeys(named)]
         # With --run-program, Pulumi refreshes each resource when the program declares it, and not
         # all before the program starts.
