@@ -67,6 +67,7 @@ _OF_CREDENTIALS: Final = (
     "SignatureDoesNotMatch",
     "UnrecognizedClient",
 )
+_THROTTLED: Final = ("Throttling", "TooManyRequests")
 _SIGN_IN: Final = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
 
 #: What CloudTrail shows as the caller.
@@ -257,17 +258,17 @@ class ServiceCalls:
         cause = f"{code or status} ({said.get('Message') or 'no message'})"
         kind: type[ServiceError] = ServiceError
         remedy = "correct what the service names"
-        if error.operation_name != operation or code in _OF_CREDENTIALS:
+        passes = status in (429, *range(500, 600)) or code in _THROTTLED
+        if not passes and (error.operation_name != operation or code in _OF_CREDENTIALS):
             # botocore calls STS or IAM Identity Center for the credentials of a profile.
-            cause = cause if error.operation_name == operation else str(error)
-            kind, remedy = AccessDenied, _SIGN_IN
+            cause, remedy = cause if error.operation_name == operation else str(error), _SIGN_IN
         elif code in ("NotFound", "ResourceNotFound"):
             return self.gone(operation, cause, subject)
         elif code in ("LimitExceeded", "ResourceLimitExceeded"):
             kind, remedy = LimitExceeded, self.quotas
         elif code == "TooManyTags":
             kind, remedy = LimitExceeded, "a resource has at most 50 tags"
-        elif status == 429 or code in ("Throttling", "TooManyRequests"):
+        elif status == 429 or code in _THROTTLED:
             kind, remedy = Throttled, self.rate
         elif status == 409:
             kind, remedy = UnderWay, "run `pulumi up` again"

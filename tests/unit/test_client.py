@@ -283,9 +283,10 @@ def test_credentials_that_are_refused_are_not_a_missing_permission_or_an_ended_m
         environment = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "sandbox")
         for name, value in (settings | environment).items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(AccessDenied) as error:
+        with pytest.raises(ServiceError) as error:
             ChimeClient("us-east-1", "default").list_tags(MEETING, "arn")
     said = str(error.value)
+    assert type(error.value) is ServiceError
     assert "ListTagsForResource failed" in said
     assert said_by in said
     assert code.removesuffix("Exception") in said
