@@ -387,7 +387,7 @@ def _default_issues(defaults: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     if defaults.get(_SINGULAR) is not None:
         why = "is for one meeting only; set it in that meeting's event, or leave it out"
         yield ValidationIssue(("defaults", _SINGULAR), why)
-    # Meetings of calendars have only these arguments, and events may override an invalid one.
+    # Meetings of calendars take all of them, even if each event overrides an invalid one.
     arguments = {k: v for k, v in defaults.items() if k in ARGUMENTS}
     of_meetings = _meeting_issues("defaults", {"attendees": UNKNOWN, **arguments})
     _, of_times = times.read({k: v for k, v in defaults.items() if k in times.SHARED})

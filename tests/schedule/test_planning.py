@@ -142,6 +142,15 @@ class TestIssues:
         )
         assert network.startswith("1: defaults.media_placement_network_type: 'Ipv6' is not one of")
 
+    def test_of_defaults_are_errors_with_calendars_alone(self, issues, tmp_path):
+        """A plan without their meetings would end those that are running."""
+        (tmp_path / "team.ics").write_text("BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n")
+        [region] = issues("""
+            defaults: {media_region: eu-central-9}
+            calendars: [team.ics]
+            """)
+        assert region.startswith("1: defaults.media_region: 'eu-central-9' is not one of")
+
     def test_of_what_entries_share_are_said_once(self, issues):
         """Also beside others on the same line, which nobody shares."""
         assert issues("""
