@@ -176,7 +176,7 @@ def test_the_page_shows_meetings_people_links_and_recordings(site: Site, browser
     assert closing.startswith("Opens at ")
     facts = "\n".join(texts(browser, "article dl"))
     assert "destination: s3://acme-recordings/keynote/, status: InProgress" in facts
-    assert "Links updated" in facts
+    assert "Join information updated" in facts
     follow(browser, lambda: texts(browser, "summary") == [
         "Attendees: 1, 0 connected", "Attendees: 2, 1 connected",
     ])  # fmt: skip

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-#: Without an answer within two seconds, the meeting is assumed to exist.
+#: Without an answer within two seconds, the last answer counts.
 CONFIG: Final = Config(
     connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1}
 )
@@ -76,7 +76,7 @@ class Meetings:
         known, asks = self._claim(meeting_id)
         if asks:
             answer = self._ask(region, meeting_id)
-            # Without an answer, a meeting that has ended doesn't exist again.
+            # Without an answer, the last one counts.
             if answer is not None:
                 known.has_ended = answer
             known.is_answered.set()

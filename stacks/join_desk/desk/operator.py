@@ -155,7 +155,7 @@ class Operator:
             "title": about.get("title") or addresses.text(segment),
             "open": [_meeting(m, known) for m in opened],
             "next": about.get("next"),
-            # A new meeting and changed times of the event change all links.
+            # A new meeting and changed times of the event change all attendees' parameters.
             "updated": min(event.attendees.values()).isoformat() if event.attendees else None,
             "attendees": self._attendees(segment, event.attendees, connected),
         }

@@ -208,7 +208,7 @@ class Desk:
         try:
             found = self._answers.session(address, about, request.args.get("meeting"))
         except Unavailable as error:
-            _log.error("%s can't be read: %s", quote(address, safe="/"), error)
+            _log.error("%s can't be opened: %s", quote(address, safe="/"), error)
             return _unavailable()
         return _json(found, _STATUS[found["state"]])
 

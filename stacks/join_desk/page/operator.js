@@ -141,7 +141,7 @@ function factsOf({ open, next, updated, attendees }, { connections }) {
     facts.push(['Next', upcoming]);
   }
   if (open.length > 0 && updated) {
-    facts.push(['Links updated', when(updated)]);
+    facts.push(['Join information updated', when(updated)]);
   }
   const names = attendees.filter(({ connected }) => connected).map(({ name }) => name);
   if (open.length > 0 && connections !== 'unknown') {
