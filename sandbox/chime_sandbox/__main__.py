@@ -42,6 +42,7 @@ def up() -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"export AWS_ENDPOINT_URL={endpoint}")
     click.echo("export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox")
+    click.echo("export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1")
 
 
 @main.command()
