@@ -21,14 +21,13 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from meeting_provider import state
+from meeting_provider import shapes, state
 from meeting_provider.checking import Settings, has_unknown, redacted
 from meeting_provider.errors import MeetingProviderError
 from meeting_provider.issues import UNKNOWN
 from meeting_provider.plugin import VERSION, properties, schema
 from meeting_provider.plugin.properties import API_MEETING, SECRETS
 from meeting_provider.resources import ResourceType, named, types
-from meeting_provider.shapes import declared_in
 
 Context = grpc.ServicerContext
 R = TypeVar("R")
@@ -153,8 +152,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         found = kind.read(given.values) if is_known else kind.find(request.id, self._settings)
         if found is None:
             return pb.ReadResponse()
-        declared = declared_in(found, kind.model)
-        is_same = is_known and declared == declared_in(given.values, kind.model)
+        declared = shapes.declared_in(found, kind.model)
+        is_same = is_known and declared == shapes.declared_in(given.values, kind.model)
         return pb.ReadResponse(
             id=request.id,
             properties=_outputs(found, given.secret),
