@@ -13,7 +13,7 @@ NO_CLI = $(error the stack $(STACK) needs the Pulumi CLI, and there is no $(CLI)
 PULUMI_RUN = $(if $(filter dev,$(STACK)),$(SANDBOX) pulumi,\
 	$(if $(shell command -v $(CLI)),$(CLI),$(NO_CLI)))
 # The watcher takes `pulumi` from PATH.
-CLI_FIRST = $(if $(PULUMI),PATH="$(dir $(or $(shell command -v $(PULUMI)),$(NO_CLI))):$$PATH")
+CLI_FIRST = $(if $(PULUMI),PATH="$(dir $(abspath $(or $(shell command -v $(PULUMI)),$(NO_CLI)))):$$PATH")
 # The join desk is a separate program. A stack has one if the desk has settings for it.
 DESK := stacks/join_desk
 HAS_DESK := $(wildcard $(DESK)/Pulumi.$(STACK).yaml)

@@ -65,7 +65,7 @@ class Stack:
         return Figure(what, seconds, megabytes, first=first)
 
     def _pulumi(self, *arguments: str) -> float:
-        """Run a command; the largest resident memory of one of its processes, in megabytes."""
+        """Run a command, or raise a RuntimeError; its largest process in megabytes of memory."""
         environment = {
             **os.environ,
             "PULUMI_PYTHON_CMD": sys.executable,
