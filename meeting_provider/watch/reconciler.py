@@ -208,7 +208,7 @@ class Reconciler:
 
         :raises WatchError: something is left to do.
         """
-        if self._queue is not None:
+        if self._failed and self._queue is not None:
             # While a meeting can't be replaced, others may end.
             self._receive(wait=0)
         before = self._read().meetings
@@ -280,10 +280,10 @@ class Reconciler:
         every = EVERY_MEETING in urns
         names = ", ".join(sorted(urn.rpartition("::")[2] for urn in urns))
         _log.info("bringing up %s", "all meetings" if every else names)
-        self._failed = urns
         try:
             self._stack.up([EVERY_MEETING] if every else sorted(urns))
         except StackFailed as failure:
+            self._failed = urns
             return failure
         self._failed = set()
         return None
