@@ -57,7 +57,7 @@ _PASSING: Final = (Throttled, UnderWay, Unreachable)
 #: before adaptive mode has measured their rate, and it would then make hardly any for two seconds.
 PARALLEL_CALLS: Final = 5
 
-#: The error codes of credentials that can't be used, from the service or while they are obtained.
+#: The service's error codes for credentials that can't be used.
 _OF_CREDENTIALS: Final = (
     "ExpiredToken",
     "IncompleteSignature",
@@ -67,7 +67,6 @@ _OF_CREDENTIALS: Final = (
     "SignatureDoesNotMatch",
     "UnrecognizedClient",
 )
-_THROTTLED: Final = ("Throttling", "TooManyRequests")
 _SIGN_IN: Final = "set up AWS credentials as for the AWS CLI, or `pulumi config set aws:profile`"
 
 #: What CloudTrail shows as the caller.
@@ -258,18 +257,21 @@ class ServiceCalls:
         cause = f"{code or status} ({said.get('Message') or 'no message'})"
         kind: type[ServiceError] = ServiceError
         remedy = "correct what the service names"
-        passes = status in (429, *range(500, 600)) or code in _THROTTLED
-        if not passes and (error.operation_name != operation or code in _OF_CREDENTIALS):
+        if status == 429 or code in ("Throttling", "TooManyRequests"):
+            kind, remedy = Throttled, self.rate
+        elif status >= 500:
+            kind, remedy = Unreachable, "the service has a problem: run `pulumi up` again later"
+        elif error.operation_name != operation:
             # botocore calls STS or IAM Identity Center for the credentials of a profile.
-            cause, remedy = cause if error.operation_name == operation else str(error), _SIGN_IN
+            cause, remedy = str(error), _SIGN_IN
+        elif code in _OF_CREDENTIALS:
+            remedy = _SIGN_IN
         elif code in ("NotFound", "ResourceNotFound"):
             return self.gone(operation, cause, subject)
         elif code in ("LimitExceeded", "ResourceLimitExceeded"):
             kind, remedy = LimitExceeded, self.quotas
         elif code == "TooManyTags":
             kind, remedy = LimitExceeded, "a resource has at most 50 tags"
-        elif status == 429 or code in _THROTTLED:
-            kind, remedy = Throttled, self.rate
         elif status == 409:
             kind, remedy = UnderWay, "run `pulumi up` again"
         elif status in (401, 403):
@@ -280,8 +282,6 @@ class ServiceCalls:
                 role, principal = self.roles[operation]
                 made = f"aws iam create-service-linked-role --aws-service-name {principal}"
                 remedy += f"; the account needs the role {role}: `{made}`"
-        elif status >= 500:
-            kind, remedy = Unreachable, "the service has a problem: run `pulumi up` again later"
         return kind(operation, cause, remedy, subject)
 
 

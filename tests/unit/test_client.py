@@ -293,6 +293,32 @@ def test_credentials_that_are_refused_are_not_a_missing_permission_or_an_ended_m
     assert "set up AWS credentials" in said
 
 
+def test_throttled_credentials_are_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role = "role_arn = arn:aws:iam::123456789012:role/r\ncredential_source = Environment\n"
+    config = tmp_path / "config"
+    config.write_text(f"[default]\n{role}")
+    asked: list[str] = []
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        answered(request, 400, {}, b"<R><Error><Code>Throttling</Code></Error></R>")
+
+    with serving(answer) as endpoint:
+        variables = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        for name, value in dict.fromkeys(variables, "sandbox").items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        # STS's own retries are not what is tested.
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        monkeypatch.setattr(calls, "ATTEMPTS", 2)
+        with pytest.raises(Throttled):
+            ChimeClient("us-east-1", "default").list_tags(MEETING, "arn")
+    assert len(asked) == calls.ATTEMPTS
+
+
 class Pipelines(ServiceCalls):
     """Another service of the Chime SDK."""
 
