@@ -36,6 +36,9 @@ _NOT_EVENTS: Final = ("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH")
 # The rest of a meeting's 64 characters is for the time of a recurrence: `-20270301T090000Z`.
 _TAME: Final = re.compile(r"(?!aws:)[A-Za-z0-9][A-Za-z0-9._@+=-]{1,46}", re.IGNORECASE)
 
+#: The name of an event whose UID is invalid or has an address.
+DIGEST: Final = re.compile(r"event-[0-9a-f]{20}")
+
 
 class NoCalendar(ValueError):
     """There is no calendar, or the file is incomplete: an export may have failed."""
@@ -83,6 +86,7 @@ class Identity:
         """
         if self.components[0].uid and _TAME.fullmatch(self.uid) and not self.is_private:
             return self.uid
+        # DIGEST is its pattern.
         return f"event-{hashlib.sha256(self.uid.encode()).hexdigest()[:20]}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Alarm, Event, vDuration, vRecur, vUri
 
+from meeting_provider.schedule.calendars import DIGEST
 from meeting_provider.schedule.occurrences import Margins, Segment, Series
 from meeting_provider.schedule.planning import Entry
 from meeting_provider.schedule.rrule import Rule, to_utc
@@ -22,9 +22,6 @@ MOST_TIMES: Final = 366
 
 #: When a client reminds the attendee.
 REMINDER: Final = timedelta(minutes=-10)
-
-#: The name of an event whose UID can't be used: it has a digest, and is no title.
-_DIGEST: Final = re.compile(r"event-[0-9a-f]{20}")
 
 _NONE: Final = Margins(timedelta(), timedelta())
 _WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -73,7 +70,7 @@ def _series(part: Entry) -> Series:
 
 
 def _event(part: Entry, shown: Shown) -> Event:
-    title = part.title or ("Meeting" if _DIGEST.fullmatch(part.name) else part.name)
+    title = part.title or ("Meeting" if DIGEST.fullmatch(part.name) else part.name)
     description = f"{part.description}\n\n" if part.description else ""
     event = Event()
     event.add("SUMMARY", title)
