@@ -86,6 +86,7 @@ class Reconciler:
         self._shutdown = shutdown
         self._ends: dict[str, _End] = {}
         self._urns: dict[str, str] = {}
+        #: The URNs of the last `up`, if it failed. A meeting may be back without its recording.
         self._failed: set[str] = set()
         self._unreadable: set[str] = set()
         self._earlier = 0
@@ -218,7 +219,6 @@ class Reconciler:
                 end.is_reported = True
                 _log.info("%s %s", end, "has ended" if end.notifications else "is requested")
         self._hold(pending)
-        # A meeting may be back without its recording.
         targets = self._targets(pending) | self._failed
         failure = self._bring_up(targets)
         state = self._read() if targets else State(before, has_gaps=False)
